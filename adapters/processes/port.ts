@@ -1,0 +1,22 @@
+/** Processes by identity: a pid alone is never trusted and never signalled. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat, clock ticks since boot, kept as text. */
+  readonly startTime: string;
+  /** /proc/sys/kernel/random/boot_id */
+  readonly bootId: string;
+}
+
+export type ProcessLook = 'alive' | 'stopped' | 'gone' | 'reused' | 'rebooted' | 'zombie';
+
+export interface Processes {
+  bootId(): string;
+  /** Identity of a live process; undefined when there is none or it is a zombie. */
+  identify(pid: number): ProcessIdentity | undefined;
+  /** `stopped` is state T; everything but alive and stopped means that this process is no more. */
+  look(identity: ProcessIdentity): ProcessLook;
+  /** Verifies the identity, then signals; false when it is no more. `group` signals the process group of that pid. */
+  signal(identity: ProcessIdentity, signal: NodeJS.Signals, options?: { readonly group?: boolean }): boolean;
+  /** Pids whose environment holds `NAME=value`; only our own processes can be read. */
+  findByEnv(name: string, value: string): readonly number[];
+}

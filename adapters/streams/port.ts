@@ -1,0 +1,34 @@
+/**
+ * Byte streams from an agent to a requester over core NATS, with a credit window. An open request (`ExecutionLogs`,
+ * `ExecutionResult`) is answered once with a stream id; then the agent publishes numbered chunks on
+ * `node.requester.<node>.Stream/v1.<id>` and the requester publishes credits on `node.compute.<node>.Stream/v1.<id>`.
+ * Never more than the window (256 KiB) is on its way; a chunk is at most 64 KiB. The last message is an end with a close
+ * code. Nothing is kept in memory past the window: a slow reader stops the source, and nobody else.
+ *
+ * Payload of a chunk: 1 byte kind (0 data, 1 end), 4 bytes sequence number big endian from 0, then the bytes (data) or
+ * JSON `{code, message}` (end). Payload of a credit: JSON `{"bytes": <all bytes consumed so far>}` or `{"cancel": true}`.
+ */
+export type CloseCode = 'finished' | 'reader-gone' | 'requester-gone' | 'agent-gone' | 'retention' | 'error';
+
+export interface StreamServer {
+  /** Begins to send `source` as soon as it is called; answers the id for the open answer. */
+  serve(source: AsyncIterable<Uint8Array>): string;
+  /** Streams that are open now. */
+  readonly open: number;
+  /** Ends every stream with `agent-gone`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface StreamEnd {
+  readonly code: CloseCode;
+  readonly message: string;
+}
+
+export interface IncomingStream {
+  /** Yields the chunks in order, granting credit as they are consumed; returns when the stream has ended. */
+  chunks(): AsyncIterable<Uint8Array>;
+  /** Known after `chunks()` has returned. */
+  readonly end: StreamEnd | undefined;
+  /** The reader left: tells the agent, frees everything. Idempotent. */
+  cancel(): void;
+}

@@ -1,0 +1,95 @@
+/** What the execution engine sees of executor plugins. `agent/plugins/host.ts` implements it over real processes. */
+import type { ObservedRun } from '../../core/execution/observed.ts';
+import type { LogsRequest, LogsResponse } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
+
+export interface RunRef {
+  readonly executionId: string;
+  readonly run: number;
+}
+
+/** The plain form of `RunSpec` in the proto; the client converts. */
+export interface RunOrder {
+  readonly ref: RunRef;
+  readonly specHash: string;
+  readonly jobId: string;
+  readonly jobName: string;
+  readonly kind: string;
+  readonly owner: string;
+  readonly token: string;
+  readonly params: unknown;
+  readonly env: Readonly<Record<string, string>>;
+  readonly mounts: readonly { readonly source: string; readonly target: string; readonly readOnly: boolean }[];
+  readonly limits: {
+    readonly cpuMillis: number;
+    readonly memoryBytes: number;
+    readonly pids: number;
+    readonly diskBytes: number;
+  };
+  readonly network: string;
+  readonly deadlineAt: number;
+  readonly digest: string;
+  readonly stopGraceMs: number;
+}
+
+export interface ExecutorHealth {
+  readonly name: string;
+  readonly health: 'undetected' | 'unhealthy' | 'healthy';
+  /** One sentence: why it is not healthy; '' when it is. */
+  readonly reason: string;
+  readonly version: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly freeSlots: number;
+  /** Of the live process, for `limpet agent status`; undefined while there is none. */
+  readonly pid?: number;
+  readonly instance?: string;
+  readonly reattached?: boolean;
+  readonly restarts: number;
+}
+
+/** Calls to one live plugin. Every call has a deadline; errors are LimpetErrors (`plugin-failed`, `refused`, ...). */
+export interface ExecutorClient {
+  readonly name: string;
+  /** Resolves with the digest. Errors: `refused` (the work cannot run), `plugin-failed`, `cancelled`. */
+  prepare(order: RunOrder, progress: (message: string) => void, signal: AbortSignal): Promise<string>;
+  start(order: RunOrder): Promise<{ readonly observed: ObservedRun; readonly alreadyRunning: boolean }>;
+  /** Phase `absent` when the plugin does not know it. */
+  recover(ref: RunRef, handle: string | undefined): Promise<ObservedRun>;
+  status(ref: RunRef): Promise<ObservedRun>;
+  list(): Promise<{ readonly runs: readonly ObservedRun[]; readonly engineId: string }>;
+  stop(ref: RunRef, order: { readonly reason: string; readonly by: 'stop' | 'limit'; readonly graceMs: number }): Promise<void>;
+  remove(ref: RunRef, withLogs: boolean): Promise<void>;
+  logs(request: Pick<LogsRequest, 'executionId' | 'fromOffset' | 'follow' | 'tailLines'>, signal: AbortSignal): AsyncIterable<LogsResponse>;
+  /** JSON Schema of the task params, for admission. */
+  readonly paramsSchema: unknown;
+}
+
+export interface PluginHostEvents {
+  /** A plugin is ready (started, restarted or reattached): recover its runs. `generation` grows by one each time. */
+  ready(name: string, client: ExecutorClient, generation: number): void;
+  /** The plugin is gone or silent; its runs may go on without it. */
+  lost(name: string, reason: string): void;
+  /** The plugin says: look at this run (or at everything, when `ref` is missing). */
+  wake(name: string, ref: RunRef | undefined): void;
+  health(health: ExecutorHealth): void;
+}
+
+export interface PluginHost {
+  /** Begins supervising all configured plugins; returns at once, each plugin reports by itself. */
+  start(events: PluginHostEvents): void;
+  client(name: string): ExecutorClient | undefined;
+  health(): readonly ExecutorHealth[];
+  /** Lets go of every plugin without ending it. */
+  detach(): Promise<void>;
+  /** Ends every plugin in an orderly way (agent stop --kill). */
+  shutdown(): Promise<void>;
+}
+
+export interface PluginSpec {
+  readonly name: string;
+  /** Absolute program path and arguments. */
+  readonly command: readonly string[];
+  /** The plugin's own section of the config; validated by its schema. */
+  readonly config: unknown;
+  /** Names of variables of the agent's own environment that the plugin may see, besides PATH, HOME, LANG, TZ. */
+  readonly passEnv: readonly string[];
+}

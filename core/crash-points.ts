@@ -1,0 +1,32 @@
+/** Between two durable acts stands a named point; the crash suite is generated from this list. */
+export const CRASH_POINTS = [
+  'agent.placement.before-commit',
+  'agent.placement.after-commit',
+  'agent.transition.before-commit',
+  'agent.transition.after-commit',
+  'agent.effect.prepare.before',
+  'agent.effect.prepare.after',
+  'agent.effect.start.before',
+  'agent.effect.start.after',
+  'agent.effect.stop.before',
+  'agent.effect.stop.after',
+  'agent.effect.publish.before',
+  'agent.effect.publish.after',
+  'agent.effect.remove.before',
+  'agent.effect.remove.after',
+  'agent.plugin.intent-written',
+  'agent.plugin.spawned',
+  'agent.plugin.reattach-written',
+  'agent.link.before-ack',
+  'agent.link.after-ack',
+  'plugin.run-folder.written',
+  'plugin.start.before',
+  'plugin.start.marked',
+  'plugin.start.launched',
+  'plugin.exit.before-record',
+  'plugin.exit.after-record',
+  'plugin.remove.before',
+  'plugin.remove.after',
+] as const;
+
+export type CrashPoint = (typeof CRASH_POINTS)[number];

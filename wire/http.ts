@@ -1,0 +1,59 @@
+/**
+ * The HTTP surface between CLI and requester. Bacalhau's part (`/api/v1/orchestrator`, `/api/v1/agent`) keeps its paths
+ * and shapes; what is ours lives under `/api/v1/limpet`. Errors have Bacalhau's body: {Status, Message, Code, Component,
+ * RequestID, Hint?, Details?}.
+ *
+ * Ours:
+ *   GET  /api/v1/limpet/jobs/{id}/logs?execution=&follow=&tail=&stream=   SSE of LogEvent, then `event: end`
+ *   GET  /api/v1/limpet/jobs/{id}/watch                                    SSE of WatchEvent until the job is terminal
+ *   GET  /api/v1/limpet/executions/{id}                                    ExecutionDetail
+ *   GET  /api/v1/limpet/executions/{id}/result.tar.gz                      the published archive (token by header, or
+ *                                                                         the expiring `?sig=` of the results list)
+ *   GET  /api/v1/limpet/status                                             {RequesterID, Version, Nats, Nodes, Jobs}
+ *
+ * Where the API is: the requester writes `endpoint.json` {url, pid} and `token` (0600) into its data folder.
+ */
+import type { ExecutionState } from '../core/execution/states.ts';
+import type { Outcome } from '../core/execution/outcome.ts';
+import type { ExecutionEvent } from './messages.ts';
+
+/** `data:` of an SSE message of type `message`. */
+export interface LogEvent {
+  readonly executionId: string;
+  readonly nodeId: string;
+  readonly stream: 'stdout' | 'stderr' | 'gap';
+  readonly timeMs: number;
+  readonly offset: number;
+  /** Base64. */
+  readonly data: string;
+}
+
+/** `event: end`; `code` is a close code of the stream. */
+export interface LogEnd {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface WatchEvent {
+  readonly job: { readonly id: string; readonly state: string; readonly message: string };
+  readonly executions: readonly ExecutionSummary[];
+}
+
+export interface ExecutionSummary {
+  readonly id: string;
+  readonly nodeId: string;
+  readonly partition: number;
+  readonly attempt: number;
+  readonly state: ExecutionState;
+  readonly run: number;
+  readonly outcome?: Outcome;
+  readonly reason: string;
+}
+
+export interface ExecutionDetail extends ExecutionSummary {
+  readonly jobId: string;
+  readonly desired: 'run' | 'stop';
+  readonly startedAt?: number;
+  readonly finishedAt?: number;
+  readonly events: readonly ExecutionEvent[];
+}
