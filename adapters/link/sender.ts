@@ -1,0 +1,126 @@
+/**
+ * Sends an outbox to its peer: one push in flight, oldest rows first, again and again until acknowledged.
+ *
+ *   closed --open(session)--> sending <--wake--> idle
+ *     ^                         | error: back-off 0.1 s doubling to 5 s, then again
+ *     `---- handshake-required -'
+ */
+import { LimpetError } from '../../core/errors.ts';
+import { PROTOCOL_VERSION, type Push, type PushAnswer } from '../../wire/messages.ts';
+import type { Clock, Timer } from '../clock/port.ts';
+import type { Logger } from '../log/port.ts';
+import type { HeadLimit, Outbox } from './outbox.ts';
+
+export interface SenderOptions {
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly limit: HeadLimit;
+  /** One attempt; rejects with LimpetError `unavailable`, `timeout` or `permission-denied`. */
+  readonly send: (push: Push) => Promise<PushAnswer>;
+  /** The peer does not know this session or incarnation; the sender stays closed until `open` is called. */
+  readonly onHandshakeRequired: (reason: string) => void;
+}
+
+const FIRST_BACKOFF_MS = 100;
+const LAST_BACKOFF_MS = 5_000;
+
+export class LinkSender {
+  readonly #options: SenderOptions;
+  #session: string | undefined;
+  #running = false;
+  #again = false;
+  #backoffMs = FIRST_BACKOFF_MS;
+  #timer: Timer | undefined;
+  #lastError = '';
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+  }
+
+  /** After a handshake. */
+  open(session: string): void {
+    this.#session = session;
+    this.#backoffMs = FIRST_BACKOFF_MS;
+    this.wake();
+  }
+
+  close(): void {
+    this.#session = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** Rows were committed. Costs nothing when it is already sending. */
+  wake(): void {
+    if (this.#session === undefined) return;
+    this.#again = true;
+    if (this.#running || this.#timer !== undefined) return;
+    this.#running = true;
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#again && this.#session !== undefined) {
+        this.#again = false;
+        while (this.#session !== undefined && (await this.#sendHead(this.#session)));
+      }
+    } catch (thrown) {
+      this.#retryLater(LimpetError.from(thrown));
+    } finally {
+      this.#running = false;
+    }
+    // A wake between the last look and `running = false` must not be lost.
+    if (this.#again && this.#timer === undefined) this.wake();
+  }
+
+  /** Answers whether there may be more. */
+  async #sendHead(session: string): Promise<boolean> {
+    const { outbox, limit, send } = this.#options;
+    const rows = await outbox.head(limit);
+    if (rows.length === 0) return false;
+    const answer = await send({
+      v: PROTOCOL_VERSION,
+      session,
+      incarnation: outbox.incarnation,
+      after: outbox.acked,
+      rows: rows.map(({ seq, body }) => ({ seq, body })),
+    });
+    this.#recovered();
+    if (this.#session !== session) return true;
+    if (answer.type === 'handshake-required') {
+      this.close();
+      this.#options.onHandshakeRequired(answer.reason);
+      return false;
+    }
+    if (answer.cursor < outbox.acked) {
+      // The peer stands before what it once acknowledged: only a handshake can mend that.
+      this.close();
+      this.#options.onHandshakeRequired('the peer has lost rows that it acknowledged');
+      return false;
+    }
+    await outbox.ack(answer.cursor, rows);
+    return true;
+  }
+
+  #recovered(): void {
+    this.#backoffMs = FIRST_BACKOFF_MS;
+    if (this.#lastError === '') return;
+    this.#options.log.info('link.sending-again');
+    this.#lastError = '';
+  }
+
+  #retryLater(error: LimpetError): void {
+    if (error.message !== this.#lastError)
+      this.#options.log.warn('link.send-failed', { code: error.code, reason: error.message });
+    this.#lastError = error.message;
+    if (this.#session === undefined) return;
+    this.#again = true;
+    this.#timer = this.#options.clock.after(this.#backoffMs, () => {
+      this.#timer = undefined;
+      this.wake();
+    });
+    this.#backoffMs = Math.min(LAST_BACKOFF_MS, this.#backoffMs * 2);
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * The sequenced link, its pure part. Each direction has a sender with an outbox and a receiver with a cursor:
+ *
+ *   sender:   state change + numbered row in one sync batch; sends in order; deletes what is acknowledged
+ *   receiver: effects + cursor in one sync batch; only then answers with the cursor
+ *
+ * At a handshake both ends tell their position. The receiver adopts the sender's incarnation; the sender starts a new
+ * incarnation with a full snapshot whenever rows that the receiver lacks are no longer in the outbox, or the receiver
+ * has seen more than the sender remembers (one of the stores was lost, or is an old copy).
+ */
+import type { LinkPosition, Push } from './messages.ts';
+
+/** `acked` is the sender's own memory of what was acknowledged under this incarnation. */
+export function needsSnapshot(mine: LinkPosition, acked: number, theirs: LinkPosition): boolean {
+  if (theirs.peerIncarnation !== mine.incarnation) return acked > 0;
+  return theirs.peerCursor < acked || theirs.peerCursor > mine.lastSeq;
+}
+
+export type Taken =
+  | { readonly type: 'rows'; readonly rows: Push['rows']; readonly cursor: number }
+  | { readonly type: 'resume'; readonly cursor: number }
+  | { readonly type: 'handshake-required'; readonly reason: string };
+
+/** What of a push is new to a receiver that stands at `cursor` of `incarnation`. Duplicates fall out here. */
+export function takePush(push: Push, incarnation: string, cursor: number): Taken {
+  if (push.incarnation !== incarnation)
+    return { type: 'handshake-required', reason: 'another incarnation of the sender' };
+  if (push.after > cursor) return { type: 'resume', cursor };
+  const rows = push.rows.filter((row) => row.seq > cursor);
+  const last = rows.at(-1);
+  return { type: 'rows', rows, cursor: last === undefined ? cursor : last.seq };
+}
