@@ -1,0 +1,71 @@
+/** What the agent stores of one execution. `core` holds the shape; the agent parses it at the edge of its store. */
+import type { Placement } from '../job.ts';
+import type { Outcome } from './outcome.ts';
+import type { ExecutionState } from './states.ts';
+
+/** Why an end was asked for; the first one wins. `limit` is the deadline or a lease, `stop` its owner or an operator. */
+export interface StopReason {
+  readonly by: 'stop' | 'limit';
+  readonly reason: string;
+}
+
+export interface PublishedResult {
+  readonly type: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+export interface ExecutionRecord {
+  readonly v: 1;
+  readonly placement: Placement;
+  readonly state: ExecutionState;
+  /** 0, 1, 2 ...: counted by the agent, one start in place each. */
+  readonly run: number;
+  /** Grows by one with each change; equals the number of the last event. */
+  readonly revision: number;
+  readonly acceptedAt: number;
+  readonly changedAt: number;
+  /** Set with the first stop order; "desired stop" is that this is present. */
+  readonly stop?: StopReason;
+  /** Of the current run, from prepare. */
+  readonly digest?: string;
+  /** Of the current run: opaque, base64, only the plugin reads it. */
+  readonly handle?: string;
+  /** Of the current run, by the engine's or holder's clock. */
+  readonly startedAt?: number;
+  readonly finishedAt?: number;
+  /** Of the current run; in a terminal state the outcome of the execution. */
+  readonly outcome?: Outcome;
+  /** Used up by the restart policy. */
+  readonly failureRestarts: number;
+  readonly lostRestarts: number;
+  /** In `restarting`: when the next run begins, ms since the epoch. */
+  readonly nextAt?: number;
+  /** Why it was declined or why publishing failed; '' otherwise. */
+  readonly reason: string;
+  readonly published?: PublishedResult;
+  /** First 2 KiB of each stream, from publishing on. */
+  readonly output?: { readonly stdout: string; readonly stderr: string };
+  /** In a terminal state: the executor has confirmed that nothing is left. */
+  readonly removed: boolean;
+}
+
+/** "Launched" of the design, as far as the record knows; a mark says it as well. */
+export function storedLaunched(record: ExecutionRecord): boolean {
+  return record.state === 'running' || record.state === 'stopping';
+}
+
+export function newRecord(placement: Placement, now: number): ExecutionRecord {
+  return {
+    v: 1,
+    placement,
+    state: 'accepted',
+    run: 0,
+    revision: 0,
+    acceptedAt: now,
+    changedAt: now,
+    failureRestarts: 0,
+    lostRestarts: 0,
+    reason: '',
+    removed: false,
+  };
+}

@@ -1,0 +1,193 @@
+/**
+ * The execution state machine: one table from (state, event) to the change it makes and the effects it asks for.
+ * An event that the table does not name for a state is ignored with a reason, never thrown.
+ */
+import type { Effect, ExecutionEvent, ExecutionEventType } from './events.ts';
+import { describeOutcome, type Outcome } from './outcome.ts';
+import type { ExecutionRecord } from './record.ts';
+import { afterRun, endState } from './restart-policy.ts';
+import type { ExecutionState } from './states.ts';
+
+export type Transition =
+  | { readonly type: 'changed'; readonly record: ExecutionRecord; readonly effects: readonly Effect[]; readonly cause: string }
+  | { readonly type: 'ignored'; readonly reason: string };
+
+interface Change {
+  readonly to: ExecutionState;
+  readonly patch?: Partial<ExecutionRecord>;
+  readonly effects?: readonly Effect[];
+  /** One sentence for the history. */
+  readonly cause: string;
+}
+
+type Step<K extends ExecutionEventType> = (
+  record: ExecutionRecord,
+  event: Extract<ExecutionEvent, { type: K }>,
+  now: number,
+) => Change | undefined;
+
+type Row = { readonly [K in ExecutionEventType]?: Step<K> };
+
+/** A run has ended: publish what it left, or, for work that stays up, schedule the next run. */
+function concludeRun(record: ExecutionRecord, outcome: Outcome, finishedAt: number, now: number): Change {
+  const cause = `run ${record.run} ended: ${describeOutcome(outcome)}`;
+  const next = afterRun(record, outcome, now);
+  const patch = { outcome, finishedAt };
+  if (next.type === 'end') return { to: 'publishing', patch, effects: [{ type: 'publish' }], cause };
+  return {
+    to: 'restarting',
+    patch: { ...patch, nextAt: next.at, failureRestarts: next.failureRestarts, lostRestarts: next.lostRestarts },
+    effects: [{ type: 'remove-run', run: record.run }, { type: 'schedule-restart', at: next.at }],
+    cause,
+  };
+}
+
+/** It ends without a run that could have left anything. */
+function endWithoutRun(record: ExecutionRecord, outcome: Outcome, now: number): Change {
+  return {
+    to: endState(record.placement.kind, outcome),
+    patch: { outcome, finishedAt: now },
+    effects: [{ type: 'remove' }],
+    cause: `ended before it ran: ${describeOutcome(outcome)}`,
+  };
+}
+
+const stopBeforeRun: Step<'stop'> = (record, event, now) => {
+  const change = endWithoutRun(record, { by: event.by, reason: event.reason }, now);
+  return { ...change, patch: { ...change.patch, stop: { by: event.by, reason: event.reason } } };
+};
+
+/** The first reason wins; a later order only repeats the stop. */
+const stopRun: Step<'stop'> = (record, event) => {
+  const stop = record.stop ?? { by: event.by, reason: event.reason };
+  return { to: 'stopping', patch: { stop }, effects: [{ type: 'stop' }], cause: `stop: ${stop.reason}` };
+};
+
+const refuse: Step<'refuse'> = (record, event, now) =>
+  endWithoutRun(record, withFirstReason(record, { by: 'refused', reason: event.reason }), now);
+
+const started: Step<'started'> = (record, event) => {
+  const same = record.state === 'running' && record.run === event.run && record.startedAt === event.startedAt;
+  if (same && (event.handle === undefined || event.handle === record.handle)) return undefined;
+  const outside = record.state === 'running' && record.run === event.run && record.startedAt !== event.startedAt;
+  return {
+    to: 'running',
+    patch: {
+      run: event.run,
+      startedAt: event.startedAt,
+      ...(event.handle === undefined ? {} : { handle: event.handle }),
+    },
+    cause: outside ? 'restarted-outside: another start time, adopted' : `run ${event.run} is running`,
+  };
+};
+
+const exited: Step<'exited'> = (record, event, now) => {
+  const current = event.run === record.run ? record : { ...record, run: event.run };
+  const outcome = withFirstReason(current, event.outcome);
+  const change = concludeRun(current, outcome, event.finishedAt, now);
+  return { ...change, patch: { ...change.patch, run: current.run } };
+};
+
+/** Stopped work keeps its true code under the first reason. */
+function withFirstReason(record: ExecutionRecord, outcome: Outcome): Outcome {
+  if (record.stop === undefined) return outcome;
+  const { by, reason } = record.stop;
+  return outcome.code === undefined ? { by, reason } : { by, reason, code: outcome.code };
+}
+
+const lost: Step<'lost'> = (record, event, now) =>
+  concludeRun(record, withFirstReason(record, { by: 'lost', reason: event.reason }), now, now);
+
+const nothingToStop: Step<'nothing-to-stop'> = (record, _event, now) => {
+  const { by, reason } = record.stop ?? { by: 'stop', reason: 'stopped' };
+  return endWithoutRun(record, { by, reason }, now);
+};
+
+const published: Step<'published'> = (record, event) => ({
+  to: endState(record.placement.kind, record.outcome ?? { by: 'lost', reason: 'no outcome' }),
+  patch: { output: event.output, ...(event.result === undefined ? {} : { published: event.result }) },
+  effects: [{ type: 'remove' }],
+  cause: event.result === undefined ? 'finished' : `published to ${event.result.type}`,
+});
+
+const publishFailed: Step<'publish-failed'> = (_record, event) => ({
+  to: 'failed',
+  patch: { reason: `publishing failed: ${event.reason}` },
+  effects: [{ type: 'remove' }],
+  cause: `publishing failed: ${event.reason}`,
+});
+
+const removed: Row = {
+  removed: (record) =>
+    record.removed ? undefined : { to: record.state, patch: { removed: true }, cause: 'nothing is left of it' },
+};
+
+const TABLE: { readonly [S in ExecutionState]: Row } = {
+  accepted: {
+    decline: (_record, event) => ({
+      to: 'declined',
+      patch: { reason: event.reason, removed: true },
+      cause: `declined: ${event.reason}`,
+    }),
+    admit: () => ({ to: 'preparing', effects: [{ type: 'prepare' }], cause: 'admitted' }),
+    stop: stopBeforeRun,
+    started,
+    exited,
+  },
+  preparing: {
+    prepared: (_record, event) => ({
+      to: 'starting',
+      patch: { digest: event.digest },
+      effects: [{ type: 'start' }],
+      cause: 'prepared',
+    }),
+    refuse,
+    stop: stopBeforeRun,
+    started,
+    exited,
+  },
+  starting: { refuse, stop: stopRun, 'nothing-to-stop': nothingToStop, started, exited, lost },
+  running: { stop: stopRun, 'nothing-to-stop': nothingToStop, started, exited, lost, refuse },
+  stopping: { stop: stopRun, 'nothing-to-stop': nothingToStop, exited, lost, refuse },
+  restarting: {
+    stop: (record, event, now) => ({
+      to: 'publishing',
+      patch: { stop: { by: event.by, reason: event.reason }, outcome: { by: event.by, reason: event.reason }, finishedAt: now },
+      effects: [{ type: 'publish' }],
+      cause: `stop: ${event.reason}, run ${record.run} had already ended`,
+    }),
+    'restart-due': (record) => ({
+      to: 'starting',
+      patch: { run: record.run + 1 },
+      effects: [{ type: 'start' }],
+      cause: `run ${record.run + 1} by the restart policy`,
+    }),
+    started,
+    exited,
+  },
+  publishing: { published, 'publish-failed': publishFailed },
+  completed: removed,
+  failed: removed,
+  cancelled: removed,
+  declined: removed,
+};
+
+/** Fields that belong to one run and vanish with the next. */
+const OF_ONE_RUN = ['handle', 'startedAt', 'finishedAt', 'outcome', 'nextAt'] as const;
+
+function apply(record: ExecutionRecord, change: Change, now: number): ExecutionRecord {
+  const patch = change.patch ?? {};
+  const base: Partial<Record<keyof ExecutionRecord, unknown>> = { ...record };
+  if (patch.run !== undefined && patch.run !== record.run) for (const field of OF_ONE_RUN) delete base[field];
+  // The spread of a whole record minus optional fields is a record again.
+  return { ...base, ...patch, state: change.to, revision: record.revision + 1, changedAt: now } as ExecutionRecord;
+}
+
+export function transition(record: ExecutionRecord, event: ExecutionEvent, now: number): Transition {
+  // One cast: TypeScript cannot see that the row's step takes just this event.
+  const step = TABLE[record.state][event.type] as Step<typeof event.type> | undefined;
+  if (step === undefined) return { type: 'ignored', reason: `'${event.type}' means nothing in state ${record.state}` };
+  const change = step(record, event as never, now);
+  if (change === undefined) return { type: 'ignored', reason: `'${event.type}' changes nothing` };
+  return { type: 'changed', record: apply(record, change, now), effects: change.effects ?? [], cause: change.cause };
+}
