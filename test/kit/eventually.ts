@@ -1,28 +1,62 @@
-/** Polls until `look` answers something true; past the deadline it fails with the last state that was seen. */
+/** Waiting in tests: poll a state until it is there, or fail with the last state seen. */
+import { setTimeout as delay } from 'node:timers/promises';
+
+export type Falsy = false | 0 | '' | null | undefined;
+
+const POLL_MS = 20;
+
+/**
+ * Calls `look` every 20 ms until its answer is truthy and returns that answer; a throw counts as "not yet".
+ * At the deadline it rejects, naming `what` was waited for and the last answer or error.
+ */
 export async function eventually<T>(
   what: string,
   look: () => T | Promise<T>,
-  deadlineMs: number,
-): Promise<NonNullable<T>> {
+  deadlineMs = 10_000,
+): Promise<Exclude<T, Falsy>> {
   const end = performance.now() + deadlineMs;
   for (;;) {
-    let last: T | string;
-    try {
-      last = await look();
-    } catch (thrown) {
-      last = `threw ${String(thrown)}`;
-      if (performance.now() > end)
-        throw new Error(`${what}: not within ${deadlineMs} ms; last: ${last}`);
-      await pause();
-      continue;
+    const seen = await attempt(look, end - performance.now());
+    if ('value' in seen && isTruthy(seen.value)) return seen.value;
+    if (performance.now() >= end) {
+      throw new Error(`${what}: not within ${deadlineMs} ms; last seen: ${describe(seen)}`);
     }
-    if (last !== undefined && last !== null && last !== false) return last;
-    if (performance.now() > end)
-      throw new Error(`${what}: not within ${deadlineMs} ms; last: ${String(last)}`);
-    await pause();
+    await delay(POLL_MS);
   }
 }
 
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 20));
+type Seen<T> = { readonly value: T } | { readonly error: unknown };
+
+/** One look, itself bounded, so that a hung look cannot outlive the deadline. */
+async function attempt<T>(look: () => T | Promise<T>, leftMs: number): Promise<Seen<T>> {
+  const bound = new AbortController();
+  const late = delay(Math.max(leftMs, POLL_MS), undefined, { signal: bound.signal }).then(
+    () => ({ error: new Error('the look itself did not return') }),
+    () => ({ error: undefined }),
+  );
+  try {
+    return await Promise.race([Promise.resolve(look()).then((value) => ({ value })), late]);
+  } catch (error) {
+    return { error };
+  } finally {
+    bound.abort();
+  }
+}
+
+function isTruthy<T>(value: T): value is Exclude<T, Falsy> {
+  return Boolean(value);
+}
+
+function describe<T>(seen: Seen<T>): string {
+  if ('error' in seen)
+    return `error ${seen.error instanceof Error ? seen.error.message : String(seen.error)}`;
+  try {
+    return JSON.stringify(seen.value, bigintAsText) ?? String(seen.value);
+  } catch {
+    return String(seen.value);
+  }
+}
+
+function bigintAsText(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? `${value}n` : value;
 }
