@@ -1,0 +1,173 @@
+/**
+ * Bundles every program to dist/, one file each, so that a program starts in milliseconds and needs no loader.
+ * Each file is written beside its place and renamed into it: nobody ever sees half a program, and two builds at once
+ * end in the same files. `node scripts/build.mjs agent requester` builds only the programs named.
+ */
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { hashSources, STAMP } from './sources.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const dist = join(root, 'dist');
+
+const PROGRAMS = {
+  limpet: 'cli/main.ts',
+  agent: 'agent/main.ts',
+  requester: 'requester/main.ts',
+  'dev-broker': 'adapters/dev-broker/main.ts',
+  'executor-docker': 'executors/docker/main.ts',
+  'executor-wasm': 'executors/wasm/main.ts',
+  'wasm-runner': 'executors/wasm/runner.ts',
+  'wasm-watchdog': 'executors/wasm/watchdog.ts',
+  'executor-process': 'executors/process/main.ts',
+};
+
+/** Loaded from node_modules at run time: native code, or files that it looks for beside itself. */
+const EXTERNAL = ['level', 'classic-level', '@extism/extism'];
+
+/** CommonJS inside a bundle expects these three; the names in the import keep clear of any in the code. */
+const COMMONJS_NAMES = [
+  "import { createRequire as commonjsRequire } from 'node:module';",
+  "import { fileURLToPath as commonjsPath } from 'node:url';",
+  'const require = commonjsRequire(import.meta.url);',
+  'const __filename = commonjsPath(import.meta.url);',
+  "const __dirname = commonjsPath(new URL('.', import.meta.url));",
+].join(' ');
+
+/** docker-modem loads ssh2 (with native add-ons) at import, for engines behind ssh:// alone. */
+const withoutSsh = {
+  name: 'without-ssh',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^ssh2$/ }, () => ({ path: 'ssh2', namespace: 'without-ssh' }));
+    onLoad({ filter: /.*/, namespace: 'without-ssh' }, () => ({
+      contents: `exports.Client = class {
+        constructor() { throw new Error('engines behind ssh:// are not supported; use unix:// or tcp://'); }
+      };`,
+    }));
+  },
+};
+
+/** Builds the named programs (all when none is named). Answers the failures; what could be built is built. */
+export async function buildAll(names = []) {
+  const started = hashSources(root);
+  const jobs = [...programs(), ...pluginFixtures()]
+    .filter(
+      ([name, entry]) =>
+        (names.length === 0 || names.includes(name)) && existsSync(join(root, entry)),
+    )
+    .map(
+      ([name, entry]) =>
+        () =>
+          bundle(name, entry),
+    );
+  if (names.length === 0) jobs.push(copyScripts, compileWat);
+  const results = await Promise.allSettled(jobs.map((job) => job()));
+  const failures = results.filter((r) => r.status === 'rejected').map((r) => r.reason);
+  const files = results.flatMap((r) => r.value ?? []);
+  if (names.length === 0 && failures.length === 0) {
+    removeStale(new Set(files));
+    place(join(dist, STAMP), started);
+  }
+  return { files, failures };
+}
+
+function programs() {
+  return Object.entries(PROGRAMS);
+}
+
+/** Plugins that only tests run. */
+function pluginFixtures() {
+  return list('fixtures/plugins', '.ts').map((file) => [`fixtures/${basename(file, '.ts')}`, file]);
+}
+
+async function bundle(name, entry) {
+  const outfile = join(dist, `${name}.js`);
+  const { outputFiles } = await build({
+    entryPoints: [join(root, entry)],
+    outfile,
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    sourcemap: 'linked',
+    external: EXTERNAL,
+    banner: { js: COMMONJS_NAMES },
+    plugins: [withoutSsh],
+    absWorkingDir: root,
+    logLevel: 'silent',
+  });
+  for (const file of outputFiles) place(file.path, file.contents);
+  return outputFiles.map((file) => file.path);
+}
+
+/** The holder of the process executor is a shell script and runs as it is. */
+function copyScripts() {
+  return list('executors/process', '.sh').map((file) => {
+    const target = join(dist, basename(file));
+    place(target, readFileSync(join(root, file)), 0o755);
+    return target;
+  });
+}
+
+async function compileWat() {
+  const sources = list('fixtures/wasm', '.wat');
+  if (sources.length === 0) return [];
+  const { default: loadWabt } = await import('wabt');
+  const wabt = await loadWabt();
+  return sources.map((file) => {
+    const module = wabt.parseWat(file, readFileSync(join(root, file), 'utf8'));
+    const target = join(dist, 'fixtures/wasm', `${basename(file, '.wat')}.wasm`);
+    place(target, module.toBinary({}).buffer);
+    module.destroy();
+    return target;
+  });
+}
+
+function list(folder, extension) {
+  const path = join(root, folder);
+  if (!existsSync(path)) return [];
+  const names = readdirSync(path).filter(
+    (name) => name.endsWith(extension) && !name.endsWith('.d.ts'),
+  );
+  return names.sort().map((name) => join(folder, name));
+}
+
+function place(path, contents, mode = 0o644) {
+  mkdirSync(dirname(path), { recursive: true });
+  if (existsSync(path) && readFileSync(path).equals(Buffer.from(contents))) return;
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, contents, { mode });
+  renameSync(temporary, path);
+}
+
+function removeStale(files) {
+  for (const name of readdirSync(dist, { recursive: true })) {
+    const path = join(dist, name);
+    const keep = files.has(path) || name === STAMP || name.endsWith('.tmp');
+    if (!keep && statSync(path, { throwIfNoEntry: false })?.isFile()) rmSync(path, { force: true });
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const began = performance.now();
+  const { files, failures } = await buildAll(process.argv.slice(2));
+  for (const failure of failures) console.error(String(failure.message ?? failure));
+  const programs = files.filter((file) => !file.endsWith('.map')).length;
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  console.log(
+    `build: ${programs} files in ${seconds} s${failures.length ? `, ${failures.length} failed` : ''}`,
+  );
+  process.exitCode = failures.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,46 @@
+/** What a build is made from, as one hash; dist/ keeps the hash that it was built from. Only node:* here. */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+
+export const STAMP = '.sources';
+
+const INPUTS = [
+  'core',
+  'wire',
+  'adapters',
+  'plugins',
+  'executors',
+  'agent',
+  'requester',
+  'cli',
+  'fixtures',
+  'scripts/build.mjs',
+  'package.json',
+  'package-lock.json',
+];
+
+export function hashSources(root) {
+  const hash = createHash('sha256');
+  for (const file of INPUTS.flatMap((input) => filesIn(root, input))) {
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(root, file)))
+      .update('\0');
+  }
+  return hash.digest('hex');
+}
+
+export function isBuilt(root) {
+  const stamp = join(root, 'dist', STAMP);
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === hashSources(root);
+}
+
+function filesIn(root, input) {
+  const stat = statSync(join(root, input), { throwIfNoEntry: false });
+  if (stat === undefined) return [];
+  if (stat.isFile()) return [input];
+  const entries = readdirSync(join(root, input), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile() && !entry.path.includes('node_modules'));
+  return files.map((entry) => relative(root, join(entry.path, entry.name))).sort();
+}
