@@ -9,7 +9,10 @@ export function canonicalJson(value: unknown): string {
   if (Array.isArray(value))
     return `[${value.map((item: unknown) => canonicalJson(item)).join(',')}]`;
   if (typeof value === 'object') return `{${members(value).join(',')}}`;
-  throw new LimpetError('invalid-argument', `JSON cannot hold the ${typeof value} ${String(value)}`);
+  throw new LimpetError(
+    'invalid-argument',
+    `JSON cannot hold the ${typeof value} ${String(value)}`,
+  );
 }
 
 function members(value: object): string[] {

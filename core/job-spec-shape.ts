@@ -13,7 +13,7 @@ type Shape =
 
 const CONFIG = { Type: 'text', Params: 'data' } as const;
 
-const TASK: Shape = {
+export const TASK_SHAPE: Shape = {
   keys: {
     Name: 'text',
     Engine: { keys: CONFIG },
@@ -55,7 +55,7 @@ export const JOB_SHAPE: Shape = {
     Constraints: { list: { keys: { Key: 'text', Operator: 'text', Values: 'data' } } },
     Meta: 'data',
     Labels: 'data',
-    Tasks: { list: TASK },
+    Tasks: { list: TASK_SHAPE },
   },
 };
 

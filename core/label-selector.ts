@@ -79,5 +79,8 @@ function isWord(token: string | undefined): boolean {
 
 function wrong(text: string, expected: string): LimpetError {
   const shown = text.length > 60 ? `${text.slice(0, 57)}...` : text;
-  return new LimpetError('invalid-argument', `selector ${JSON.stringify(shown)} is not valid: ${expected}`);
+  return new LimpetError(
+    'invalid-argument',
+    `selector ${JSON.stringify(shown)} is not valid: ${expected}`,
+  );
 }

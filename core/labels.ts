@@ -1,5 +1,5 @@
 /** Labels of nodes and jobs: constraints on them, and the text form of selectors (Kubernetes' grammar). */
-import { LimpetError } from './errors.ts';
+import { assertNever } from './errors.ts';
 import type { Constraint, ConstraintOperator } from './job.ts';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -47,7 +47,8 @@ export function constraintFault(constraint: Constraint): string | undefined {
 
 function valueCountText(operator: ConstraintOperator): string {
   const [least, most] = VALUE_COUNTS[operator];
-  const count = most === 0 ? 'no values' : most === least ? 'exactly one value' : 'at least one value';
+  const count =
+    most === 0 ? 'no values' : most === least ? 'exactly one value' : 'at least one value';
   return `${count} for operator ${operator}`;
 }
 
@@ -84,7 +85,7 @@ function holds(value: string | undefined, { Operator, Values }: Constraint): boo
       if (value === undefined || !INTEGER.test(value) || !INTEGER.test(first)) return false;
       return Operator === 'gt' ? BigInt(value) > BigInt(first) : BigInt(value) < BigInt(first);
     default:
-      throw new LimpetError('internal', `unknown operator ${String(Operator)}`);
+      return assertNever(Operator);
   }
 }
 
@@ -99,6 +100,7 @@ function formatOne({ Key, Operator, Values }: Constraint): string {
   if (Operator === '!') return `!${Key}`;
   if (Operator === 'in' || Operator === 'notin')
     return `${Key} ${Operator} (${[...Values].sort().join(',')})`;
-  if (Operator === 'gt' || Operator === 'lt') return `${Key}${Operator === 'gt' ? '>' : '<'}${first}`;
+  if (Operator === 'gt' || Operator === 'lt')
+    return `${Key}${Operator === 'gt' ? '>' : '<'}${first}`;
   return `${Key}${Operator}${first}`;
 }
