@@ -19,7 +19,13 @@ export type Action =
   | { readonly type: 'end-restarting'; readonly stop: StopReason }
   | { readonly type: 'next-run'; readonly at: number }
   | { readonly type: 'look-again' }
-  | { readonly type: 'conclude'; readonly run: number; readonly outcome: Outcome; readonly finishedAt: number }
+  | {
+      readonly type: 'conclude';
+      readonly run: number;
+      readonly outcome: Outcome;
+      readonly startedAt?: number;
+      readonly finishedAt: number;
+    }
   | { readonly type: 'stop'; readonly stop: StopReason }
   /** Nothing runs: end it with this reason; a created engine resource is removed and never started. */
   | { readonly type: 'end-unstarted'; readonly stop: StopReason }
@@ -114,7 +120,13 @@ const ended: Rule = ({ record, run, current, end, situation }) => {
   const outcome = current.outcome ?? { by: 'lost', reason: 'no exit record' };
   const finishedAt = current.finishedAt ?? situation.now;
   const conclude = (final: Outcome, why: string): Omit<Decision, 'rule'> => ({
-    action: { type: 'conclude', run, outcome: final, finishedAt },
+    action: {
+      type: 'conclude',
+      run,
+      outcome: final,
+      finishedAt,
+      ...(current.startedAt === undefined ? {} : { startedAt: current.startedAt }),
+    },
     why,
   });
   if (record.stop !== undefined) return conclude(coded(record.stop, outcome), `ended after: ${record.stop.reason}`);

@@ -11,7 +11,13 @@ export type ExecutionEvent =
   | { readonly type: 'refuse'; readonly reason: string }
   /** The run was seen running: first start, adoption, or a start outside of us (another start time). */
   | { readonly type: 'started'; readonly run: number; readonly startedAt: number; readonly handle?: string }
-  | { readonly type: 'exited'; readonly run: number; readonly outcome: Outcome; readonly finishedAt: number }
+  | {
+      readonly type: 'exited';
+      readonly run: number;
+      readonly outcome: Outcome;
+      readonly startedAt?: number;
+      readonly finishedAt: number;
+    }
   | { readonly type: 'stop'; readonly by: 'stop' | 'limit'; readonly reason: string }
   /** An end was asked for and there is nothing (any more) to stop. */
   | { readonly type: 'nothing-to-stop' }

@@ -85,7 +85,11 @@ const exited: Step<'exited'> = (record, event, now) => {
   const current = event.run === record.run ? record : { ...record, run: event.run };
   const outcome = withFirstReason(current, event.outcome);
   const change = concludeRun(current, outcome, event.finishedAt, now);
-  return { ...change, patch: { ...change.patch, run: current.run } };
+  const startedAt = event.startedAt ?? current.startedAt;
+  return {
+    ...change,
+    patch: { ...change.patch, run: current.run, ...(startedAt === undefined ? {} : { startedAt }) },
+  };
 };
 
 /** Stopped work keeps its true code under the first reason. */
@@ -100,6 +104,8 @@ const lost: Step<'lost'> = (record, event, now) =>
 
 const nothingToStop: Step<'nothing-to-stop'> = (record, _event, now) => {
   const { by, reason } = record.stop ?? { by: 'stop', reason: 'stopped' };
+  // Once launched there may be output to keep.
+  if (record.startedAt !== undefined) return concludeRun(record, { by, reason }, now, now);
   return endWithoutRun(record, { by, reason }, now);
 };
 
@@ -130,6 +136,7 @@ const TABLE: { readonly [S in ExecutionState]: Row } = {
       cause: `declined: ${event.reason}`,
     }),
     admit: () => ({ to: 'preparing', effects: [{ type: 'prepare' }], cause: 'admitted' }),
+    refuse,
     stop: stopBeforeRun,
     started,
     exited,
@@ -148,7 +155,7 @@ const TABLE: { readonly [S in ExecutionState]: Row } = {
   },
   starting: { refuse, stop: stopRun, 'nothing-to-stop': nothingToStop, started, exited, lost },
   running: { stop: stopRun, 'nothing-to-stop': nothingToStop, started, exited, lost, refuse },
-  stopping: { stop: stopRun, 'nothing-to-stop': nothingToStop, exited, lost, refuse },
+  stopping: { 'nothing-to-stop': nothingToStop, exited, lost, refuse },
   restarting: {
     stop: (record, event, now) => ({
       to: 'publishing',

@@ -1,0 +1,70 @@
+/**
+ * Whether this node takes an accepted execution: the executor is there, healthy and recovered, its params are valid,
+ * and the resources fit. What another node might do is declined; what no node can do is refused.
+ * `accepted` holds its resources from the moment it is written, so two placements never share the same room.
+ */
+import { Ajv, type ValidateFunction } from 'ajv';
+import { messageOf } from '../../core/errors.ts';
+import type { ExecutionEvent } from '../../core/execution/events.ts';
+import { firstShortage, type Resources } from '../../core/resources.ts';
+import type { ExecutorClient, ExecutorHealth } from '../plugins/port.ts';
+import type { LiveExecution } from './live.ts';
+
+export interface AdmissionDeps {
+  readonly capacity: Resources;
+  /** Of everything that is not terminal, this execution included. */
+  allocated(): Resources;
+  client(executor: string): ExecutorClient | undefined;
+  health(executor: string): ExecutorHealth | undefined;
+  /** False while that executor's recovery is under way. */
+  recovered(executor: string): boolean;
+}
+
+export class Admission {
+  readonly #deps: AdmissionDeps;
+  readonly #ajv = new Ajv({ strict: false, allErrors: false });
+  readonly #validators = new WeakMap<ExecutorClient, ValidateFunction>();
+
+  constructor(deps: AdmissionDeps) {
+    this.#deps = deps;
+  }
+
+  /** The event that follows; undefined while it has to wait for its executor. */
+  judge(live: LiveExecution): ExecutionEvent | undefined {
+    const { task } = live.record.placement;
+    const name = task.Engine.Type;
+    const health = this.#deps.health(name);
+    if (health === undefined) return { type: 'decline', reason: `this node has no executor '${name}'` };
+    const client = this.#deps.client(name);
+    if (client === undefined || !this.#deps.recovered(name)) {
+      const dead = health.restarts > 2 && client === undefined;
+      return dead ? { type: 'decline', reason: `executor ${name} is not available: ${health.reason}` } : undefined;
+    }
+    if (health.health !== 'healthy')
+      return { type: 'decline', reason: `executor ${name} is ${health.health}: ${health.reason}` };
+    const invalid = this.#invalidParams(client, task.Engine.Params ?? {});
+    if (invalid !== undefined) return { type: 'refuse', reason: invalid };
+    const shortage = firstShortage(this.#deps.allocated(), this.#deps.capacity);
+    if (shortage !== undefined)
+      return { type: 'decline', reason: `no room on this node: ${shortage} (all executions together)` };
+    return { type: 'admit' };
+  }
+
+  #invalidParams(client: ExecutorClient, params: unknown): string | undefined {
+    let validate = this.#validators.get(client);
+    if (validate === undefined) {
+      try {
+        validate = this.#ajv.compile(client.paramsSchema as object);
+      } catch (thrown) {
+        return `executor ${client.name} has a schema that cannot be used: ${messageOf(thrown)}`;
+      }
+      this.#validators.set(client, validate);
+    }
+    if (validate(params)) return undefined;
+    const error = validate.errors?.[0];
+    const path = `Engine.Params${error?.instancePath.replaceAll('/', '.') ?? ''}`;
+    const extra = error?.params['additionalProperty'] as unknown;
+    const what = typeof extra === 'string' ? `unknown field '${extra}'` : (error?.message ?? 'not valid');
+    return `${path}: ${what}`;
+  }
+}

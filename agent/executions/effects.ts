@@ -1,0 +1,186 @@
+/**
+ * Carries out effects. Each is idempotent under (execution id, run); each answers with an event. What the work itself
+ * cannot do is an event (`refuse`); what only the moment forbids (plugin away, engine away) is tried again.
+ */
+import { assertNever, LimpetError } from '../../core/errors.ts';
+import type { Effect, ExecutionEvent } from '../../core/execution/events.ts';
+import type { ExecutionRecord } from '../../core/execution/record.ts';
+import type { Clock } from '../../adapters/clock/port.ts';
+import type { Faults } from '../../adapters/faults/port.ts';
+import type { ExecutorClient, RunOrder } from '../plugins/port.ts';
+import type { EffectRunner, ExecutionEngine } from './engine.ts';
+import { runEnvironment, type EnvironmentOptions } from './environment.ts';
+import type { AgentFolders } from './folders.ts';
+import { removeInputs, stageInputs, type InputOptions } from './inputs.ts';
+import type { LiveExecution } from './live.ts';
+import type { Observer } from './observer.ts';
+import { taskResources } from './resources.ts';
+import { collect, resultMounts } from './results.ts';
+
+export interface EffectsDeps {
+  readonly engine: ExecutionEngine;
+  readonly observer: Observer;
+  readonly folders: AgentFolders;
+  readonly inputs: InputOptions;
+  readonly environment: EnvironmentOptions;
+  readonly clock: Clock;
+  readonly faults: Faults;
+  readonly stopGraceMs: number;
+  readonly pidsLimit: number;
+  client(executor: string): ExecutorClient | undefined;
+}
+
+export class Effects implements EffectRunner {
+  readonly #deps: EffectsDeps;
+
+  constructor(deps: EffectsDeps) {
+    this.#deps = deps;
+  }
+
+  async run(live: LiveExecution, effect: Effect): Promise<void> {
+    try {
+      await this.#run(live, effect);
+      live.retries = 0;
+    } catch (thrown) {
+      const error = LimpetError.from(thrown);
+      if (error.code === 'cancelled') return;
+      if (error.code === 'refused' || error.code === 'already-exists')
+        this.#answer(live, { type: 'refuse', reason: error.message });
+      else this.#deps.observer.retry(live, error.message);
+    }
+  }
+
+  #run(live: LiveExecution, effect: Effect): Promise<void> {
+    switch (effect.type) {
+      case 'prepare':
+        return this.#prepare(live);
+      case 'start':
+        return this.#start(live);
+      case 'stop':
+        return this.#stop(live);
+      case 'publish':
+        return this.#publish(live);
+      case 'remove-run':
+        return this.#client(live).remove({ ...ref(live.record), run: effect.run }, false);
+      case 'remove':
+        return this.#remove(live);
+      case 'schedule-restart':
+        this.#scheduleRestart(live, effect.at);
+        return Promise.resolve();
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  async #prepare(live: LiveExecution): Promise<void> {
+    if (live.record.state !== 'preparing') return;
+    this.#deps.faults.reach('agent.effect.prepare.before');
+    const order = await this.#order(live.record);
+    const onProgress = (message: string): void => {
+      live.progress = message;
+    };
+    const digest = await this.#client(live).prepare(order, onProgress, live.abort.signal);
+    this.#deps.faults.reach('agent.effect.prepare.after');
+    this.#answer(live, { type: 'prepared', digest });
+  }
+
+  async #start(live: LiveExecution): Promise<void> {
+    const { record } = live;
+    if (record.state !== 'starting') return;
+    this.#deps.faults.reach('agent.effect.start.before');
+    const order = await this.#order(record);
+    const { observed } = await this.#client(live).start(order);
+    this.#deps.faults.reach('agent.effect.start.after');
+    if (observed.phase !== 'running') {
+      live.lookAgain = true;
+      return;
+    }
+    this.#answer(live, {
+      type: 'started',
+      run: record.run,
+      startedAt: observed.startedAt ?? this.#deps.clock.now(),
+      ...(observed.handle === undefined ? {} : { handle: observed.handle }),
+    });
+  }
+
+  async #stop(live: LiveExecution): Promise<void> {
+    const { record } = live;
+    if (record.state !== 'stopping' || record.stop === undefined) return;
+    this.#deps.faults.reach('agent.effect.stop.before');
+    const graceMs = this.#deps.stopGraceMs;
+    await this.#client(live).stop(ref(record), { reason: record.stop.reason, by: record.stop.by, graceMs });
+    this.#deps.faults.reach('agent.effect.stop.after');
+    // It may never have begun, or be over already: the look tells.
+    live.lookAgain = true;
+  }
+
+  async #publish(live: LiveExecution): Promise<void> {
+    if (live.record.state !== 'publishing') return;
+    this.#deps.faults.reach('agent.effect.publish.before');
+    const { result, output } = await collect(live.record, this.#deps.folders, this.#client(live));
+    this.#deps.faults.reach('agent.effect.publish.after');
+    this.#answer(live, { type: 'published', output, ...(result === undefined ? {} : { result }) });
+  }
+
+  async #remove(live: LiveExecution): Promise<void> {
+    const { record } = live;
+    this.#deps.faults.reach('agent.effect.remove.before');
+    const client = this.#client(live);
+    for (let run = 0; run <= record.run; run++) await client.remove({ ...ref(record), run }, false);
+    await removeInputs(record.placement.executionId, this.#deps.inputs);
+    this.#deps.faults.reach('agent.effect.remove.after');
+    this.#answer(live, { type: 'removed' });
+  }
+
+  #scheduleRestart(live: LiveExecution, at: number): void {
+    live.restartTimer?.cancel();
+    live.restartTimer = this.#deps.clock.after(Math.max(0, at - this.#deps.clock.now()), () => {
+      this.#answer(live, { type: 'restart-due' });
+    });
+  }
+
+  #answer(live: LiveExecution, event: ExecutionEvent): void {
+    void this.#deps.engine.dispatch(live.record.placement.executionId, event);
+  }
+
+  #client(live: LiveExecution): ExecutorClient {
+    const name = live.record.placement.task.Engine.Type;
+    const client = this.#deps.client(name);
+    if (client === undefined) throw new LimpetError('unavailable', `executor ${name} is not ready`);
+    return client;
+  }
+
+  async #order(record: ExecutionRecord): Promise<RunOrder> {
+    const { placement } = record;
+    const { task, token } = placement;
+    const inputs = await stageInputs(record, this.#deps.inputs);
+    const outputs = await resultMounts(record, this.#deps.folders);
+    const resources = taskResources(task);
+    return {
+      ref: ref(record),
+      specHash: placement.specHash,
+      jobId: placement.jobId,
+      jobName: placement.jobName,
+      kind: placement.kind,
+      owner: placement.owner,
+      token: `${token.jobVersion}.${token.partition}.${token.attempt}`,
+      params: task.Engine.Params ?? {},
+      env: runEnvironment(record, this.#deps.environment),
+      mounts: [...inputs, ...outputs],
+      limits: {
+        cpuMillis: resources.cpuMillis,
+        memoryBytes: resources.memoryBytes,
+        pids: this.#deps.pidsLimit,
+        diskBytes: resources.diskBytes,
+      },
+      network: task.Network.Type,
+      deadlineAt: placement.deadlineAt ?? 0,
+      digest: record.digest ?? '',
+      stopGraceMs: this.#deps.stopGraceMs,
+    };
+  }
+}
+
+function ref(record: ExecutionRecord): { executionId: string; run: number } {
+  return { executionId: record.placement.executionId, run: record.run };
+}

@@ -1,0 +1,186 @@
+/**
+ * The execution engine: one mailbox per execution. An event goes through `transition`; the new state, its history
+ * entry and its outgoing report are durable in one batch before any effect runs. Effects are idempotent under
+ * (execution id, run) and answer with events.
+ *
+ *   event -> mailbox -> transition -> batch {record, index, history, report} -> effects -> event ...
+ *
+ * What the world shows (a wake-up, a list, a recovery) goes through `decide` first; see `observer.ts`.
+ */
+import type { ExecutionId } from '../../core/ids.ts';
+import { LimpetError } from '../../core/errors.ts';
+import type { Effect, ExecutionEvent } from '../../core/execution/events.ts';
+import { newRecord, type ExecutionRecord } from '../../core/execution/record.ts';
+import { isTerminal } from '../../core/execution/states.ts';
+import { transition } from '../../core/execution/transition.ts';
+import type { Placement } from '../../core/job.ts';
+import { addResources, NO_RESOURCES, type Resources } from '../../core/resources.ts';
+import type { Clock } from '../../adapters/clock/port.ts';
+import type { Faults } from '../../adapters/faults/port.ts';
+import type { Logger } from '../../adapters/log/port.ts';
+import type { StoreOp } from '../../adapters/store/port.ts';
+import type { ExecutionEvent as HistoryEvent } from '../../wire/messages.ts';
+import { taskResources } from './resources.ts';
+import { LiveExecution } from './live.ts';
+import { eventOf, type ExecutionRepository } from './repository.ts';
+
+/** Where reports go: rows for the outbox, and a wake-up once they are durable. */
+export interface ReportSink {
+  rows(record: ExecutionRecord, event: HistoryEvent): readonly StoreOp[];
+  wake(): void;
+}
+
+export interface EffectRunner {
+  /** Never rejects; answers with events through `dispatch`. */
+  run(live: LiveExecution, effect: Effect): Promise<void>;
+}
+
+export interface EngineDeps {
+  readonly repository: ExecutionRepository;
+  readonly reports: ReportSink;
+  readonly clock: Clock;
+  readonly faults: Faults;
+  readonly log: Logger;
+}
+
+const STORE_RETRY_MS = 1_000;
+
+export class ExecutionEngine {
+  readonly #deps: EngineDeps;
+  readonly #live = new Map<ExecutionId, LiveExecution>();
+  #effects: EffectRunner | undefined;
+  #onIdle: (live: LiveExecution) => void = () => undefined;
+  #allocated: Resources = NO_RESOURCES;
+
+  constructor(deps: EngineDeps) {
+    this.#deps = deps;
+  }
+
+  /** Wired once by compose: the runner of effects, and what to do when an execution has none under way. */
+  connect(effects: EffectRunner, onIdle: (live: LiveExecution) => void): void {
+    this.#effects = effects;
+    this.#onIdle = onIdle;
+  }
+
+  /** Of everything that is not terminal. */
+  get allocated(): Resources {
+    return this.#allocated;
+  }
+
+  all(): Iterable<LiveExecution> {
+    return this.#live.values();
+  }
+
+  get(id: ExecutionId): LiveExecution | undefined {
+    return this.#live.get(id);
+  }
+
+  /** At start: what the store holds, without any effect; recovery decides what follows. */
+  adoptStored(records: readonly ExecutionRecord[]): void {
+    for (const record of records) this.#insert(record);
+  }
+
+  /**
+   * Operations that write a new execution; `place` after they are durable. Undefined: this execution is known (a
+   * placement that came twice).
+   */
+  async preparePlacement(placement: Placement): Promise<{ ops: StoreOp[]; record: ExecutionRecord } | undefined> {
+    if (this.#live.has(placement.executionId)) return undefined;
+    if ((await this.#deps.repository.get(placement.executionId)) !== undefined) return undefined;
+    const record = newRecord(placement, this.#deps.clock.now());
+    const event = eventOf(undefined, record, 'accepted from its owner');
+    const ops = this.#deps.repository.change(undefined, record, event);
+    return { ops: [...ops, ...this.#deps.reports.rows(record, event)], record };
+  }
+
+  insertPlaced(record: ExecutionRecord): LiveExecution {
+    this.#deps.log.info('execution.accepted', { execution: record.placement.executionId });
+    return this.#insert(record);
+  }
+
+  /** Puts an event into the mailbox. Resolves when it has been handled (its effects may still run). */
+  dispatch(id: ExecutionId, event: ExecutionEvent): Promise<void> {
+    const live = this.#live.get(id);
+    if (live === undefined) return Promise.resolve();
+    return live.serial(() => this.step(live, event));
+  }
+
+  /** One step of a live execution; only from inside its mailbox. */
+  async step(live: LiveExecution, event: ExecutionEvent): Promise<void> {
+    const before = live.record;
+    const result = transition(before, event, this.#deps.clock.now());
+    const id = before.placement.executionId;
+    if (result.type === 'ignored') {
+      this.#deps.log.debug('execution.event-ignored', { execution: id, event: event.type, reason: result.reason });
+      return;
+    }
+    await this.#commit(before, result.record, result.cause);
+    live.record = result.record;
+    this.#account(before, result.record);
+    this.#deps.log.info('execution.changed', {
+      execution: id,
+      from: before.state,
+      to: result.record.state,
+      cause: result.cause,
+    });
+    for (const effect of result.effects) this.runEffect(live, effect);
+    this.#deps.reports.wake();
+    if (isTerminal(live.record.state)) live.abort.abort();
+    if (live.record.removed) this.#forgetInMemory(live);
+  }
+
+  runEffect(live: LiveExecution, effect: Effect): void {
+    const runner = this.#effects;
+    if (runner === undefined) throw new LimpetError('internal', 'the engine is not connected');
+    live.chainEffect(
+      () => runner.run(live, effect),
+      () => {
+        this.#onIdle(live);
+      },
+    );
+  }
+
+  /** A full disk or a broken store stops nothing that runs: the change is tried again until it is durable. */
+  async #commit(before: ExecutionRecord, after: ExecutionRecord, cause: string): Promise<void> {
+    const { repository, reports, faults, clock, log } = this.#deps;
+    const event = eventOf(before, after, cause);
+    faults.reach('agent.transition.before-commit');
+    for (;;) {
+      try {
+        await repository.commit([...repository.change(before, after, event), ...reports.rows(after, event)]);
+        break;
+      } catch (thrown) {
+        const error = LimpetError.from(thrown, 'store-failed');
+        log.error('store.write-failed', { execution: after.placement.executionId, reason: error.message });
+        await clock.sleep(STORE_RETRY_MS);
+      }
+    }
+    faults.reach('agent.transition.after-commit');
+  }
+
+  #insert(record: ExecutionRecord): LiveExecution {
+    const live = new LiveExecution(record);
+    this.#live.set(record.placement.executionId, live);
+    this.#account(undefined, record);
+    return live;
+  }
+
+  #account(before: ExecutionRecord | undefined, after: ExecutionRecord): void {
+    const held = before !== undefined && !isTerminal(before.state);
+    const holds = !isTerminal(after.state);
+    if (held === holds) return;
+    const resources = taskResources(after.placement.task);
+    const sign = holds ? 1 : -1;
+    this.#allocated = addResources(this.#allocated, {
+      cpuMillis: sign * resources.cpuMillis,
+      memoryBytes: sign * resources.memoryBytes,
+      diskBytes: sign * resources.diskBytes,
+      gpus: sign * resources.gpus,
+    });
+  }
+
+  #forgetInMemory(live: LiveExecution): void {
+    live.clearTimers();
+    this.#live.delete(live.record.placement.executionId);
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Where things lie in the agent's data folder:
+ *
+ *   identity.json  store/          who this is; the LevelDB
+ *   runs/<execution>/<run>/        run folders (shared with plugins)
+ *   logs/<execution>/              logs (written by plugins)
+ *   inputs/<execution>/<n>         staged inline inputs
+ *   results/<execution>/           published results
+ *   plugins/<name>/                state, handshake and output of each plugin
+ *   agent.json                     {socket, pid} of the running agent
+ */
+import { join } from 'node:path';
+
+export interface AgentFolders {
+  readonly data: string;
+  readonly store: string;
+  readonly runs: string;
+  readonly logs: string;
+  readonly inputs: string;
+  readonly results: string;
+  readonly plugins: string;
+}
+
+export function agentFolders(dataDir: string): AgentFolders {
+  return {
+    data: dataDir,
+    store: join(dataDir, 'store'),
+    runs: join(dataDir, 'runs'),
+    logs: join(dataDir, 'logs'),
+    inputs: join(dataDir, 'inputs'),
+    results: join(dataDir, 'results'),
+    plugins: join(dataDir, 'plugins'),
+  };
+}
+
+export function runFolder(folders: AgentFolders, executionId: string, run: number): string {
+  return join(folders.runs, executionId, String(run));
+}

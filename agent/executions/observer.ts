@@ -1,0 +1,196 @@
+/**
+ * Turns what an executor shows into events, by `decide`. Everything that looks at the world ends here: wake-ups from
+ * plugins, the 30 s list, deadlines, and recovery whenever a plugin becomes ready.
+ *
+ * A decision is taken inside the mailbox, and only if nothing has changed since the observation was made and no effect
+ * is under way; else the execution is looked at again.
+ */
+import { assertNever, LimpetError } from '../../core/errors.ts';
+import { backoffMs } from '../../core/backoff.ts';
+import { decide, type Decision } from '../../core/execution/decide.ts';
+import type { ObservedRun } from '../../core/execution/observed.ts';
+import type { StopReason } from '../../core/execution/record.ts';
+import { isTerminal } from '../../core/execution/states.ts';
+import type { Clock } from '../../adapters/clock/port.ts';
+import type { Logger } from '../../adapters/log/port.ts';
+import type { ExecutorClient } from '../plugins/port.ts';
+import type { ExecutionEngine } from './engine.ts';
+import type { LiveExecution } from './live.ts';
+
+export interface ObserverDeps {
+  readonly engine: ExecutionEngine;
+  readonly clock: Clock;
+  readonly log: Logger;
+  client(executor: string): ExecutorClient | undefined;
+  /** Tries to admit an accepted execution (or leaves it waiting). */
+  admit(live: LiveExecution): void;
+  /** Stop and remove one leftover run. */
+  stopLeftover(live: LiveExecution, run: number): Promise<void>;
+}
+
+const RETRY = { firstMs: 250, lastMs: 30_000 };
+const LOOK_AGAIN_MS = 1_000;
+const REMOVING_LIMIT_MS = 60_000;
+
+export class Observer {
+  readonly #deps: ObserverDeps;
+
+  constructor(deps: ObserverDeps) {
+    this.#deps = deps;
+  }
+
+  /** Asks the executor about one execution and acts on the answer. Repeated calls coalesce. */
+  look(live: LiveExecution): void {
+    if (live.record.removed) return;
+    if (live.looking || live.effects > 0) {
+      live.lookAgain = true;
+      return;
+    }
+    live.looking = true;
+    live.lookAgain = false;
+    void this.#look(live).finally(() => {
+      live.looking = false;
+      if (live.lookAgain) this.look(live);
+    });
+  }
+
+  /** Called when the last effect of an execution is done. */
+  idle(live: LiveExecution): void {
+    if (live.lookAgain) this.look(live);
+  }
+
+  /** Looks again later, with back-off, because something could not be done now. */
+  retry(live: LiveExecution, reason: string): void {
+    if (live.retryTimer !== undefined || live.record.removed) return;
+    const delay = backoffMs(RETRY, live.retries);
+    live.retries += 1;
+    this.#deps.log.warn('execution.retry', {
+      execution: live.record.placement.executionId,
+      state: live.record.state,
+      inMs: delay,
+      reason,
+    });
+    this.#later(live, delay);
+  }
+
+  /** Decides on an observation made when the record stood at `revision`. */
+  async apply(live: LiveExecution, observed: readonly ObservedRun[], revision: number): Promise<void> {
+    await live.serial(async () => {
+      if (live.record.revision !== revision || live.effects > 0) {
+        live.lookAgain = true;
+        return;
+      }
+      const now = this.#deps.clock.now();
+      const removing = live.removingSince > 0 && now - live.removingSince > REMOVING_LIMIT_MS;
+      const decision = decide({ record: live.record, observed, now, removingTooLong: removing });
+      this.#deps.log.debug('execution.decided', {
+        execution: live.record.placement.executionId,
+        rule: decision.rule,
+        action: decision.action.type,
+        why: decision.why,
+      });
+      await this.#act(live, decision);
+    });
+  }
+
+  async #look(live: LiveExecution): Promise<void> {
+    const { record } = live;
+    const client = this.#deps.client(record.placement.task.Engine.Type);
+    if (client === undefined) return;
+    try {
+      const ref = { executionId: record.placement.executionId, run: record.run };
+      const observed = await client.status(ref);
+      await this.apply(live, [observed], record.revision);
+    } catch (thrown) {
+      this.retry(live, LimpetError.from(thrown).message);
+    }
+  }
+
+  async #act(live: LiveExecution, { action, why }: Decision): Promise<void> {
+    const { engine } = this.#deps;
+    switch (action.type) {
+      case 'leave':
+      case 'import':
+        return;
+      case 'wait':
+        this.retry(live, why);
+        return;
+      case 'done':
+        return engine.step(live, { type: 'removed' });
+      case 'remove-leftovers':
+        engine.runEffect(live, { type: 'remove' });
+        return;
+      case 'publish':
+        engine.runEffect(live, { type: 'publish' });
+        return;
+      case 'end-restarting':
+        return engine.step(live, { type: 'stop', ...action.stop });
+      case 'next-run':
+        engine.runEffect(live, { type: 'schedule-restart', at: action.at });
+        return;
+      case 'look-again':
+        live.removingSince ||= this.#deps.clock.now();
+        this.#later(live, LOOK_AGAIN_MS);
+        return;
+      case 'stop-leftover':
+        await this.#deps.stopLeftover(live, action.run);
+        this.#later(live, LOOK_AGAIN_MS);
+        return;
+      case 'conclude':
+        return engine.step(live, {
+          type: 'exited',
+          run: action.run,
+          outcome: action.outcome,
+          finishedAt: action.finishedAt,
+          ...(action.startedAt === undefined ? {} : { startedAt: action.startedAt }),
+        });
+      case 'stop':
+        return this.#stop(live, action.stop);
+      case 'end-unstarted':
+        return this.#endUnstarted(live, action.stop);
+      case 'adopt':
+        return engine.step(live, {
+          type: 'started',
+          run: action.run.run,
+          startedAt: action.run.startedAt ?? this.#deps.clock.now(),
+          ...(action.run.handle === undefined ? {} : { handle: action.run.handle }),
+        });
+      case 'refuse':
+        return engine.step(live, { type: 'refuse', reason: action.reason });
+      case 'lost':
+        return engine.step(live, { type: 'lost', reason: action.reason });
+      case 'start-created':
+      case 'resume':
+        this.#resume(live);
+        return;
+      default:
+        return assertNever(action);
+    }
+  }
+
+  async #stop(live: LiveExecution, stop: StopReason): Promise<void> {
+    if (live.record.state === 'stopping') this.#deps.engine.runEffect(live, { type: 'stop' });
+    else await this.#deps.engine.step(live, { type: 'stop', ...stop });
+  }
+
+  async #endUnstarted(live: LiveExecution, stop: StopReason): Promise<void> {
+    await this.#deps.engine.step(live, { type: 'stop', ...stop });
+    if (!isTerminal(live.record.state)) await this.#deps.engine.step(live, { type: 'nothing-to-stop' });
+  }
+
+  /** Goes on from the stored state by running its effect again. */
+  #resume(live: LiveExecution): void {
+    const { state } = live.record;
+    if (state === 'accepted') this.#deps.admit(live);
+    else if (state === 'preparing') this.#deps.engine.runEffect(live, { type: 'prepare' });
+    else if (state === 'starting') this.#deps.engine.runEffect(live, { type: 'start' });
+  }
+
+  #later(live: LiveExecution, delayMs: number): void {
+    live.retryTimer?.cancel();
+    live.retryTimer = this.#deps.clock.after(delayMs, () => {
+      live.retryTimer = undefined;
+      this.look(live);
+    });
+  }
+}

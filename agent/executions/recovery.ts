@@ -1,0 +1,120 @@
+/**
+ * Runs whenever a plugin becomes ready (agent start, plugin restart, engine back) and as a plain list every 30 s.
+ * One list per executor; what is alive is recovered, so that this plugin supervises it; then `decide` for every
+ * execution of that executor. Afterwards the executor counts as recovered and takes new work.
+ */
+import { LimpetError } from '../../core/errors.ts';
+import type { ObservedRun } from '../../core/execution/observed.ts';
+import type { Clock } from '../../adapters/clock/port.ts';
+import type { Logger } from '../../adapters/log/port.ts';
+import type { ExecutorClient } from '../plugins/port.ts';
+import type { ExecutionEngine } from './engine.ts';
+import type { LiveExecution } from './live.ts';
+import type { Observer } from './observer.ts';
+
+export interface RecoveryDeps {
+  readonly engine: ExecutionEngine;
+  readonly observer: Observer;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** This executor takes work from now on. */
+  recovered(executor: string, report: RecoveryReport): void;
+}
+
+export interface RecoveryReport {
+  readonly executor: string;
+  readonly adopted: number;
+  readonly ended: number;
+  readonly tookMs: number;
+  /** Observed and ours, but without a record: kept, never touched. */
+  readonly foreign: readonly ObservedRun[];
+}
+
+const PARALLEL = 16;
+const RETRY_MS = 1_000;
+
+export class Recovery {
+  readonly #deps: RecoveryDeps;
+  /** Newest generation of each plugin; an older pass gives up. */
+  readonly #generation = new Map<string, number>();
+
+  constructor(deps: RecoveryDeps) {
+    this.#deps = deps;
+  }
+
+  async recover(client: ExecutorClient, generation: number): Promise<void> {
+    const { clock, log } = this.#deps;
+    this.#generation.set(client.name, generation);
+    for (;;) {
+      if (this.#generation.get(client.name) !== generation) return;
+      try {
+        const report = await this.#pass(client);
+        this.#deps.recovered(client.name, report);
+        return;
+      } catch (thrown) {
+        log.warn('recovery.retry', { executor: client.name, reason: LimpetError.from(thrown).message });
+        await clock.sleep(RETRY_MS);
+      }
+    }
+  }
+
+  async #pass(client: ExecutorClient): Promise<RecoveryReport> {
+    const startedAt = this.#deps.clock.now();
+    const executions = this.#of(client.name);
+    const revisions = new Map(executions.map((live) => [live, live.record.revision]));
+    const { runs } = await client.list();
+    const observed = groupById(runs);
+    let adopted = 0;
+    let ended = 0;
+    await inParallel(executions, async (live) => {
+      const revision = revisions.get(live) ?? live.record.revision;
+      const mine = await this.#supervised(client, live, observed.get(live.record.placement.executionId) ?? []);
+      await this.#deps.observer.apply(live, mine, revision);
+      if (live.lookAgain) this.#deps.observer.look(live);
+      if (mine.some((run) => run.phase === 'running' || run.phase === 'paused')) adopted += 1;
+      if (mine.some((run) => run.phase === 'exited')) ended += 1;
+    });
+    const known = new Set(executions.map((live) => String(live.record.placement.executionId)));
+    const foreign = runs.filter((run) => run.ours && !known.has(run.executionId));
+    return { executor: client.name, adopted, ended, tookMs: this.#deps.clock.now() - startedAt, foreign };
+  }
+
+  /** Recover of the current run, so that this plugin supervises it and its log; others stay as listed. */
+  async #supervised(
+    client: ExecutorClient,
+    live: LiveExecution,
+    listed: readonly ObservedRun[],
+  ): Promise<readonly ObservedRun[]> {
+    const { record } = live;
+    const newest = listed.reduce<ObservedRun | undefined>(
+      (a, b) => (b.ours && (a === undefined || b.run > a.run) ? b : a),
+      undefined,
+    );
+    if (newest === undefined || newest.phase === 'unobservable' || newest.phase === 'created') return listed;
+    const handle = newest.run === record.run ? record.handle : undefined;
+    const fresh = await client.recover({ executionId: record.placement.executionId, run: newest.run }, handle);
+    return [...listed.filter((run) => run !== newest), fresh];
+  }
+
+  #of(executor: string): LiveExecution[] {
+    return [...this.#deps.engine.all()].filter((live) => live.record.placement.task.Engine.Type === executor);
+  }
+}
+
+function groupById(runs: readonly ObservedRun[]): Map<string, ObservedRun[]> {
+  const groups = new Map<string, ObservedRun[]>();
+  for (const run of runs) {
+    const group = groups.get(run.executionId);
+    if (group === undefined) groups.set(run.executionId, [run]);
+    else group.push(run);
+  }
+  return groups;
+}
+
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const lane = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, lane));
+}

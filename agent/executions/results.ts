@@ -1,0 +1,126 @@
+/**
+ * Results: result paths are folders of the run's folder, mounted writable at their path. Publishing to `local` moves
+ * them, with stdout, stderr and exitCode, into `results/<execution>/`, which appears whole or not at all; doing it
+ * again after a crash at any point gives the same folder.
+ */
+import { access, chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { create } from 'tar';
+import { LimpetError } from '../../core/errors.ts';
+import type { ExecutionRecord, PublishedResult } from '../../core/execution/record.ts';
+import { LogsResponse_Stream } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
+import type { ExecutorClient } from '../plugins/port.ts';
+import { runFolder, type AgentFolders } from './folders.ts';
+import type { Mount } from './inputs.ts';
+
+const HEAD_BYTES = 2048;
+
+export interface Collected {
+  readonly result?: PublishedResult;
+  readonly output: { readonly stdout: string; readonly stderr: string };
+}
+
+/** Makes the folders of the result paths; the mounts of one run. */
+export async function resultMounts(record: ExecutionRecord, folders: AgentFolders): Promise<readonly Mount[]> {
+  const folder = join(runFolder(folders, record.placement.executionId, record.run), 'outputs');
+  const mounts: Mount[] = [];
+  for (const { Name, Path } of record.placement.task.ResultPaths ?? []) {
+    const source = join(folder, Name);
+    await mkdir(source, { recursive: true });
+    // The work may run as any user.
+    await chmod(source, 0o777);
+    mounts.push({ source, target: Path, readOnly: false });
+  }
+  return mounts;
+}
+
+/** Publishes where the job asks for it, and reads the first 2 KiB of each stream for its owner. */
+export async function collect(record: ExecutionRecord, folders: AgentFolders, client: ExecutorClient): Promise<Collected> {
+  if (record.placement.task.Publisher?.Type !== 'local')
+    return { output: await readHeads(record, client) };
+  const id = record.placement.executionId;
+  const final = join(folders.results, id);
+  if (!(await exists(final))) await moveResults(record, folders, client, final);
+  return { result: { type: 'local', params: { executionId: id } }, output: await readHeads(record, client) };
+}
+
+/** The published folder as a tar.gz. Throws `not-found`. */
+export async function resultArchive(folders: AgentFolders, executionId: string): Promise<AsyncIterable<Uint8Array>> {
+  const folder = join(folders.results, executionId);
+  if (!(await exists(folder)))
+    throw new LimpetError('not-found', `execution ${executionId} has no published results on this node`);
+  return create({ gzip: true, cwd: folder, portable: true }, ['.']);
+}
+
+async function moveResults(
+  record: ExecutionRecord,
+  folders: AgentFolders,
+  client: ExecutorClient,
+  final: string,
+): Promise<void> {
+  const partial = `${final}.partial`;
+  await mkdir(partial, { recursive: true });
+  const outputs = join(runFolder(folders, record.placement.executionId, record.run), 'outputs');
+  for (const { Name } of record.placement.task.ResultPaths ?? []) {
+    const source = join(outputs, Name);
+    const target = join(partial, Name);
+    // A source that is gone was moved before the last crash.
+    if (!(await exists(source))) await mkdir(target, { recursive: true });
+    else {
+      await rm(target, { recursive: true, force: true });
+      await rename(source, target);
+    }
+  }
+  await writeStreams(record, client, partial);
+  const code = record.outcome?.code;
+  await writeFile(join(partial, 'exitCode'), code === undefined ? '' : String(code));
+  await rename(partial, final);
+}
+
+async function writeStreams(record: ExecutionRecord, client: ExecutorClient, folder: string): Promise<void> {
+  const files = {
+    stdout: await open(join(folder, 'stdout'), 'w'),
+    stderr: await open(join(folder, 'stderr'), 'w'),
+  };
+  try {
+    for await (const { name, data } of output(record, client)) await files[name].write(data);
+  } finally {
+    await files.stdout.close();
+    await files.stderr.close();
+  }
+}
+
+async function readHeads(record: ExecutionRecord, client: ExecutorClient): Promise<Collected['output']> {
+  const heads = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
+  for await (const { name, data } of output(record, client)) {
+    if (heads[name].length < HEAD_BYTES)
+      heads[name] = Buffer.concat([heads[name], data.subarray(0, HEAD_BYTES - heads[name].length)]);
+    if (heads.stdout.length >= HEAD_BYTES && heads.stderr.length >= HEAD_BYTES) break;
+  }
+  return { stdout: heads.stdout.toString(), stderr: heads.stderr.toString() };
+}
+
+async function* output(
+  record: ExecutionRecord,
+  client: ExecutorClient,
+): AsyncIterable<{ name: 'stdout' | 'stderr'; data: Uint8Array }> {
+  const request = { executionId: record.placement.executionId, fromOffset: 0n, follow: false, tailLines: 0 };
+  const stop = new AbortController();
+  try {
+    for await (const message of client.logs(request, stop.signal)) {
+      for (const frame of message.frames) {
+        if (frame.stream === LogsResponse_Stream.STDOUT) yield { name: 'stdout', data: frame.data };
+        if (frame.stream === LogsResponse_Stream.STDERR) yield { name: 'stderr', data: frame.data };
+      }
+    }
+  } finally {
+    stop.abort();
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,109 @@
+/** Parses a Placement and a stored execution out of JSON: what arrives on the link and what the store gives back. */
+import { z } from 'zod';
+import { JOB_KINDS, type Placement } from '../core/job.ts';
+import { parseExecutionId, parseJobId, parseNodeId } from '../core/ids.ts';
+import { LimpetError } from '../core/errors.ts';
+import { OUTCOME_CAUSES } from '../core/execution/outcome.ts';
+import type { ExecutionRecord } from '../core/execution/record.ts';
+import { EXECUTION_STATES } from '../core/execution/states.ts';
+
+const text = z.record(z.string(), z.string());
+const specConfig = z.object({ Type: z.string(), Params: z.record(z.string(), z.unknown()).optional() });
+
+const taskSchema = z.object({
+  Name: z.string(),
+  Engine: specConfig,
+  Publisher: specConfig.optional(),
+  Env: text.optional(),
+  Meta: text.optional(),
+  InputSources: z
+    .array(z.object({ Source: specConfig, Alias: z.string().optional(), Target: z.string() }))
+    .optional(),
+  ResultPaths: z.array(z.object({ Name: z.string(), Path: z.string() })).optional(),
+  Resources: z.object({
+    CPU: z.string().optional(),
+    Memory: z.string().optional(),
+    Disk: z.string().optional(),
+    GPU: z.string().optional(),
+  }),
+  Network: z.object({
+    Type: z.enum(['none', 'default', 'host', 'bridge', 'http']),
+    Domains: z.array(z.string()).optional(),
+    Ports: z.array(z.unknown()).optional(),
+  }),
+  Timeouts: z.object({
+    ExecutionTimeout: z.number().optional(),
+    QueueTimeout: z.number().optional(),
+    TotalTimeout: z.number().optional(),
+  }),
+});
+
+const placementSchema = z.object({
+  executionId: z.string().transform(parseExecutionId),
+  jobId: z.string().transform(parseJobId),
+  jobName: z.string(),
+  namespace: z.string(),
+  nodeId: z.string().transform(parseNodeId),
+  owner: z.string(),
+  kind: z.enum(JOB_KINDS),
+  token: z.object({
+    jobVersion: z.number().int(),
+    partition: z.number().int(),
+    attempt: z.number().int(),
+  }),
+  count: z.number().int(),
+  specHash: z.string(),
+  task: taskSchema,
+  deadlineAt: z.number().optional(),
+});
+
+const stopReason = z.object({ by: z.enum(['stop', 'limit']), reason: z.string() });
+const outcome = z.object({
+  by: z.enum(OUTCOME_CAUSES),
+  code: z.number().int().optional(),
+  reason: z.string(),
+});
+
+const recordSchema = z.object({
+  v: z.literal(1),
+  placement: placementSchema,
+  state: z.enum(EXECUTION_STATES),
+  run: z.number().int(),
+  revision: z.number().int(),
+  acceptedAt: z.number(),
+  changedAt: z.number(),
+  stop: stopReason.optional(),
+  digest: z.string().optional(),
+  handle: z.string().optional(),
+  startedAt: z.number().optional(),
+  finishedAt: z.number().optional(),
+  outcome: outcome.optional(),
+  failureRestarts: z.number().int(),
+  lostRestarts: z.number().int(),
+  nextAt: z.number().optional(),
+  reason: z.string(),
+  published: z.object({ type: z.string(), params: z.record(z.string(), z.unknown()) }).optional(),
+  output: z.object({ stdout: z.string(), stderr: z.string() }).optional(),
+  removed: z.boolean(),
+});
+
+function parse<T>(schema: z.ZodType, what: string, value: unknown): T {
+  const result = schema.safeParse(value);
+  // The schemas above mirror the types; zod's optional keys are wider than exactOptionalPropertyTypes.
+  if (result.success) return result.data as T;
+  const issue = result.error.issues[0];
+  throw new LimpetError(
+    'invalid-argument',
+    `${what}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`,
+  );
+}
+
+/** Throws `invalid-argument` with the path of what is wrong. */
+export function parsePlacement(value: unknown): Placement {
+  return parse<Placement>(placementSchema, 'placement', value);
+}
+
+/** Throws `invalid-argument` with the path of what is wrong. */
+export function parseRecord(value: unknown): ExecutionRecord {
+  return parse<ExecutionRecord>(recordSchema, 'execution record', value);
+}
