@@ -16,7 +16,11 @@ export interface Processes {
   /** `stopped` is state T; everything but alive and stopped means that this process is no more. */
   look(identity: ProcessIdentity): ProcessLook;
   /** Verifies the identity, then signals; false when it is no more. `group` signals the process group of that pid. */
-  signal(identity: ProcessIdentity, signal: NodeJS.Signals, options?: { readonly group?: boolean }): boolean;
+  signal(
+    identity: ProcessIdentity,
+    signal: NodeJS.Signals,
+    options?: { readonly group?: boolean },
+  ): boolean;
   /** Pids whose environment holds `NAME=value`; only our own processes can be read. */
   findByEnv(name: string, value: string): readonly number[];
 }

@@ -1,0 +1,79 @@
+/** A clock that only moves when told, for tests. */
+import type { Clock, Timer } from './port.ts';
+import { sleepOn } from './system-clock.ts';
+
+interface Pending {
+  readonly at: number;
+  readonly fn: () => void;
+}
+
+export class FakeClock implements Clock {
+  #wall: number;
+  #uptime: number;
+  #pending: Pending[] = [];
+
+  constructor(nowMs = 1_700_000_000_000, uptimeMs = 1_000_000) {
+    this.#wall = nowMs;
+    this.#uptime = uptimeMs;
+  }
+
+  now(): number {
+    return this.#wall;
+  }
+
+  uptime(): number {
+    return this.#uptime;
+  }
+
+  after(delayMs: number, fn: () => void): Timer {
+    const entry = { at: this.#uptime + Math.max(0, delayMs), fn };
+    this.#pending.push(entry);
+    return { cancel: () => void (this.#pending = this.#pending.filter((one) => one !== entry)) };
+  }
+
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+    return sleepOn((delay, fn) => this.after(delay, fn), delayMs, signal);
+  }
+
+  /** Timers that have not run yet. */
+  get pending(): number {
+    return this.#pending.length;
+  }
+
+  /** Moves on, running each timer at its time in order; what they and their promises arrange within the span runs too. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#uptime + ms;
+    await settle();
+    for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
+      this.#moveTo(next.at);
+      this.#pending = this.#pending.filter((one) => one !== next);
+      next.fn();
+      await settle();
+    }
+    this.#moveTo(end);
+  }
+
+  /** Someone set the wall clock; the uptime does not notice. */
+  jump(ms: number): void {
+    this.#wall += ms;
+  }
+
+  #next(end: number): Pending | undefined {
+    const due = this.#pending.filter((one) => one.at <= end);
+    return due.reduce<Pending | undefined>(
+      (a, b) => (a !== undefined && a.at <= b.at ? a : b),
+      undefined,
+    );
+  }
+
+  #moveTo(uptime: number): void {
+    const step = Math.max(0, uptime - this.#uptime);
+    this.#uptime += step;
+    this.#wall += step;
+  }
+}
+
+/** Lets promises that are ready run to their end. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,98 @@
+/** What only a real LevelDB on a real disk can show. */
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { openStore } from '../../adapters/store/level-store.ts';
+import type { Store } from '../../adapters/store/port.ts';
+import { tempDir } from '../kit/temp-dir.ts';
+
+const open = (folder: string, createIfMissing = true): Promise<Store> =>
+  openStore({ folder, createIfMissing, schemaVersion: 1 });
+
+t.test('a store that should be there and is not is missing, and none is made', async (t) => {
+  const folder = join(tempDir(t), 'db');
+  await t.rejects(open(folder, false), { code: 'store-missing', message: new RegExp(folder) });
+  t.throws(() => readdirSync(folder), { code: 'ENOENT' });
+  await (await open(folder))[Symbol.asyncDispose]();
+  await (await open(folder, false))[Symbol.asyncDispose]();
+});
+
+t.test('a store without its CURRENT file is damaged, never silently new', async (t) => {
+  const folder = join(tempDir(t), 'db');
+  const store = await open(folder);
+  const value = 'x'.repeat(1_000_000);
+  for (let n = 0; n < 6; n++) await store.batch([{ type: 'put', key: `k${n}`, value }]);
+  await store[Symbol.asyncDispose]();
+  rmSync(join(folder, 'CURRENT'));
+  const tables = readdirSync(folder).filter((name) => name.endsWith('.ldb'));
+  t.not(tables.length, 0);
+  await t.rejects(open(folder), { code: 'store-corrupt', message: /CURRENT/ });
+  t.same(
+    readdirSync(folder).filter((name) => name.endsWith('.ldb')),
+    tables,
+  );
+});
+
+t.test('the second opener of a store is told which folder and what to do', async (t) => {
+  const folder = join(tempDir(t), 'db');
+  await using first = await open(folder);
+  const expected = { code: 'store-locked', message: new RegExp(`${folder} .*stop that one`) };
+  await t.rejects(open(folder), expected);
+  await first.batch([{ type: 'put', key: 'a', value: 1 }]);
+  t.equal(await first.get('a'), 1);
+});
+
+t.test('a missing MANIFEST is damage with a message for people', async (t) => {
+  const folder = join(tempDir(t), 'db');
+  await (await open(folder))[Symbol.asyncDispose]();
+  for (const name of readdirSync(folder).filter((file) => file.startsWith('MANIFEST')))
+    rmSync(join(folder, name));
+  await t.rejects(open(folder), { code: /^store-(corrupt|failed)$/, message: new RegExp(folder) });
+});
+
+t.test(
+  'a full disk rejects, reads go on, and what is written later is there to stay',
+  async (t) => {
+    const disk = smallDisk(t);
+    if (disk === undefined) {
+      t.skip('this user may not mount a tmpfs');
+      return;
+    }
+    // The clock's timers keep no process alive; an agent has its sockets for that.
+    const alive = setInterval(() => undefined, 1000);
+    t.teardown(() => clearInterval(alive));
+    const store = await open(join(disk, 'db'));
+    await store.batch([{ type: 'put', key: 'before', value: 1 }]);
+    const ballast = join(disk, 'ballast');
+    spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=64k'], { timeout: 20_000 });
+    const value = randomBytes(50_000).toString('hex');
+    const full = await Promise.allSettled(
+      ['a', 'b'].map((key) => store.batch([{ type: 'put', key, value }])),
+    );
+    for (const result of full)
+      t.match(result, {
+        status: 'rejected',
+        reason: { code: 'store-failed', message: /[Nn]o space/ },
+      });
+    t.equal(await store.get('before'), 1);
+    rmSync(ballast);
+    // Through the failed handle these would be accepted and lost: they would follow a torn record in the log.
+    for (const key of ['after/1', 'after/2', 'after/3'])
+      await store.batch([{ type: 'put', key, value: 'x'.repeat(5000) }]);
+    await store[Symbol.asyncDispose]();
+    await using again = await open(join(disk, 'db'));
+    t.equal(await again.get('before'), 1);
+    t.equal((await again.scan({ prefix: 'after/' })).entries.length, 3);
+  },
+);
+
+function smallDisk(t: Test): string | undefined {
+  const folder = join(tempDir(t), 'disk');
+  mkdirSync(folder);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'limpet-test', folder]);
+  if (mounted.status !== 0) return undefined;
+  t.teardown(() => spawnSync('umount', ['-l', folder]));
+  return folder;
+}
