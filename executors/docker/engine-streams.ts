@@ -1,0 +1,177 @@
+/** The engine's long answers: logs, wait, pull, events. All end with the connection, none is waited for without a bound. */
+import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+import { LimpetError } from '../../core/errors.ts';
+import type { Progress } from '../../plugins/sdk/types.ts';
+import type { EngineCalls } from './engine-call.ts';
+import { engineError, engineMessage, isAway, statusOf } from './engine-error.ts';
+
+export interface LogsOptions {
+  /** `<seconds>.<nine digits>`, inclusive; '' is the start. */
+  readonly since: string;
+  readonly signal: AbortSignal;
+}
+
+/** Follows; on a container that has ended it ends by itself. */
+export async function openLogs(
+  calls: EngineCalls,
+  id: string,
+  { since, signal }: LogsOptions,
+): Promise<IncomingMessage> {
+  const query = { follow: true, stdout: true, stderr: true, timestamps: true };
+  return await calls.stream({
+    what: `logs of container ${id.slice(0, 12)}`,
+    path: `/containers/${id}/logs`,
+    query: since === '' ? query : { ...query, since },
+    signal,
+  });
+}
+
+/**
+ * Resolves when the engine says that the container is not running (true) or after `maxMs` (false). Rejects when the
+ * connection breaks. Only a hint: inspect is the truth. The container must have been started before.
+ */
+export async function waitForExit(
+  calls: EngineCalls,
+  id: string,
+  { maxMs, signal }: { readonly maxMs: number; readonly signal: AbortSignal },
+): Promise<boolean> {
+  const what = `wait for container ${id.slice(0, 12)}`;
+  const stream = await calls.stream({
+    what,
+    method: 'POST',
+    path: `/containers/${id}/wait`,
+    query: { condition: 'not-running' },
+    signal,
+  });
+  let expired = false;
+  const timer = setTimeout(() => {
+    expired = true;
+    stream.destroy();
+  }, maxMs);
+  try {
+    for await (const _ of stream);
+    return true;
+  } catch (thrown) {
+    if (expired) return false;
+    throw engineError(what, calls.host, thrown);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** One JSON document per line; what is not JSON is left out. */
+async function* jsonLines(stream: AsyncIterable<Buffer>): AsyncGenerator<unknown> {
+  let rest = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const value = parseJson(line);
+      if (value !== undefined) yield value;
+    }
+  }
+  const last = parseJson(rest);
+  if (last !== undefined) yield last;
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+const pullSchema = z.object({
+  status: z.string().default(''),
+  id: z.string().default(''),
+  error: z.string().optional(),
+  progressDetail: z.object({ current: z.number().optional(), total: z.number().optional() }).optional(),
+});
+
+function progressOf(line: z.infer<typeof pullSchema>): Progress {
+  const { current, total } = line.progressDetail ?? {};
+  return {
+    message: line.id === '' ? line.status : `${line.id}: ${line.status}`,
+    ...(current === undefined ? {} : { currentBytes: current }),
+    ...(total === undefined ? {} : { totalBytes: total }),
+  };
+}
+
+export interface PullOptions {
+  /** Until the registry has named the image. */
+  readonly lookupMs: number;
+  /** Between two signs of progress after that. */
+  readonly stallMs: number;
+  readonly progress: (p: Progress) => void;
+  readonly signal: AbortSignal;
+}
+
+/** `busybox` to `busybox:latest`: without a tag the engine would pull all of them. */
+function withTag(image: string): string {
+  const last = image.slice(image.lastIndexOf('/') + 1);
+  return image.includes('@') || last.includes(':') ? image : `${image}:latest`;
+}
+
+/** LimpetError `refused` with the engine's reason; `unavailable` when the engine or the download went away. */
+export async function pullImage(calls: EngineCalls, image: string, options: PullOptions): Promise<void> {
+  const inner = new AbortController();
+  const cancel = () => inner.abort();
+  options.signal.addEventListener('abort', cancel, { once: true });
+  let timer = setTimeout(cancel, options.lookupMs);
+  let lookedUp = false;
+  try {
+    const stream = await calls.stream({
+      what: `pull ${image}`,
+      method: 'POST',
+      path: '/images/create',
+      query: { fromImage: withTag(image) },
+      timeoutMs: options.lookupMs + 1_000,
+      signal: inner.signal,
+    });
+    for await (const value of jsonLines(stream)) {
+      const line = pullSchema.parse(value);
+      if (line.error !== undefined)
+        throw new LimpetError('refused', `image ${image} cannot be pulled: ${line.error}`);
+      lookedUp = true;
+      clearTimeout(timer);
+      timer = setTimeout(cancel, options.stallMs);
+      options.progress(progressOf(line));
+    }
+  } catch (thrown) {
+    if (options.signal.aborted) throw new LimpetError('cancelled', `pull of ${image} was cancelled`);
+    throw pullError(thrown, image, { calls, options, expired: inner.signal.aborted, lookedUp });
+  } finally {
+    clearTimeout(timer);
+    options.signal.removeEventListener('abort', cancel);
+  }
+}
+
+interface PullFailure {
+  readonly calls: EngineCalls;
+  readonly options: PullOptions;
+  readonly expired: boolean;
+  readonly lookedUp: boolean;
+}
+
+function pullError(thrown: unknown, image: string, failure: PullFailure): LimpetError {
+  const { calls, options, expired, lookedUp } = failure;
+  if (expired && lookedUp)
+    return new LimpetError(
+      'unavailable',
+      `image ${image}: the download made no progress for ${options.stallMs} ms`,
+    );
+  if (expired)
+    return new LimpetError(
+      'refused',
+      `image ${image} is not on this node and no registry answered within ${options.lookupMs} ms`,
+    );
+  if (thrown instanceof LimpetError && thrown.code === 'refused') return thrown;
+  if (statusOf(thrown) !== undefined && !isAway(thrown))
+    return new LimpetError('refused', `image ${image} cannot be pulled: ${engineMessage(thrown)}`, {
+      cause: thrown,
+    });
+  return engineError(`pull ${image}`, calls.host, thrown);
+}

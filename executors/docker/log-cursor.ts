@@ -1,0 +1,99 @@
+/**
+ * Which frames of a container's log have been taken. The engine's follower loses the tail at exit and repeats lines at
+ * rotation, so every connection is read against a cursor per stream: `k` is the last timestamp in ns, `c` how many frames
+ * with it were taken. A connection counts for itself from its start (`pass`); what it counts no further than the cursor is
+ * a duplicate. Cursors are per stream because the engine copies the two independently.
+ */
+import { z } from 'zod';
+import { LimpetError } from '../../core/errors.ts';
+import type { Frame } from './log-frames.ts';
+
+interface Position {
+  readonly k: bigint;
+  readonly c: number;
+}
+
+type Stream = Frame['stream'];
+
+const START: Position = { k: 0n, c: 0 };
+/** The engine stamps a line before it writes it; the two streams are never apart by more than an instant. */
+const OVERLAP_NS = 10_000_000_000n;
+const position = z.object({ k: z.string().regex(/^\d+$/), c: z.int().min(0) });
+const cursorSchema = z.object({ stdout: position.optional(), stderr: position.optional() });
+
+export class LogCursor {
+  readonly #taken: Record<Stream, Position>;
+
+  private constructor(taken: Record<Stream, Position>) {
+    this.#taken = taken;
+  }
+
+  /** '' is the very start. */
+  static parse(text: string): LogCursor {
+    if (text === '') return new LogCursor({ stdout: START, stderr: START });
+    try {
+      const { stdout, stderr } = cursorSchema.parse(JSON.parse(text));
+      const read = (p: typeof stdout): Position => (p === undefined ? START : { k: BigInt(p.k), c: p.c });
+      return new LogCursor({ stdout: read(stdout), stderr: read(stderr) });
+    } catch (thrown) {
+      throw new LimpetError('store-corrupt', `log cursor '${text}' is not valid`, { cause: thrown });
+    }
+  }
+
+  /** The text of the cursor as it is now, made only when it is asked for. */
+  snapshot(): () => string {
+    const entries = Object.entries(this.#taken).filter(([, p]) => p.c > 0);
+    return () =>
+      JSON.stringify(Object.fromEntries(entries.map(([s, p]) => [s, { k: String(p.k), c: p.c }])));
+  }
+
+  /**
+   * Where the next connection begins, in ns, inclusive; 0 is the start. The older of the two positions would be enough, but
+   * a stream that is silent would then have everything read again, so no further back than `OVERLAP_NS` from the newer.
+   */
+  get #since(): bigint {
+    const { stdout, stderr } = this.#taken;
+    const [older, newer] = stdout.k < stderr.k ? [stdout.k, stderr.k] : [stderr.k, stdout.k];
+    const bound = newer - OVERLAP_NS;
+    return older > bound ? older : bound > 0n ? bound : 0n;
+  }
+
+  /** The engine's form, seconds and nine digits, made without floating point; '' is the start. */
+  get since(): string {
+    const ns = this.#since;
+    return ns === 0n ? '' : `${ns / 1_000_000_000n}.${String(ns % 1_000_000_000n).padStart(9, '0')}`;
+  }
+
+  /** One connection, which must have been asked from `since`. */
+  pass(): LogPass {
+    return new LogPass(this.#taken, this.#since);
+  }
+}
+
+export type Verdict = 'new' | 'duplicate' | 'new-after-gap';
+
+class LogPass {
+  readonly #taken: Record<Stream, Position>;
+  readonly #seen: Record<Stream, Position> = { stdout: START, stderr: START };
+  /** Streams whose frame at the cursor has to come back first. */
+  readonly #expected: Set<Stream>;
+
+  constructor(taken: Record<Stream, Position>, since: bigint) {
+    this.#taken = taken;
+    const returns = (stream: Stream) => taken[stream].c > 0 && taken[stream].k >= since;
+    this.#expected = new Set((['stdout', 'stderr'] as const).filter(returns));
+  }
+
+  /** Says whether the frame is to be taken, and takes it. */
+  take(frame: Frame): Verdict {
+    const { stream, at } = frame;
+    const before = this.#seen[stream];
+    const seen = { k: at, c: before.k === at ? before.c + 1 : 1 };
+    this.#seen[stream] = seen;
+    const taken = this.#taken[stream];
+    if (at <= taken.k) this.#expected.delete(stream);
+    if (at < taken.k || (at === taken.k && seen.c <= taken.c)) return 'duplicate';
+    this.#taken[stream] = seen;
+    return this.#expected.delete(stream) ? 'new-after-gap' : 'new';
+  }
+}

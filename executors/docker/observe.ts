@@ -1,0 +1,103 @@
+/** From what the engine and the run folder say to one observation. Pure. */
+import type { Observation, RunKey } from '../../plugins/sdk/types.ts';
+import type { Container } from './engine.ts';
+import { isOurs, specHashOf, type Identity } from './labels.ts';
+import type { EngineLoss, Mark, RecordedOrder } from './run-files.ts';
+
+/** What the run folder and the host know of a run. */
+export interface RunRecord {
+  readonly key: RunKey;
+  readonly mark: Mark | undefined;
+  readonly order: RecordedOrder | undefined;
+  readonly loss: EngineLoss | undefined;
+}
+
+export interface HostFacts {
+  readonly identity: Identity;
+  readonly bootId: string;
+  /** When the engine's process was started; undefined when its pid file is not readable. */
+  readonly engineStartedAt: number | undefined;
+}
+
+type Phase = Observation['phase'];
+type Outcome = NonNullable<Observation['outcome']>;
+
+const PHASES: Readonly<Record<string, Phase>> = {
+  created: 'created',
+  running: 'running',
+  restarting: 'running',
+  paused: 'paused',
+  removing: 'removing',
+  exited: 'exited',
+  // A removal that did not finish.
+  dead: 'removing',
+};
+
+export function phaseOf(status: string): Phase {
+  return PHASES[status] ?? 'unobservable';
+}
+
+/** Codes of a process that was ended from outside. */
+const KILLED = new Set([137, 143, 255]);
+/** Clocks of the engine's record and of our own look at it differ by this much at most. */
+const SLACK_MS = 1_000;
+/** A starting engine without live-restore ends what survived it; it takes 10 s for the stop and some for itself. */
+const RESTART_KILL_MS = 20_000;
+
+function interrupted(container: Container, record: RunRecord, host: HostFacts): boolean {
+  if (!KILLED.has(container.exitCode)) return false;
+  if (record.mark !== undefined && record.mark.bootId !== host.bootId) return true;
+  const { startedAt = 0, finishedAt } = container;
+  if (finishedAt === undefined) return true;
+  const { loss } = record;
+  if (loss !== undefined && finishedAt >= loss.lostAt - SLACK_MS)
+    if (loss.backAt === undefined || finishedAt <= loss.backAt + SLACK_MS) return true;
+  const restart = host.engineStartedAt;
+  if (restart === undefined || restart <= startedAt) return false;
+  return finishedAt >= restart && finishedAt <= restart + RESTART_KILL_MS;
+}
+
+function outcomeOf(container: Container, record: RunRecord, host: HostFacts): Outcome {
+  const code = container.exitCode;
+  const { order } = record;
+  // An order counts when the run ended after it; the first reason wins, with the true code.
+  if (order !== undefined && (container.finishedAt ?? order.at) >= order.at)
+    return { by: order.by, code, reason: order.reason };
+  // The engine also sets the flag when a child was killed and the work went on to succeed.
+  if (container.oomKilled && code !== 0) return { by: 'oom', code, reason: 'memory' };
+  if (interrupted(container, record, host)) return { by: 'lost', code, reason: 'interrupted' };
+  return { by: 'exit', code, reason: '' };
+}
+
+function marks(record: RunRecord, host: HostFacts): Pick<Observation, 'marked' | 'sameBoot'> {
+  return { marked: record.mark !== undefined, sameBoot: record.mark?.bootId === host.bootId };
+}
+
+/** For a run of which the engine shows nothing (`absent`), or of which it cannot be asked (`unobservable`). */
+export function unseen(phase: 'absent' | 'unobservable', record: RunRecord, host: HostFacts): Observation {
+  return { key: record.key, phase, ...marks(record, host), ours: true };
+}
+
+export function observation(container: Container, record: RunRecord, host: HostFacts): Observation {
+  const phase = phaseOf(container.status);
+  return {
+    key: record.key,
+    phase,
+    ...marks(record, host),
+    ours: isOurs(host.identity, container),
+    specHash: specHashOf(container.labels),
+    handle: JSON.stringify({ container: container.id, engine: record.mark?.engineId ?? '' }),
+    ...(container.startedAt === undefined ? {} : { startedAt: container.startedAt }),
+    ...(phase === 'exited' ? ended(container, record, host) : {}),
+    ...(phase === 'created' && container.error !== '' ? { startError: container.error } : {}),
+    facts: { container: container.name, containerId: container.id },
+  };
+}
+
+function ended(container: Container, record: RunRecord, host: HostFacts) {
+  const { finishedAt } = container;
+  return {
+    ...(finishedAt === undefined ? {} : { finishedAt }),
+    outcome: outcomeOf(container, record, host),
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * Carries out recorded orders: signal, grace, KILL. The order is a file in the run folder, so that another instance of this
+ * plugin goes on with it where this one died; the grace counts from when the order was recorded.
+ */
+import { constants } from 'node:os';
+import type { PluginLog } from '../../plugins/sdk/types.ts';
+import { isAway, statusOf } from './engine-error.ts';
+import type { Container, Engine } from './engine.ts';
+import { readOrder, type RecordedOrder } from './run-files.ts';
+import { backoffMs, sleep } from './sleep.ts';
+
+const LOOK_MS = 250;
+
+function signalName(order: RecordedOrder, container: Container): string {
+  const found = Object.entries(constants.signals).find(([, n]) => n === order.signalNumber);
+  const asked = found?.[0] ?? 'SIGTERM';
+  // The default gives way to what the image or the job names.
+  return asked === 'SIGTERM' ? (container.stopSignal ?? asked) : asked;
+}
+
+export class Stopper {
+  readonly #engine: Engine;
+  readonly #log: PluginLog;
+  /** By container name; `again`: an order may have come after the folder was read. */
+  readonly #running = new Map<string, { again: boolean }>();
+
+  constructor(engine: Engine, log: PluginLog) {
+    this.#engine = engine;
+    this.#log = log;
+  }
+
+  /** Begins to carry out the order of this folder, if there is one. Repeatable. Gives up with the signal. */
+  arm(name: string, folder: string, signal: AbortSignal): void {
+    const present = this.#running.get(name);
+    if (present !== undefined) {
+      present.again = true;
+      return;
+    }
+    const task = { again: true };
+    this.#running.set(name, task);
+    void this.#repeat(name, folder, { task, signal }).finally(() => this.#running.delete(name));
+  }
+
+  async #repeat(
+    name: string,
+    folder: string,
+    { task, signal }: { task: { again: boolean }; signal: AbortSignal },
+  ): Promise<void> {
+    while (task.again && !signal.aborted) {
+      task.again = false;
+      try {
+        await this.#carryOut(name, folder, signal);
+      } catch (thrown) {
+        this.#log.error('stop.failed', { container: name, error: thrown });
+      }
+    }
+  }
+
+  async #carryOut(name: string, folder: string, signal: AbortSignal): Promise<void> {
+    const order = await readOrder(folder);
+    if (order === undefined) return;
+    const killAt = order.at + order.graceMs;
+    let asked = false;
+    let attempt = 0;
+    while (!signal.aborted) {
+      try {
+        const container = await this.#engine.inspect(name);
+        if (container === undefined || !['running', 'paused', 'restarting'].includes(container.status)) return;
+        const late = Date.now() >= killAt;
+        if (late || !asked) await this.#kill(container.id, late ? 'SIGKILL' : signalName(order, container));
+        asked = true;
+        attempt = 0;
+        const untilKill = killAt - Date.now();
+        await sleep(untilKill > 0 ? Math.min(untilKill, LOOK_MS) : LOOK_MS, signal);
+      } catch (thrown) {
+        if (!isAway(thrown)) this.#log.warn('stop.retry', { container: name, error: thrown });
+        await sleep(backoffMs(attempt++), signal);
+      }
+    }
+  }
+
+  async #kill(id: string, signal: string): Promise<void> {
+    try {
+      await this.#engine.kill(id, signal);
+    } catch (thrown) {
+      // Not running any more, or gone.
+      if (statusOf(thrown) !== 409 && statusOf(thrown) !== 404) throw thrown;
+    }
+  }
+}

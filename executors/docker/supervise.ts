@@ -1,0 +1,95 @@
+/**
+ * Watches one run to its end. The streamed wait is a hint, inspect is the truth; when the engine goes away its absence is
+ * recorded and the watch goes on when it is back. While it lives it also keeps the deadline and carries out the stop order.
+ */
+import type { RunContext, PluginLog } from '../../plugins/sdk/types.ts';
+import { isAway } from './engine-error.ts';
+import { waitForExit } from './engine-streams.ts';
+import type { Engine } from './engine.ts';
+import { recordLoss, recordOrder, type EngineLoss } from './run-files.ts';
+import { backoffMs, sleep } from './sleep.ts';
+import type { Stopper } from './stopper.ts';
+
+/** How long one wait may say nothing before inspect is asked. */
+const WAIT_MS = 60_000;
+const REMOVING_POLL_MS = 1_000;
+/** The deadline is wall clock, looked at this often: a suspended host does not stretch it. */
+const DEADLINE_LOOK_MS = 15_000;
+
+export interface Watch {
+  readonly engine: Engine;
+  readonly stopper: Stopper;
+  readonly log: PluginLog;
+  readonly run: RunContext;
+  readonly name: string;
+  readonly signal: AbortSignal;
+}
+
+/** Resolves when the run has ended or is gone, or when the signal fires. Never rejects for an engine that is away. */
+export async function supervise(watch: Watch): Promise<void> {
+  const ended = new AbortController();
+  const stop = () => ended.abort();
+  watch.signal.addEventListener('abort', stop, { once: true });
+  if (watch.signal.aborted) stop();
+  const deadline = keepDeadline(watch, ended.signal);
+  // An order that an earlier instance of this plugin did not see to its end.
+  watch.stopper.arm(watch.name, watch.run.folder, ended.signal);
+  try {
+    await untilEnded(watch);
+  } finally {
+    watch.signal.removeEventListener('abort', stop);
+    stop();
+    await deadline;
+  }
+}
+
+const ALIVE = new Set(['running', 'paused', 'restarting']);
+
+async function untilEnded(watch: Watch): Promise<void> {
+  const { engine, name, signal } = watch;
+  let lostAt: number | undefined;
+  let attempt = 0;
+  while (!signal.aborted) {
+    try {
+      const container = await engine.inspect(name);
+      if (lostAt !== undefined) await remember(watch, { lostAt, backAt: Date.now() });
+      lostAt = undefined;
+      attempt = 0;
+      if (container === undefined) return;
+      if (container.status === 'removing') await sleep(REMOVING_POLL_MS, signal);
+      else if (!ALIVE.has(container.status)) return;
+      else await waitForExit(engine.calls, container.id, { maxMs: WAIT_MS, signal });
+    } catch (thrown) {
+      if (signal.aborted) return;
+      watch.log.warn(isAway(thrown) ? 'engine.lost' : 'watch.retry', { container: name, error: thrown });
+      if (isAway(thrown) && lostAt === undefined) await remember(watch, { lostAt: (lostAt = Date.now()) });
+      await sleep(backoffMs(attempt++), signal);
+    }
+  }
+}
+
+/** Without this record an interrupted run is told as a killed one; that is no reason to stop watching. */
+async function remember({ run, log, name }: Watch, loss: EngineLoss): Promise<void> {
+  try {
+    await recordLoss(run.folder, loss);
+  } catch (thrown) {
+    log.warn('engine-lost.unwritten', { container: name, error: thrown });
+  }
+}
+
+async function keepDeadline({ run, stopper, name, log }: Watch, signal: AbortSignal): Promise<void> {
+  const { deadlineAt, stopGraceMs: graceMs } = run.spec;
+  if (deadlineAt <= 0) return;
+  while (!signal.aborted && Date.now() < deadlineAt)
+    await sleep(Math.min(DEADLINE_LOOK_MS, deadlineAt - Date.now()), signal);
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    try {
+      await recordOrder(run.folder, { by: 'limit', reason: 'deadline', signal: 'SIGTERM', graceMs });
+      stopper.arm(name, run.folder, signal);
+      return;
+    } catch (thrown) {
+      log.error('deadline.unwritten', { container: name, error: thrown });
+      await sleep(backoffMs(attempt), signal);
+    }
+  }
+}
