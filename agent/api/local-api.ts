@@ -1,0 +1,72 @@
+/**
+ * The agent's unix socket (HTTP/JSON): what an operator on this host asks.
+ *
+ *   GET  /health       {ok} 200 or 503
+ *   GET  /status       AgentStatus
+ *   GET  /executions/:id/history
+ *   POST /stop         {mode: "detach" | "kill"}: as SIGTERM, or end every run and plugin first
+ */
+import { chmod, rm } from 'node:fs/promises';
+import { createAdaptorServer } from '@hono/node-server';
+import { Hono } from 'hono';
+import { z } from 'zod';
+import { LimpetError } from '../../core/errors.ts';
+import { parseExecutionId, type ExecutionId } from '../../core/ids.ts';
+import type { ExecutionEvent } from '../../wire/messages.ts';
+import type { AgentStatus } from './status.ts';
+
+export interface LocalApiDeps {
+  status(): AgentStatus;
+  history(id: ExecutionId): Promise<readonly ExecutionEvent[]>;
+  /** Ends the program; answers before it does. */
+  stop(mode: 'detach' | 'kill'): void;
+}
+
+const stopSchema = z.strictObject({ mode: z.enum(['detach', 'kill']) });
+
+export function localApi(deps: LocalApiDeps): Hono {
+  const app = new Hono();
+  app.get('/health', (c) => {
+    const { ok, degraded } = deps.status();
+    return c.json({ ok, degraded }, ok ? 200 : 503);
+  });
+  app.get('/status', (c) => c.json(deps.status()));
+  app.get('/executions/:id/history', async (c) => {
+    const id = parseExecutionId(c.req.param('id'));
+    const events = await deps.history(id);
+    if (events.length === 0) throw new LimpetError('not-found', `this node has no execution ${id}`);
+    return c.json({ events });
+  });
+  app.post('/stop', async (c) => {
+    const body = stopSchema.safeParse(await c.req.json().catch(() => undefined));
+    if (!body.success)
+      throw new LimpetError('invalid-argument', 'stop: expected {"mode": "detach"} or {"mode": "kill"}');
+    deps.stop(body.data.mode);
+    return c.json({ stopping: body.data.mode });
+  });
+  app.onError((thrown, c) => {
+    const error = LimpetError.from(thrown);
+    const status = error.code === 'not-found' ? 404 : error.code.startsWith('invalid') ? 400 : 500;
+    return c.json({ code: error.code, message: error.message }, status);
+  });
+  return app;
+}
+
+/** Listens on a unix socket with mode 0600; answers the way to stop. Throws `unavailable`. */
+export async function listenLocal(app: Hono, socket: string): Promise<() => Promise<void>> {
+  await rm(socket, { force: true });
+  const server = createAdaptorServer({ fetch: app.fetch });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: Error) => {
+      reject(new LimpetError('unavailable', `socket ${socket}: ${error.message}`, { cause: error }));
+    });
+    server.listen(socket, resolve);
+  });
+  await chmod(socket, 0o600);
+  return async () => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    if ('closeAllConnections' in server) server.closeAllConnections();
+    await closed;
+    await rm(socket, { force: true });
+  };
+}

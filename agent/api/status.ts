@@ -1,0 +1,45 @@
+/** What `limpet agent status` shows. */
+import type { Resources } from '../../core/resources.ts';
+import type { LinkStatus } from '../link/requester-link.ts';
+import type { ExecutorHealth } from '../plugins/port.ts';
+
+export interface ExecutorStatus extends ExecutorHealth {
+  readonly recovery: 'recovering' | 'complete';
+  /** Of the last recovery: runs adopted alive, runs that had ended, duration. */
+  readonly adopted: number;
+  readonly ended: number;
+  readonly recoveryMs: number;
+}
+
+export interface ExecutionStatus {
+  readonly id: string;
+  readonly jobId: string;
+  readonly executor: string;
+  readonly state: string;
+  readonly run: number;
+  readonly startedAt?: number;
+  readonly progress: string;
+}
+
+export interface AgentStatus {
+  readonly ok: boolean;
+  /** One sentence for each thing that is not as it should be. */
+  readonly degraded: readonly string[];
+  readonly version: string;
+  readonly pid: number;
+  readonly nodeId: string;
+  readonly name: string;
+  readonly dataDir: string;
+  readonly startedAt: number;
+  /** From process start to all executors recovered; undefined while one is not. */
+  readonly readyMs?: number;
+  readonly capacity: Resources;
+  readonly allocated: Resources;
+  readonly link: LinkStatus;
+  readonly executors: readonly ExecutorStatus[];
+  readonly executions: readonly ExecutionStatus[];
+  /** Records that could not be read: kept under `quarantine/` in the store. */
+  readonly quarantined: readonly string[];
+  /** Runs of this node without a record: kept running, never touched. */
+  readonly foreign: readonly string[];
+}

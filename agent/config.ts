@@ -1,0 +1,141 @@
+/** The agent's configuration: one schema with default, unit, bounds and description; errors name path, value, what is allowed. */
+import { readFile } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { LimpetError, messageOf } from '../core/errors.ts';
+import { parseBytes, parseCpu, type Resources } from '../core/resources.ts';
+
+const absolute = z.string().regex(/^\//, 'expected an absolute path');
+const pattern = z.string().refine((text) => {
+  try {
+    return new RegExp(text) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}, 'expected a regular expression');
+
+const executor = (enabled: boolean) =>
+  z
+    .strictObject({
+      enabled: z.boolean().default(enabled).describe('Whether this node offers the executor.'),
+      config: z
+        .record(z.string(), z.unknown())
+        .default({})
+        .describe("The executor's own settings; `limpet-executor-*` checks them by its schema."),
+    })
+    .prefault({});
+
+export const agentConfigSchema = z.strictObject({
+  $schema: z.string().optional(),
+  dataDir: z.string().default('/var/lib/limpet/agent').describe('Folder of everything the agent keeps.'),
+  runDir: absolute
+    .optional()
+    .describe('Short folder for unix sockets; made from dataDir when that is short enough, else below /tmp.'),
+  name: z.string().min(1).max(63).optional().describe('Display name of the node; the host name by default.'),
+  labels: z.record(z.string(), z.string()).default({}).describe('Labels that jobs can ask for.'),
+  nats: z
+    .strictObject({
+      servers: z.array(z.string().min(1)).min(1).default(['nats://127.0.0.1:4222']),
+      user: z.string().optional(),
+      password: z.string().optional(),
+    })
+    .prefault({})
+    .describe('The broker between agent and requester.'),
+  capacity: z
+    .strictObject({
+      CPU: z.string().optional().describe('Cores, such as 8 or 7500m; all cores by default.'),
+      Memory: z.string().optional().describe('Such as 16Gi; nine tenths of the memory by default.'),
+      Disk: z.string().optional().describe('Such as 100Gi; 100Gi by default.'),
+      GPU: z.string().regex(/^\d+$/, 'expected a whole number').optional(),
+    })
+    .prefault({})
+    .describe('What all executions of this node may use together.'),
+  executors: z
+    .strictObject({
+      docker: executor(true),
+      wasm: executor(true),
+      process: executor(false).describe('Runs programs of the host without isolation: off unless enabled.'),
+    })
+    .prefault({}),
+  plugins: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short lower-case name'),
+        command: z.array(z.string().min(1)).min(1),
+        config: z.record(z.string(), z.unknown()).default({}),
+        passEnv: z.array(z.string()).default([]),
+      }),
+    )
+    .default([])
+    .describe('Further executor plugins.'),
+  allowLocal: z
+    .array(z.strictObject({ path: absolute, writable: z.boolean().default(false) }))
+    .default([])
+    .describe('Folders of this node that `local` input sources may mount.'),
+  allowEnv: z
+    .array(pattern)
+    .default([])
+    .describe('Variables of this node that jobs may read with `env:NAME`: regular expressions, whole names.'),
+  stopGraceMs: z.number().int().min(0).max(3_600_000).default(10_000).describe('From TERM to KILL, ms.'),
+  pidsLimit: z.number().int().min(1).max(1_000_000).default(512).describe('Processes of one run.'),
+  keepFinishedMs: z
+    .number()
+    .int()
+    .min(0)
+    .default(7 * 86_400_000)
+    .describe('How long a finished execution and its log are kept, ms.'),
+  keepFinishedCount: z.number().int().min(0).max(1_000_000).default(10_000),
+});
+
+export type AgentConfig = z.infer<typeof agentConfigSchema>;
+
+/** Reads and checks a config file; `undefined` is all defaults. Throws `invalid-config`. */
+export async function loadAgentConfig(file: string | undefined, dataDir: string | undefined): Promise<AgentConfig> {
+  const raw = file === undefined ? {} : await readJson(file);
+  const parsed = agentConfigSchema.safeParse(raw);
+  if (!parsed.success) throw invalid(file ?? 'the config', parsed.error, raw);
+  const config = { ...parsed.data, dataDir: resolve(dataDir ?? parsed.data.dataDir) };
+  capacityOf(config);
+  return config;
+}
+
+/** Throws `invalid-config` when a text is not a quantity. */
+export function capacityOf(config: AgentConfig): Resources {
+  const { CPU, Memory, Disk, GPU } = config.capacity;
+  try {
+    return {
+      cpuMillis: CPU === undefined ? availableParallelism() * 1000 : parseCpu(CPU),
+      memoryBytes: Memory === undefined ? Math.floor(totalmem() * 0.9) : parseBytes(Memory),
+      diskBytes: parseBytes(Disk ?? '100Gi', 'disk'),
+      gpus: Number(GPU ?? '0'),
+    };
+  } catch (thrown) {
+    throw new LimpetError('invalid-config', `config: capacity: ${messageOf(thrown)}`, { cause: thrown });
+  }
+}
+
+async function readJson(file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (thrown) {
+    throw new LimpetError('invalid-config', `config ${file}: cannot be read: ${messageOf(thrown)}`, { cause: thrown });
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (thrown) {
+    throw new LimpetError('invalid-config', `config ${file}: not JSON: ${messageOf(thrown)}`, { cause: thrown });
+  }
+}
+
+function invalid(file: string, error: z.ZodError, raw: unknown): LimpetError {
+  const issue = error.issues[0];
+  const path = issue?.path.join('.') ?? '';
+  const value = issue?.path.reduce<unknown>(
+    (at, key) => (typeof at === 'object' && at !== null ? Reflect.get(at, key) : undefined),
+    raw,
+  );
+  const shown = value === undefined ? '' : ` is ${JSON.stringify(value)}`;
+  return new LimpetError('invalid-config', `config ${file}: ${path === '' ? 'top level' : path}${shown}: ${issue?.message ?? 'not valid'}`);
+}

@@ -1,0 +1,81 @@
+/**
+ * Applies what the owner sends. A placement is written in the same batch as the cursor; a stop goes through the mailbox
+ * of its execution and is durable before the cursor moves; both may come twice.
+ */
+import { LimpetError } from '../../core/errors.ts';
+import { parseExecutionId, type NodeId } from '../../core/ids.ts';
+import type { ExecutionRecord } from '../../core/execution/record.ts';
+import type { Applied } from '../../adapters/link/inbox.ts';
+import type { Faults } from '../../adapters/faults/port.ts';
+import type { Logger } from '../../adapters/log/port.ts';
+import type { StoreOp } from '../../adapters/store/port.ts';
+import { requesterRowSchema, type Push } from '../../wire/messages.ts';
+import { parsePlacement } from '../../wire/placement.ts';
+import type { ExecutionEngine } from '../executions/engine.ts';
+import type { LiveExecution } from '../executions/live.ts';
+
+export interface OrdersDeps {
+  readonly nodeId: NodeId;
+  readonly engine: ExecutionEngine;
+  readonly faults: Faults;
+  readonly log: Logger;
+  admit(live: LiveExecution): void;
+}
+
+interface Placed {
+  record: ExecutionRecord;
+  ops: readonly StoreOp[];
+}
+
+export class Orders {
+  readonly #deps: OrdersDeps;
+
+  constructor(deps: OrdersDeps) {
+    this.#deps = deps;
+  }
+
+  async apply(rows: Push['rows']): Promise<Applied> {
+    const placed = new Map<string, Placed>();
+    for (const { seq, body } of rows) {
+      try {
+        await this.#one(body, placed);
+      } catch (thrown) {
+        const error = LimpetError.from(thrown);
+        if (error.code.startsWith('store')) throw error;
+        // A row that cannot be understood must not hold up the others for ever; the owner sees no report of it.
+        this.#deps.log.error('link.row-refused', { seq, reason: error.message });
+      }
+    }
+    const all = [...placed.values()];
+    this.#deps.faults.reach('agent.placement.before-commit');
+    return {
+      ops: all.flatMap((p) => p.ops),
+      committed: () => {
+        this.#deps.faults.reach('agent.placement.after-commit');
+        for (const { record } of all) this.#deps.admit(this.#deps.engine.insertPlaced(record));
+      },
+    };
+  }
+
+  async #one(body: unknown, placed: Map<string, Placed>): Promise<void> {
+    const row = requesterRowSchema.parse(body);
+    if (row.type === 'stop') return this.#stop(row.executionId, row.reason, placed);
+    const placement = parsePlacement(row.placement);
+    if (placement.nodeId !== this.#deps.nodeId)
+      throw new LimpetError('invalid-argument', `placement ${placement.executionId} is for node ${placement.nodeId}`);
+    if (placed.has(placement.executionId)) return;
+    const prepared = await this.#deps.engine.preparePlacement(placement);
+    if (prepared !== undefined) placed.set(placement.executionId, prepared);
+  }
+
+  async #stop(executionId: string, reason: string, placed: Map<string, Placed>): Promise<void> {
+    const fresh = placed.get(executionId);
+    if (fresh === undefined)
+      return this.#deps.engine.dispatch(parseExecutionId(executionId), { type: 'stop', by: 'stop', reason });
+    // Placed and stopped in one push: it is written with its stop, and ends as soon as it is looked at.
+    const record: ExecutionRecord = { ...fresh.record, stop: { by: 'stop', reason } };
+    const key = `ex/${executionId}`;
+    const ops = fresh.ops.map((op): StoreOp => (op.key === key ? { type: 'put', key, value: record } : op));
+    placed.set(executionId, { record, ops });
+  }
+}

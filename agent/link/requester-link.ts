@@ -1,0 +1,277 @@
+/**
+ * The agent's end of the link to its requester.
+ *
+ *   away --broker connected--> shaking hands --accepted--> linked (heartbeats, rows both ways)
+ *     ^          ^  | pending, rejected, superseded, no answer: again later        |
+ *     |          `--'                                                              |
+ *     `------------------- broker lost, handshake-required ------------------------'
+ *
+ * Nothing of the work depends on this link being up.
+ */
+import { backoffMs } from '../../core/backoff.ts';
+import { LimpetError } from '../../core/errors.ts';
+import type { Clock, Timer } from '../../adapters/clock/port.ts';
+import type { Faults } from '../../adapters/faults/port.ts';
+import type { Inbox } from '../../adapters/link/inbox.ts';
+import type { Outbox } from '../../adapters/link/outbox.ts';
+import { LinkSender } from '../../adapters/link/sender.ts';
+import type { Logger } from '../../adapters/log/port.ts';
+import type { Subscription, Transport } from '../../adapters/nats/port.ts';
+import { needsSnapshot } from '../../wire/link.ts';
+import {
+  handshakeAnswerSchema,
+  heartbeatAnswerSchema,
+  PROTOCOL_VERSION,
+  pushAnswerSchema,
+  pushSchema,
+  type Handshake,
+  type HandshakeAnswer,
+  type Heartbeat,
+  type LinkPosition,
+  type PushAnswer,
+} from '../../wire/messages.ts';
+import { toAgent, toRequester } from '../../wire/subjects.ts';
+import { executionList, executorInfos, nodeInfo, runningCount, runningDigest, type NodeInfoSources } from './node-info.ts';
+import type { Orders } from './orders.ts';
+
+export interface RequesterLinkDeps {
+  readonly transport: Transport;
+  readonly sources: NodeInfoSources;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly orders: Orders;
+  readonly clock: Clock;
+  readonly faults: Faults;
+  readonly log: Logger;
+  readonly instanceId: string;
+  readonly bootId: string;
+  readonly startedAt: number;
+  /** A new incarnation of the outbox: id and every execution as a row. */
+  snapshot(): Promise<{ readonly incarnation: string; readonly rows: readonly unknown[] }>;
+  /** The owner wants these ended (a stop that was missed). */
+  stop(executionId: string): void;
+}
+
+export interface LinkStatus {
+  readonly state: 'away' | 'shaking-hands' | 'linked' | 'pending' | 'rejected' | 'superseded';
+  readonly detail: string;
+  readonly requesterId: string;
+}
+
+const REQUEST_MS = 5_000;
+const HANDSHAKE_BACKOFF = { firstMs: 250, lastMs: 15_000 };
+const REFUSED_RETRY_MS = 30_000;
+const LIMIT = { rows: 200, bytes: 512 * 1024 };
+
+export class RequesterLink {
+  readonly #deps: RequesterLinkDeps;
+  readonly #sender: LinkSender;
+  #status: LinkStatus = { state: 'away', detail: 'not connected yet', requesterId: '' };
+  #session = '';
+  #attempt = 0;
+  #timer: Timer | undefined;
+  #shaking = false;
+  #shaken: Promise<void> = Promise.resolve();
+  #closed = false;
+  #intervalMs = 15_000;
+  #push: Subscription | undefined;
+  #offConnection: (() => void) | undefined;
+
+  constructor(deps: RequesterLinkDeps) {
+    this.#deps = deps;
+    this.#sender = new LinkSender({
+      outbox: deps.outbox,
+      clock: deps.clock,
+      log: deps.log,
+      limit: LIMIT,
+      send: (push) => this.#request('Push', push, (value) => pushAnswerSchema.parse(value)),
+      onHandshakeRequired: (reason) => {
+        this.#again(reason, 0);
+      },
+    });
+  }
+
+  get status(): LinkStatus {
+    return this.#status;
+  }
+
+  start(): void {
+    const { transport, sources } = this.#deps;
+    this.#push = transport.subscribe(toAgent(sources.facts.nodeId, 'Push'), (message) => this.#receive(message.payload));
+    this.#offConnection = transport.onConnection((connected, detail) => {
+      if (connected) this.#again('broker connected', 0);
+      else this.#away(detail);
+    });
+  }
+
+  /** Rows were committed. */
+  wake(): void {
+    this.#sender.wake();
+  }
+
+  /** Executor health or recovery changed: the requester hears it now, not with the next beat. */
+  announce(): void {
+    if (this.#status.state === 'linked') this.#schedule(0, () => this.#beat());
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#sender.close();
+    this.#push?.unsubscribe();
+    this.#offConnection?.();
+  }
+
+  #away(detail: string): void {
+    this.#sender.close();
+    this.#timer?.cancel();
+    this.#set('away', `broker: ${detail}`);
+  }
+
+  #again(reason: string, delayMs: number): void {
+    this.#sender.close();
+    if (this.#status.state === 'linked') this.#set('shaking-hands', reason);
+    this.#schedule(delayMs, () => this.#handshake());
+  }
+
+  #schedule(delayMs: number, work: () => Promise<void>): void {
+    this.#timer?.cancel();
+    if (this.#closed) return;
+    this.#timer = this.#deps.clock.after(delayMs, () => void work());
+  }
+
+  #handshake(): Promise<void> {
+    if (!this.#shaking && !this.#closed) this.#shaken = this.#shakeHands();
+    return this.#shaken;
+  }
+
+  async #shakeHands(): Promise<void> {
+    this.#shaking = true;
+    try {
+      const answer = await this.#request('Handshake', this.#hello(), (v) => handshakeAnswerSchema.parse(v));
+      await this.#answered(answer);
+    } catch (thrown) {
+      const error = LimpetError.from(thrown);
+      this.#set('shaking-hands', `requester: ${error.message}`);
+      this.#attempt += 1;
+      this.#schedule(backoffMs(HANDSHAKE_BACKOFF, this.#attempt - 1), () => this.#handshake());
+    } finally {
+      this.#shaking = false;
+    }
+  }
+
+  async #answered(answer: HandshakeAnswer): Promise<void> {
+    if (answer.type !== 'accepted') {
+      this.#set(answer.type, answer.reason);
+      this.#schedule(answer.type === 'pending' ? answer.retryAfterMs : REFUSED_RETRY_MS, () => this.#handshake());
+      return;
+    }
+    const { inbox, outbox, log } = this.#deps;
+    if (needsSnapshot(this.#position(), outbox.acked, answer.link)) {
+      const { incarnation, rows } = await this.#deps.snapshot();
+      log.warn('link.snapshot', { reason: 'the requester lacks what it once acknowledged', rows: rows.length });
+      await outbox.restart(incarnation, rows);
+      this.#schedule(0, () => this.#handshake());
+      return;
+    }
+    await inbox.adopt(answer.link.incarnation);
+    this.#session = answer.session;
+    this.#attempt = 0;
+    this.#intervalMs = answer.heartbeatIntervalMs;
+    this.#status = { ...this.#status, requesterId: answer.requesterId };
+    this.#set('linked', `requester ${answer.requesterId}`);
+    this.#sender.open(answer.session);
+    this.#schedule(0, () => this.#beat());
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#status.state !== 'linked') return;
+    this.#schedule(this.#intervalMs, () => this.#beat());
+    try {
+      const answer = await this.#request('Heartbeat', this.#heartbeat(), (v) => heartbeatAnswerSchema.parse(v));
+      if (answer.type === 'handshake-required') this.#again(answer.reason, 0);
+      else if (answer.type === 'superseded') {
+        this.#sender.close();
+        this.#set('superseded', answer.reason);
+        this.#schedule(REFUSED_RETRY_MS, () => this.#handshake());
+      } else {
+        this.#intervalMs = answer.heartbeatIntervalMs;
+        for (const id of answer.stop) this.#deps.stop(id);
+      }
+    } catch (thrown) {
+      this.#deps.log.warn('link.heartbeat-failed', { reason: LimpetError.from(thrown).message });
+    }
+  }
+
+  async #receive(payload: Uint8Array): Promise<Uint8Array> {
+    const push = pushSchema.parse(decode(payload));
+    // The requester may send as soon as it has accepted, before its answer is read here.
+    if (push.session !== this.#session && this.#shaking) await this.#shaken;
+    const { inbox, orders, faults } = this.#deps;
+    const answer: PushAnswer =
+      push.session === this.#session
+        ? await inbox.receive(push, {
+            apply: (rows) => orders.apply(rows),
+            beforeAck: () => {
+              faults.reach('agent.link.before-ack');
+            },
+          })
+        : { type: 'handshake-required', reason: 'another link session' };
+    if (answer.type === 'handshake-required') this.#again(answer.reason, 0);
+    return encode(answer);
+  }
+
+  #position(): LinkPosition {
+    return { ...this.#deps.outbox.position(), ...this.#deps.inbox.position() };
+  }
+
+  #hello(): Handshake {
+    const { sources, instanceId, bootId, startedAt } = this.#deps;
+    return {
+      v: PROTOCOL_VERSION,
+      node: nodeInfo(sources),
+      instanceId,
+      bootId,
+      startedAt,
+      link: this.#position(),
+      executions: executionList(sources),
+    };
+  }
+
+  #heartbeat(): Heartbeat {
+    const { sources } = this.#deps;
+    return {
+      v: PROTOCOL_VERSION,
+      session: this.#session,
+      nodeId: sources.facts.nodeId,
+      digest: runningDigest(sources.engine),
+      allocated: sources.engine.allocated,
+      running: runningCount(sources.engine),
+      executors: executorInfos(sources),
+    };
+  }
+
+  async #request<T>(
+    method: 'Handshake' | 'Heartbeat' | 'Push',
+    body: unknown,
+    parse: (value: unknown) => T,
+  ): Promise<T> {
+    const { transport, sources } = this.#deps;
+    const subject = toRequester(sources.facts.nodeId, method);
+    return parse(decode(await transport.request(subject, encode(body), REQUEST_MS)));
+  }
+
+  #set(state: LinkStatus['state'], detail: string): void {
+    if (this.#status.state === state && this.#status.detail === detail) return;
+    this.#status = { ...this.#status, state, detail };
+    this.#deps.log.info('link.state', { state, detail });
+  }
+}
+
+function encode(value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value));
+}
+
+function decode(payload: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(payload).toString()) as unknown;
+}

@@ -1,0 +1,142 @@
+/**
+ * Serves log streams and result archives to the requester: one answer to the open request, then chunks.
+ * A log stream is newline-delimited JSON (`LogItem`), an archive is the bytes of a tar.gz.
+ */
+import { LimpetError } from '../../core/errors.ts';
+import { parseExecutionId, type ExecutionId } from '../../core/ids.ts';
+import { isTerminal } from '../../core/execution/states.ts';
+import type { ExecutionRecord } from '../../core/execution/record.ts';
+import type { Clock } from '../../adapters/clock/port.ts';
+import type { Logger } from '../../adapters/log/port.ts';
+import type { Subscription, Transport } from '../../adapters/nats/port.ts';
+import type { StreamServer } from '../../adapters/streams/port.ts';
+import {
+  LogsResponse_Stream,
+  type LogsResponse,
+} from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
+import {
+  logsRequestSchema,
+  resultRequestSchema,
+  type LogItem,
+  type LogsRequest,
+  type StreamOpened,
+} from '../../wire/messages.ts';
+import type { NodeId } from '../../core/ids.ts';
+import { toAgent } from '../../wire/subjects.ts';
+import type { AgentFolders } from '../executions/folders.ts';
+import { resultArchive } from '../executions/results.ts';
+import type { ExecutorClient } from '../plugins/port.ts';
+
+export interface StreamsDeps {
+  readonly transport: Transport;
+  readonly nodeId: NodeId;
+  readonly server: StreamServer;
+  readonly folders: AgentFolders;
+  readonly clock: Clock;
+  readonly log: Logger;
+  record(id: ExecutionId): Promise<ExecutionRecord | undefined>;
+  client(executor: string): ExecutorClient | undefined;
+}
+
+const NOT_YET_MS = 50;
+const NAMES = { 1: 'stdout', 2: 'stderr', 3: 'gap' } as const;
+
+export class AgentStreams {
+  readonly #deps: StreamsDeps;
+  #subscriptions: readonly Subscription[] = [];
+
+  constructor(deps: StreamsDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    const { transport, nodeId } = this.#deps;
+    this.#subscriptions = [
+      transport.subscribe(toAgent(nodeId, 'ExecutionLogs'), (m) => this.#open(() => this.#logs(m.payload))),
+      transport.subscribe(toAgent(nodeId, 'ExecutionResult'), (m) => this.#open(() => this.#result(m.payload))),
+    ];
+  }
+
+  close(): void {
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+  }
+
+  async #open(source: () => Promise<AsyncIterable<Uint8Array>>): Promise<Uint8Array> {
+    let answer: StreamOpened;
+    try {
+      answer = { type: 'opened', streamId: this.#deps.server.serve(await source()) };
+    } catch (thrown) {
+      const error = LimpetError.from(thrown);
+      this.#deps.log.info('stream.refused', { reason: error.message });
+      answer = { type: 'refused', code: error.code, message: error.message };
+    }
+    return Buffer.from(JSON.stringify(answer));
+  }
+
+  async #result(payload: Uint8Array): Promise<AsyncIterable<Uint8Array>> {
+    const request = resultRequestSchema.parse(JSON.parse(Buffer.from(payload).toString()));
+    return resultArchive(this.#deps.folders, parseExecutionId(request.ExecutionId));
+  }
+
+  async #logs(payload: Uint8Array): Promise<AsyncIterable<Uint8Array>> {
+    const request = logsRequestSchema.parse(JSON.parse(Buffer.from(payload).toString()));
+    await this.#known(request.ExecutionId);
+    return this.#logLines(request);
+  }
+
+  async *#logLines(request: LogsRequest): AsyncGenerator<Uint8Array> {
+    const stop = new AbortController();
+    try {
+      const wanted = new Set<string>(request.Streams);
+      for await (const message of this.#frames(request, stop.signal)) {
+        const lines = message.frames.flatMap((frame) => {
+          const stream = frame.stream === LogsResponse_Stream.UNSPECIFIED ? 'gap' : NAMES[frame.stream];
+          if (stream !== 'gap' && wanted.size > 0 && !wanted.has(stream)) return [];
+          const item: LogItem = {
+            stream,
+            timeMs: Number(frame.timeMs),
+            offset: Number(frame.offset),
+            data: Buffer.from(frame.data).toString('base64'),
+          };
+          return [`${JSON.stringify(item)}\n`];
+        });
+        if (lines.length > 0) yield Buffer.from(lines.join(''));
+      }
+    } finally {
+      stop.abort();
+    }
+  }
+
+  /** The plugin's stream; while there is no log yet, waits for one as long as the execution may still write it. */
+  async *#frames(request: LogsRequest, signal: AbortSignal): AsyncGenerator<LogsResponse> {
+    for (;;) {
+      const record = await this.#known(request.ExecutionId);
+      const client = this.#deps.client(record.placement.task.Engine.Type);
+      try {
+        if (client === undefined)
+          throw new LimpetError('unavailable', `executor ${record.placement.task.Engine.Type} is not ready`);
+        yield* client.logs(
+          {
+            executionId: request.ExecutionId,
+            fromOffset: BigInt(request.FromOffset),
+            follow: request.Follow,
+            tailLines: request.Tail ?? 0,
+          },
+          signal,
+        );
+        return;
+      } catch (thrown) {
+        const error = LimpetError.from(thrown);
+        if (error.code !== 'not-found') throw error;
+        if (isTerminal(record.state) || !request.Follow) return;
+      }
+      await this.#deps.clock.sleep(NOT_YET_MS, signal);
+    }
+  }
+
+  async #known(text: string): Promise<ExecutionRecord> {
+    const record = await this.#deps.record(parseExecutionId(text));
+    if (record === undefined) throw new LimpetError('not-found', `this node has no execution ${text}`);
+    return record;
+  }
+}
