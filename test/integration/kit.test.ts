@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { connect } from 'nats';
 import t from 'tap';
 import { eventually } from '../kit/eventually.ts';
-import { natsServerMissing, natsServerPath, startNatsServer } from '../kit/nats-server.ts';
+import { natsServerSkip, startNatsServer } from '../kit/nats-server.ts';
 import { startProgram } from '../kit/program.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 
@@ -54,8 +54,7 @@ t.test('a program that still runs is killed with its test', async (t) => {
   t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
 });
 
-const noNats = natsServerPath() === undefined ? natsServerMissing : false;
-t.test('nats-server comes back on its port after a kill', { skip: noNats }, async (t) => {
+t.test('nats-server comes back on its port after a kill', { skip: natsServerSkip() }, async (t) => {
   const server = await startNatsServer(t, { config: 'max_payload: 65536' });
   const first = server.pid;
   await server.kill();

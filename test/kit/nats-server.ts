@@ -27,13 +27,15 @@ export interface NatsServer {
 
 const ATTEMPTS = 5;
 
-/** Path of nats-server; undefined when the machine has none: then skip with `natsServerMissing`. */
+/** Path of nats-server; undefined when the machine has none. */
 export function natsServerPath(): string | undefined {
   return findProgram('nats-server');
 }
 
-export const natsServerMissing =
-  'no nats-server on this machine; install it: apt-get install nats-server';
+/** For tap's `skip` option: false, or why there is no nats-server here. */
+export function natsServerSkip(): false | string {
+  return natsServerPath() === undefined && 'needs nats-server: none on this machine';
+}
 
 /** Starts nats-server and waits until it is ready; stopped at teardown. */
 export async function startNatsServer(
@@ -41,7 +43,7 @@ export async function startNatsServer(
   options: NatsServerOptions = {},
 ): Promise<NatsServer> {
   const path = natsServerPath();
-  if (path === undefined) throw new Error(natsServerMissing);
+  if (path === undefined) throw new Error('no nats-server on this machine');
   const folder = tempDir(t);
   let failure: unknown;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
