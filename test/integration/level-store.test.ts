@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { openStore } from '../../adapters/store/level-store.ts';
 import type { Store } from '../../adapters/store/port.ts';
 import { tempDir } from '../kit/temp-dir.ts';
@@ -54,12 +54,11 @@ t.test('a missing MANIFEST is damage with a message for people', async (t) => {
 
 t.test(
   'a full disk rejects, reads go on, and what is written later is there to stay',
+  { skip: mountable() ? false : 'this user may not mount a tmpfs' },
   async (t) => {
-    const disk = smallDisk(t);
-    if (disk === undefined) {
-      t.skip('this user may not mount a tmpfs');
-      return;
-    }
+    const disk = join(tempDir(t), 'disk');
+    t.equal(mountSmall(disk), true);
+    t.teardown(() => spawnSync('umount', ['-l', disk]));
     // The clock's timers keep no process alive; an agent has its sockets for that.
     const alive = setInterval(() => undefined, 1000);
     t.teardown(() => clearInterval(alive));
@@ -88,11 +87,15 @@ t.test(
   },
 );
 
-function smallDisk(t: Test): string | undefined {
-  const folder = join(tempDir(t), 'disk');
+function mountSmall(folder: string): boolean {
   mkdirSync(folder);
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'limpet-test', folder]);
-  if (mounted.status !== 0) return undefined;
-  t.teardown(() => spawnSync('umount', ['-l', folder]));
-  return folder;
+  const options = ['-t', 'tmpfs', '-o', 'size=2m', 'limpet-test', folder];
+  return spawnSync('mount', options).status === 0;
+}
+
+function mountable(): boolean {
+  const folder = join(tempDir(t), 'probe');
+  const mounted = mountSmall(folder);
+  if (mounted) spawnSync('umount', ['-l', folder]);
+  return mounted;
 }
