@@ -1,0 +1,25 @@
+/** One command, quiet while it works: its output is shown only when it fails. Only node:* here. */
+import { spawn } from 'node:child_process';
+
+/** Resolves with the output (stdout and stderr together) at exit 0; else rejects with command, outcome and output. */
+export function run(command, args, { cwd, env, timeoutMs }) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: timeoutMs,
+    });
+    const chunks = [];
+    child.stdout.on('data', (chunk) => chunks.push(chunk));
+    child.stderr.on('data', (chunk) => chunks.push(chunk));
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      const output = Buffer.concat(chunks).toString('utf8');
+      if (code === 0) return resolve(output);
+      const outcome =
+        signal === null ? `exit ${code}` : `${signal} (after at most ${timeoutMs} ms)`;
+      return reject(new Error(`${[command, ...args].join(' ')}: ${outcome}\n${output.trim()}`));
+    });
+  });
+}
