@@ -8,6 +8,8 @@
  * A run is reported `exited` only when its outcome is recorded AND its log has been pumped to the end.
  */
 import type { z } from 'zod';
+import type { Processes } from '../../adapters/processes/port.ts';
+import type { CrashPoint } from '../../core/crash-points.ts';
 import type { ObservedRun } from '../../core/execution/observed.ts';
 
 export interface RunKey {
@@ -86,7 +88,7 @@ export interface StopOrder {
   readonly graceMs: number;
 }
 
-/** One piece of output; `cursor` is the source's position just after it, opaque to the SDK, stored in the frame. */
+/** One piece of output, at most 64 KiB of data; `cursor` is the source's position just after it, opaque to the SDK, stored in the frame. */
 export interface LogChunk {
   readonly stream: 'stdout' | 'stderr' | 'gap';
   readonly timeMs: number;
@@ -122,6 +124,10 @@ export interface ExecutorHost {
   runFolders(): Promise<readonly RunKey[]>;
   /** Tells the agent to look at a run; the SDK does so by itself when `supervise` settles. */
   wake(key: RunKey): void;
+  /** Processes by identity. */
+  readonly processes: Processes;
+  /** A named crash point between two durable acts: `plugin.start.marked` is the executor's own, between mark and launch. */
+  reach(point: CrashPoint): void;
 }
 
 export interface PluginLog {
@@ -136,7 +142,11 @@ export interface Executor<Params = unknown> {
   engineId?(): Promise<string | undefined>;
   fingerprint(): Promise<Fingerprint>;
   /** Fetches what start needs, answers the digest to run. LimpetError `refused` when the work cannot run here. */
-  prepare(spec: RunSpec<Params>, progress: (p: Progress) => void, signal: AbortSignal): Promise<string>;
+  prepare(
+    spec: RunSpec<Params>,
+    progress: (p: Progress) => void,
+    signal: AbortSignal,
+  ): Promise<string>;
   /**
    * Launches the run and returns when it is launched. Called once at a time per run, and again after any crash: it must
    * find what an earlier call left (a created container, a claimed runner) and go on from there, and must never start a

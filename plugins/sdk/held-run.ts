@@ -1,0 +1,136 @@
+/**
+ * Runs that a holder process holds: what the files of the run folder and the processes of this host say of one.
+ *
+ *   no claim                          absent, not marked: the run has never begun
+ *   exit record                       exited, with the outcome it names
+ *   claim of another boot             absent, marked, not this boot (the agent: lost, interrupted)
+ *   claim, holder alive               running; state T: paused
+ *   claim, holder dead, nothing left  absent, marked (the agent: lost)
+ *   claim, holder dead, work left     running until the last process with the run's nonce is gone: a next run must wait
+ *
+ * The nonce is the variable LIMPET_RUN in the environment of the holder and, inherited, of all that it starts.
+ */
+import { stat } from 'node:fs/promises';
+import { uptime } from 'node:os';
+import { join } from 'node:path';
+import type { Processes, ProcessIdentity } from '../../adapters/processes/port.ts';
+import { LimpetError } from '../../core/errors.ts';
+import { OUTCOME_CAUSES, type Outcome } from '../../core/execution/outcome.ts';
+import { readIfThere, writeDurably } from './durable-file.ts';
+import { keyText } from './run-folder.ts';
+import type { Observation, RunContext, RunKey, StopOrder } from './types.ts';
+
+export const NONCE_VARIABLE = 'LIMPET_RUN';
+
+/** The nonce is the run itself: execution ids are unique, and only our holders carry it. */
+export function nonceOf(key: RunKey): string {
+  return keyText(key);
+}
+
+export interface Claim {
+  /** undefined: the holder died, or the host went down, between making and writing the claim. */
+  readonly holder: ProcessIdentity | undefined;
+  readonly at: number;
+}
+
+export interface ExitRecord {
+  readonly outcome: Outcome;
+  readonly finishedAt: number;
+}
+
+/** The mark of a held run; undefined when it has not begun. */
+export async function readClaim(folder: string): Promise<Claim | undefined> {
+  const file = join(folder, 'claim');
+  const text = await readIfThere(file);
+  if (text === undefined) return undefined;
+  const at = await stat(file).then(
+    (found) => found.mtimeMs,
+    () => 0,
+  );
+  return { holder: parseClaim(text), at: Math.floor(at) };
+}
+
+/** `<pid> <start time> <boot id>` */
+export function parseClaim(text: string): ProcessIdentity | undefined {
+  const match = /^(\d+) (\d+) (\S+)\n/.exec(text);
+  const [, pid, startTime, bootId] = match ?? [];
+  if (pid === undefined || startTime === undefined || bootId === undefined) return undefined;
+  return { pid: Number(pid), startTime, bootId };
+}
+
+/** undefined when there is none. Errors: `store-corrupt`. */
+export async function readExit(folder: string): Promise<ExitRecord | undefined> {
+  const text = await readIfThere(join(folder, 'exit'));
+  return text === undefined ? undefined : parseExit(text, folder);
+}
+
+/** `<by> <code or -> <finished at, ms> <reason>` */
+export function parseExit(text: string, folder: string): ExitRecord {
+  const [, cause, code, finished, reason] = /^(\w+) (-|\d+) (\d+) ?(.*)\n?$/.exec(text) ?? [];
+  const by = OUTCOME_CAUSES.find((known) => known === cause);
+  if (by === undefined || reason === undefined)
+    throw new LimpetError(
+      'store-corrupt',
+      `the exit record in ${folder} cannot be read: '${text}'`,
+    );
+  const outcome = code === '-' ? { by, reason } : { by, code: Number(code), reason };
+  return { outcome, finishedAt: Number(finished) };
+}
+
+export function formatExit(record: ExitRecord): string {
+  const { by, code, reason } = record.outcome;
+  return `${by} ${code ?? '-'} ${record.finishedAt} ${reason.replaceAll(/\s+/g, ' ')}\n`;
+}
+
+/** What is there now; no side effects. `folder` and `spec.key` of the context are what counts. */
+export async function observeHeld(run: RunContext, processes: Processes): Promise<Observation> {
+  const { spec, folder } = run;
+  const common = { key: spec.key, ours: true, specHash: spec.specHash };
+  const claim = await readClaim(folder);
+  if (claim === undefined) return { ...common, phase: 'absent', marked: false, sameBoot: false };
+  const sameBoot = isThisBoot(claim, processes);
+  const marked = { ...common, marked: true, sameBoot, startedAt: claim.at, ...describe(claim) };
+  // Looked at before the exit record is: a holder writes that just before it dies.
+  const look = claim.holder === undefined ? 'gone' : processes.look(claim.holder);
+  const exit = await readExit(folder);
+  if (exit !== undefined) return { ...marked, phase: 'exited', ...exit };
+  if (look === 'alive') return { ...marked, phase: 'running' };
+  if (look === 'stopped') return { ...marked, phase: 'paused' };
+  if (sameBoot && survivors(spec.key, processes).length > 0) return { ...marked, phase: 'running' };
+  return { ...marked, phase: 'absent' };
+}
+
+/** Processes that belong to a run by its nonce, holder included. */
+export function survivors(key: RunKey, processes: Processes): readonly ProcessIdentity[] {
+  return processes
+    .findByEnv(NONCE_VARIABLE, nonceOf(key))
+    .map((pid) => processes.identify(pid))
+    .filter((identity) => identity !== undefined);
+}
+
+/** KILLs whatever is left of a run, by identity. Answers how many processes it signalled. */
+export function killSurvivors(key: RunKey, processes: Processes): number {
+  return survivors(key, processes).filter((one) => processes.signal(one, 'SIGKILL')).length;
+}
+
+/** Hands a stop order to the holder, which reads it within a second. A later order may shorten the grace. */
+export async function orderStop(folder: string, order: StopOrder, signal: number): Promise<void> {
+  const reason = order.reason.replaceAll(/\s+/g, ' ').trim() || 'stopped';
+  await writeDurably(join(folder, 'stop'), `${order.by} ${signal} ${order.graceMs} ${reason}\n`);
+}
+
+/** Sets the absolute deadline that the holder keeps; 0 takes it away. */
+export async function orderDeadline(folder: string, deadlineAt: number): Promise<void> {
+  await writeDurably(join(folder, 'until'), `${deadlineAt}\n`);
+}
+
+function isThisBoot(claim: Claim, processes: Processes): boolean {
+  if (claim.holder !== undefined) return claim.holder.bootId === processes.bootId();
+  return claim.at >= Date.now() - uptime() * 1000;
+}
+
+function describe({ holder }: Claim) {
+  if (holder === undefined) return {};
+  const handle = `${holder.pid} ${holder.startTime} ${holder.bootId}`;
+  return { handle, facts: { pid: String(holder.pid) } };
+}

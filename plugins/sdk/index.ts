@@ -1,0 +1,25 @@
+/** Everything an executor author needs: `serveExecutor`, the contract's types, and help for runs held by a process. */
+export { LimpetError, messageOf } from '../../core/errors.ts';
+export type { Outcome, OutcomeCause } from '../../core/execution/outcome.ts';
+export type { Processes, ProcessIdentity, ProcessLook } from '../../adapters/processes/port.ts';
+export type * from './types.ts';
+export { serveExecutor, type ServeOptions } from './serve.ts';
+export { readIfThere, removeFolder, syncFolder, writeDurably } from './durable-file.ts';
+export {
+  formatExit,
+  killSurvivors,
+  NONCE_VARIABLE,
+  nonceOf,
+  observeHeld,
+  orderDeadline,
+  orderStop,
+  parseClaim,
+  parseExit,
+  readClaim,
+  readExit,
+  survivors,
+  type Claim,
+  type ExitRecord,
+} from './held-run.ts';
+export { rawSource, type RawSourceOptions } from './raw-source.ts';
+export { aborted, pause, within } from './pause.ts';

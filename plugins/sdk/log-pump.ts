@@ -1,0 +1,47 @@
+/**
+ * Carries the output of one run from its source into the execution's log, from the last whole frame on, until the source
+ * ends; then the end mark is written. A source out of reach is asked again, 0.1 s doubling to 5 s, for as long as it takes.
+ */
+import { messageOf } from '../../core/errors.ts';
+import type { LogWriter } from './log-writer.ts';
+import { pause } from './pause.ts';
+import type { LogSource, PluginLog } from './types.ts';
+
+const FIRST_DELAY_MS = 100;
+const LAST_DELAY_MS = 5000;
+
+export interface PumpPorts {
+  readonly log: PluginLog;
+  /** Called just before and just after the end mark is written. */
+  readonly ending: (when: 'before' | 'after') => void;
+}
+
+/** Resolves when the end mark is written, or, without one, soon after `signal` has fired. */
+export async function pumpLog(
+  target: { readonly log: LogWriter; readonly run: number },
+  source: LogSource,
+  signal: AbortSignal,
+  ports: PumpPorts,
+): Promise<void> {
+  const { log, run } = target;
+  let delayMs = FIRST_DELAY_MS;
+  while (!log.hasEnded(run)) {
+    try {
+      for await (const chunk of source.read(log.cursorOf(run), signal)) {
+        if (signal.aborted) return;
+        log.append(run, chunk);
+        delayMs = FIRST_DELAY_MS;
+      }
+      if (signal.aborted) return;
+      ports.ending('before');
+      log.markEnd(run, 'finished');
+      ports.ending('after');
+    } catch (thrown) {
+      if (signal.aborted) return;
+      ports.log.warn('log source failed', { folder: log.folder, run, reason: messageOf(thrown) });
+      await pause(delayMs, signal);
+      if (signal.aborted) return;
+      delayMs = Math.min(delayMs * 2, LAST_DELAY_MS);
+    }
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * The runs that this plugin instance supervises: those it has started or recovered, until Release or Remove.
+ *
+ *   supervise ---> executor.supervise (until the run has ended)  --+
+ *             \--> log pump (until the source has ended)         --+--> settled: reported as it is, agent woken
+ *
+ * Until then an ended run is reported as running, so that an agent never sees an end before the whole log. The pump gets
+ * 10 s after the end of the run; past that the run is reported anyway and the pump goes on by itself.
+ */
+import type { Faults } from '../../adapters/faults/port.ts';
+import { messageOf } from '../../core/errors.ts';
+import type { EventRing } from './event-ring.ts';
+import { pumpLog } from './log-pump.ts';
+import type { LogTable } from './log-table.ts';
+import { pause, within } from './pause.ts';
+import { keyText } from './run-folder.ts';
+import type { Executor, Observation, PluginLog, RunContext, RunKey } from './types.ts';
+
+const PUMP_BOUND_MS = 10_000;
+const RELEASE_BOUND_MS = 2000;
+const SUPERVISE_RETRY_MS = 1000;
+
+export interface RunTablePorts<Params> {
+  readonly executor: Executor<Params>;
+  readonly logs: LogTable;
+  readonly events: EventRing;
+  readonly log: PluginLog;
+  readonly faults: Faults;
+}
+
+interface Supervised {
+  readonly abort: AbortController;
+  /** Never rejects. */
+  readonly settled: Promise<void>;
+  readonly pumped: Promise<void>;
+  done: boolean;
+}
+
+export class RunTable<Params> {
+  readonly #ports: RunTablePorts<Params>;
+  readonly #runs = new Map<string, Supervised>();
+
+  constructor(ports: RunTablePorts<Params>) {
+    this.#ports = ports;
+  }
+
+  /** Supervised runs that have not settled. */
+  get live(): number {
+    return [...this.#runs.values()].filter((run) => !run.done).length;
+  }
+
+  /** Begins to supervise a run, once; answers when it has settled. */
+  supervise(run: RunContext<Params>): Promise<void> {
+    const id = keyText(run.spec.key);
+    const known = this.#runs.get(id);
+    if (known !== undefined) return known.settled;
+    const abort = new AbortController();
+    const pumped = this.#pump(run, abort.signal);
+    const settled = this.#untilEnded(run, abort.signal).then(() => within(PUMP_BOUND_MS, pumped));
+    const entry: Supervised = {
+      abort,
+      pumped,
+      done: false,
+      settled: settled.then(() => {
+        if (abort.signal.aborted) return;
+        entry.done = true;
+        this.#ports.events.push(run.spec.key);
+      }),
+    };
+    this.#runs.set(id, entry);
+    return entry.settled;
+  }
+
+  /** Lets go of a run without touching it. Unknown is fine. */
+  async release(key: RunKey): Promise<void> {
+    const entry = this.#runs.get(keyText(key));
+    if (entry === undefined) return;
+    this.#runs.delete(keyText(key));
+    entry.abort.abort();
+    await within(RELEASE_BOUND_MS, Promise.all([entry.settled, entry.pumped]));
+  }
+
+  /** Lets go of all runs without touching them. */
+  async releaseAll(): Promise<void> {
+    for (const entry of this.#runs.values()) entry.abort.abort();
+    const all = [...this.#runs.values()].flatMap(({ settled, pumped }) => [settled, pumped]);
+    this.#runs.clear();
+    await within(RELEASE_BOUND_MS, Promise.all(all));
+  }
+
+  /** What may be said of an observation now. */
+  async reported(seen: Observation): Promise<Observation> {
+    if (seen.phase !== 'exited' || (await this.#isTold(seen.key))) return seen;
+    const { outcome: _outcome, finishedAt: _finishedAt, ...rest } = seen;
+    return { ...rest, phase: 'running' };
+  }
+
+  async #isTold({ executionId, run }: RunKey): Promise<boolean> {
+    const entry = this.#runs.get(keyText({ executionId, run }));
+    if (entry !== undefined) return entry.done;
+    return this.#ports.logs.using(executionId, async (log) => log.hasEnded(run));
+  }
+
+  async #untilEnded(run: RunContext<Params>, signal: AbortSignal): Promise<void> {
+    const { executor, log } = this.#ports;
+    while (!signal.aborted) {
+      try {
+        return await executor.supervise(run, signal);
+      } catch (thrown) {
+        if (signal.aborted) return;
+        log.error('supervise failed', { run: keyText(run.spec.key), reason: messageOf(thrown) });
+        await pause(SUPERVISE_RETRY_MS, signal);
+      }
+    }
+  }
+
+  async #pump(context: RunContext<Params>, signal: AbortSignal): Promise<void> {
+    const { executor, logs, log, faults } = this.#ports;
+    const { executionId, run } = context.spec.key;
+    const ending = (when: 'before' | 'after') => faults.reach(`plugin.exit.${when}-record`);
+    try {
+      await logs.using(executionId, (target) =>
+        pumpLog({ log: target, run }, executor.logs(context), signal, { log, ending }),
+      );
+    } catch (thrown) {
+      log.error('log pump failed', { executionId, run, reason: messageOf(thrown) });
+    }
+  }
+}
