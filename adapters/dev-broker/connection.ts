@@ -146,7 +146,7 @@ export class Connection {
       throw new ProtocolError('Authorization Violation');
     }
     if (options.no_responders && !options.headers) {
-      throw new ProtocolError('No Responders Requires Headers Support');
+      throw new ProtocolError('no responders requires headers support');
     }
     this.#authorized = true;
     clearTimeout(this.#authDeadline);
@@ -177,7 +177,7 @@ export class Connection {
 
   #publish(frame: Extract<Frame, { op: 'PUB' }>): void {
     if (frame.hasHeaders && !this.#options.headers) {
-      throw new ProtocolError('message headers not supported');
+      throw new ProtocolError('');
     }
     if (this.#options.pedantic && !isLiteralSubject(frame.subject))
       this.#error('Invalid Publish Subject');
