@@ -8,7 +8,8 @@
  * Payload of a chunk: 1 byte kind (0 data, 1 end), 4 bytes sequence number big endian from 0, then the bytes (data) or
  * JSON `{code, message}` (end). Payload of a credit: JSON `{"bytes": <all bytes consumed so far>}` or `{"cancel": true}`.
  */
-export type CloseCode = 'finished' | 'reader-gone' | 'requester-gone' | 'agent-gone' | 'retention' | 'error';
+export type CloseCode =
+  'finished' | 'reader-gone' | 'requester-gone' | 'agent-gone' | 'retention' | 'error';
 
 export interface StreamServer {
   /** Begins to send `source` as soon as it is called; answers the id for the open answer. */

@@ -1,0 +1,84 @@
+/** The messages of a stream, both ways, as bytes: kinds and bounds of port.ts. */
+import { z } from 'zod';
+import { LimpetError } from '../../core/errors.ts';
+import type { CloseCode, StreamEnd } from './port.ts';
+
+export const WINDOW_BYTES = 256 * 1024;
+export const CHUNK_BYTES = 64 * 1024;
+const HEAD_BYTES = 5;
+const DATA = 0;
+const END = 1;
+
+const CLOSE_CODES = [
+  'finished',
+  'reader-gone',
+  'requester-gone',
+  'agent-gone',
+  'retention',
+  'error',
+] as const satisfies readonly CloseCode[];
+
+const endSchema = z.object({ code: z.enum(CLOSE_CODES), message: z.string() });
+const creditSchema = z.union([
+  z.object({ bytes: z.number().int().nonnegative() }),
+  z.object({ cancel: z.literal(true) }),
+]);
+export type Credit = z.infer<typeof creditSchema>;
+
+export type Chunk =
+  | { readonly kind: 'data'; readonly sequence: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'end'; readonly sequence: number; readonly end: StreamEnd };
+
+export function encodeData(sequence: number, bytes: Uint8Array): Uint8Array {
+  const out = new Uint8Array(HEAD_BYTES + bytes.length);
+  const view = new DataView(out.buffer);
+  view.setUint8(0, DATA);
+  view.setUint32(1, sequence);
+  out.set(bytes, HEAD_BYTES);
+  return out;
+}
+
+export function encodeEnd(sequence: number, end: StreamEnd): Uint8Array {
+  const out = encodeData(sequence, encodeJson(end));
+  out[0] = END;
+  return out;
+}
+
+/** Errors: `invalid-argument`. */
+export function decodeChunk(payload: Uint8Array): Chunk {
+  if (payload.length < HEAD_BYTES) throw bad(`${payload.length} bytes`);
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  const sequence = view.getUint32(1);
+  const bytes = payload.subarray(HEAD_BYTES);
+  const kind = view.getUint8(0);
+  if (kind === DATA) return { kind: 'data', sequence, bytes };
+  if (kind === END) return { kind: 'end', sequence, end: endSchema.parse(decodeJson(bytes)) };
+  throw bad(`kind ${kind}`);
+}
+
+export function encodeCredit(credit: Credit): Uint8Array {
+  return encodeJson(credit);
+}
+
+/** Errors: `invalid-argument`. */
+export function decodeCredit(payload: Uint8Array): Credit {
+  const parsed = creditSchema.safeParse(decodeJson(payload));
+  if (!parsed.success) throw bad('no credit');
+  return parsed.data;
+}
+
+export function encodeJson(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+export function decodeJson(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(payload));
+  } catch (cause) {
+    throw new LimpetError('invalid-argument', 'a stream message is no JSON', { cause });
+  }
+}
+
+function bad(what: string): LimpetError {
+  return new LimpetError('invalid-argument', `a stream message is not valid: ${what}`);
+}
