@@ -1,6 +1,8 @@
 /** One command, quiet while it works: its output is shown only when it fails. Only node:* here. */
 import { spawn } from 'node:child_process';
 
+const HEAD_LINES = 40;
+
 /** Resolves with the output (stdout and stderr together) at exit 0; else rejects with command, outcome and output. */
 export function run(command, args, { cwd, env, timeoutMs }) {
   return new Promise((resolve, reject) => {
@@ -19,7 +21,14 @@ export function run(command, args, { cwd, env, timeoutMs }) {
       if (code === 0) return resolve(output);
       const outcome =
         signal === null ? `exit ${code}` : `${signal} (after at most ${timeoutMs} ms)`;
-      return reject(new Error(`${[command, ...args].join(' ')}: ${outcome}\n${output.trim()}`));
+      return reject(new Error(`${[command, ...args].join(' ')}: ${outcome}\n${head(output)}`));
     });
   });
+}
+
+/** Tools put the cause first and advice after it. */
+function head(output) {
+  const lines = output.trim().split('\n');
+  const left = lines.length - HEAD_LINES;
+  return [...lines.slice(0, HEAD_LINES), ...(left > 0 ? [`(${left} more lines)`] : [])].join('\n');
 }

@@ -1,0 +1,90 @@
+/**
+ * `npm test [-- PATH ...]`: setup, then tap over test/. The last line on stdout is `N passed, N failed, N skipped`,
+ * whatever goes wrong on the way. Tests share one Docker engine: the machine's, else a private one, ended here.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { engineAnswers, privateEngineMissing, startPrivateEngine } from './engine.mjs';
+import { setup } from './setup.mjs';
+import { TapSummary } from './tap-summary.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const JOBS = 2;
+const FILE_TIMEOUT_SECONDS = 120;
+
+const summary = new TapSummary((line) => console.log(line));
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => stopping.abort(`stopped by ${signal}`));
+}
+
+await main().catch((error) => summary.fail(error.message));
+if (stopping.signal.aborted) summary.fail(stopping.signal.reason);
+console.log(summary.counts);
+process.exitCode = summary.failed === 0 ? 0 : 1;
+
+async function main() {
+  const files = testFiles(process.argv.slice(2));
+  if (files.length === 0) throw new Error('no test files there');
+  await setup();
+  const engine = await sharedEngine();
+  try {
+    if (!stopping.signal.aborted) await runTap(files, engine?.host);
+  } finally {
+    await engine?.stop();
+  }
+}
+
+function testFiles(paths) {
+  const wanted = paths.length === 0 ? [join(root, 'test')] : paths.map((path) => resolve(path));
+  const missing = wanted.find((path) => !existsSync(path));
+  if (missing !== undefined) throw new Error(`no such test: ${missing}`);
+  const files = wanted.flatMap((path) => (statSync(path).isFile() ? [path] : testsBelow(path)));
+  return [...new Set(files)].map((file) => relative(root, file)).sort();
+}
+
+function testsBelow(folder) {
+  const names = readdirSync(folder, { recursive: true }).filter((name) =>
+    name.endsWith('.test.ts'),
+  );
+  return names.map((name) => join(folder, name));
+}
+
+/** Undefined when the machine's own engine answers, or when there can be none: then tests skip with the reason. */
+async function sharedEngine() {
+  if ((await engineAnswers()) || privateEngineMissing() !== undefined) return undefined;
+  try {
+    return await startPrivateEngine();
+  } catch (error) {
+    console.log(`no private Docker engine: ${error.message}`);
+    return undefined;
+  }
+}
+
+async function runTap(files, engineHost) {
+  const options = ['run', `--jobs=${JOBS}`, `--timeout=${FILE_TIMEOUT_SECONDS}`, '--reporter=tap'];
+  const tap = join(root, 'node_modules/tap/dist/esm/run.mjs');
+  const child = spawn(process.execPath, [tap, ...options, ...files], {
+    cwd: root,
+    env: {
+      ...process.env,
+      ...(engineHost === undefined ? {} : { LIMPET_TEST_DOCKER: engineHost }),
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    signal: stopping.signal,
+    killSignal: 'SIGTERM',
+  });
+  const ended = new Promise((done) => {
+    child.on('error', (error) => done(error.message));
+    child.on('close', (code, signal) =>
+      done(code === 0 ? undefined : `tap ended with ${signal ?? code}`),
+    );
+  });
+  for await (const line of createInterface({ input: child.stdout })) summary.line(line);
+  const failure = await ended;
+  summary.end();
+  if (failure !== undefined && summary.failed === 0) summary.fail(failure);
+}
