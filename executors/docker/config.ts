@@ -14,7 +14,10 @@ const DROPPED_CAPABILITIES = ['NET_RAW', 'MKNOD', 'AUDIT_WRITE', 'SYS_CHROOT', '
 export const dockerConfig = z.strictObject({
   host: z
     .string()
-    .regex(/^unix:\/\/\/.+/, 'expected unix:// and an absolute path, such as unix:///var/run/docker.sock')
+    .regex(
+      /^unix:\/\/\/.+/,
+      'expected unix:// and an absolute path, such as unix:///var/run/docker.sock',
+    )
     .default('unix:///var/run/docker.sock')
     .describe('The socket of the Docker engine. DOCKER_HOST is not read.'),
   pidFile: z

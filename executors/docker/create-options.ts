@@ -1,6 +1,5 @@
 /** From a run's spec to the body of the engine's create call. */
-import { LimpetError } from '../../core/errors.ts';
-import type { RunSpec } from '../../plugins/sdk/types.ts';
+import { LimpetError, type RunSpec } from '../../plugins/sdk/index.ts';
 import type { DockerConfig } from './config.ts';
 import { runLabels, type Identity } from './labels.ts';
 import type { DockerParams } from './params.ts';
@@ -60,7 +59,11 @@ function hostConfig(spec: RunSpec<DockerParams>, config: DockerConfig) {
 }
 
 /** LimpetError `refused` when this node does not allow what the spec asks for. */
-export function createOptions(spec: RunSpec<DockerParams>, config: DockerConfig, identity: Identity) {
+export function createOptions(
+  spec: RunSpec<DockerParams>,
+  config: DockerConfig,
+  identity: Identity,
+) {
   const { params } = spec;
   return {
     Image: spec.digest === '' ? params.Image : spec.digest,

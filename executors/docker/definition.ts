@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { ExecutorDefinition } from '../../plugins/sdk/types.ts';
+import type { ExecutorDefinition } from '../../plugins/sdk/index.ts';
 import { dockerConfig, type DockerConfig } from './config.ts';
 import { EngineId } from './engine-id.ts';
 import { openEngine } from './engine.ts';
@@ -19,7 +19,6 @@ export const dockerExecutor: ExecutorDefinition<DockerConfig, DockerParams> = {
       config,
       host,
       startConcurrency: config.maxStartConcurrency ?? 2 * availableParallelism(),
-      reach: () => undefined,
     });
   },
 };

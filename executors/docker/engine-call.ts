@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type Docker from 'dockerode';
-import { LimpetError } from '../../core/errors.ts';
+import { LimpetError } from '../../plugins/sdk/index.ts';
 import { engineError } from './engine-error.ts';
 
 export interface EngineRequest {
@@ -49,7 +49,12 @@ export class EngineCalls {
     const { promise, resolve, reject } = withResolvers<unknown>();
     const abort = () => controller.abort();
     const timer = setTimeout(() => {
-      reject(new LimpetError('timeout', `${request.what}: no answer from ${this.host} in ${timeoutMs} ms`));
+      reject(
+        new LimpetError(
+          'timeout',
+          `${request.what}: no answer from ${this.host} in ${timeoutMs} ms`,
+        ),
+      );
       abort();
     }, timeoutMs);
     const outer = request.signal;

@@ -1,7 +1,14 @@
 /** From what docker-modem throws to our codes. */
-import { LimpetError, messageOf } from '../../core/errors.ts';
+import { LimpetError, messageOf } from '../../plugins/sdk/index.ts';
 
-const NO_ENGINE = new Set(['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE', 'ENOTSOCK', 'ECONNABORTED']);
+const NO_ENGINE = new Set([
+  'ECONNREFUSED',
+  'ENOENT',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOTSOCK',
+  'ECONNABORTED',
+]);
 
 function property(thrown: unknown, name: string): unknown {
   return typeof thrown === 'object' && thrown !== null ? Reflect.get(thrown, name) : undefined;
@@ -29,7 +36,9 @@ export function isMissing(thrown: unknown): boolean {
 export function isAway(thrown: unknown): boolean {
   return (
     thrown instanceof LimpetError &&
-    (thrown.code === 'unavailable' || thrown.code === 'timeout' || thrown.code === 'permission-denied')
+    (thrown.code === 'unavailable' ||
+      thrown.code === 'timeout' ||
+      thrown.code === 'permission-denied')
   );
 }
 

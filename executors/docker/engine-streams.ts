@@ -1,8 +1,7 @@
 /** The engine's long answers: logs, wait, pull, events. All end with the connection, none is waited for without a bound. */
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import { LimpetError } from '../../core/errors.ts';
-import type { Progress } from '../../plugins/sdk/types.ts';
+import { LimpetError, type Progress } from '../../plugins/sdk/index.ts';
 import type { EngineCalls } from './engine-call.ts';
 import { engineError, engineMessage, isAway, statusOf } from './engine-error.ts';
 
@@ -88,7 +87,9 @@ const pullSchema = z.object({
   status: z.string().default(''),
   id: z.string().default(''),
   error: z.string().optional(),
-  progressDetail: z.object({ current: z.number().optional(), total: z.number().optional() }).optional(),
+  progressDetail: z
+    .object({ current: z.number().optional(), total: z.number().optional() })
+    .optional(),
 });
 
 function progressOf(line: z.infer<typeof pullSchema>): Progress {
@@ -116,7 +117,11 @@ function withTag(image: string): string {
 }
 
 /** LimpetError `refused` with the engine's reason; `unavailable` when the engine or the download went away. */
-export async function pullImage(calls: EngineCalls, image: string, options: PullOptions): Promise<void> {
+export async function pullImage(
+  calls: EngineCalls,
+  image: string,
+  options: PullOptions,
+): Promise<void> {
   const inner = new AbortController();
   const cancel = () => inner.abort();
   options.signal.addEventListener('abort', cancel, { once: true });
@@ -141,7 +146,8 @@ export async function pullImage(calls: EngineCalls, image: string, options: Pull
       options.progress(progressOf(line));
     }
   } catch (thrown) {
-    if (options.signal.aborted) throw new LimpetError('cancelled', `pull of ${image} was cancelled`);
+    if (options.signal.aborted)
+      throw new LimpetError('cancelled', `pull of ${image} was cancelled`);
     throw pullError(thrown, image, { calls, options, expired: inner.signal.aborted, lookedUp });
   } finally {
     clearTimeout(timer);

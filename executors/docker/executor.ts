@@ -1,17 +1,19 @@
 /** The docker executor: one container per run, held by the engine. */
-import { LimpetError, messageOf } from '../../core/errors.ts';
-import type {
-  Executor,
-  ExecutorHost,
-  Fingerprint,
-  LogSource,
-  Observation,
-  Progress,
-  RunContext,
-  RunKey,
-  RunSpec,
-  StopOrder,
-} from '../../plugins/sdk/types.ts';
+import {
+  LimpetError,
+  messageOf,
+  pause,
+  type Executor,
+  type ExecutorHost,
+  type Fingerprint,
+  type LogSource,
+  type Observation,
+  type Progress,
+  type RunContext,
+  type RunKey,
+  type RunSpec,
+  type StopOrder,
+} from '../../plugins/sdk/index.ts';
 import type { DockerConfig } from './config.ts';
 import type { EngineId } from './engine-id.ts';
 import { isAway, statusOf } from './engine-error.ts';
@@ -22,10 +24,9 @@ import { launch, type Launcher } from './launch.ts';
 import { Limit } from './limit.ts';
 import { DockerLog } from './log-source.ts';
 import { observation, phaseOf, unseen, type HostFacts, type RunRecord } from './observe.ts';
-import type { DockerParams } from './params.ts';
+import { dockerParams, type DockerParams } from './params.ts';
 import { prepareImage } from './prepare.ts';
 import { readLoss, readMark, readOrder, recordOrder } from './run-files.ts';
-import { sleep } from './sleep.ts';
 import { Stopper } from './stopper.ts';
 import { supervise } from './supervise.ts';
 
@@ -40,7 +41,6 @@ export interface DockerExecutorParts {
   readonly config: DockerConfig;
   readonly host: ExecutorHost;
   readonly startConcurrency: number;
-  readonly reach: Launcher['reach'];
 }
 
 export class DockerExecutor implements Executor<DockerParams> {
@@ -52,19 +52,22 @@ export class DockerExecutor implements Executor<DockerParams> {
   readonly #watched = new Map<string, AbortSignal>();
 
   constructor(parts: DockerExecutorParts) {
-    const { engine, engineId, config, host, reach } = parts;
+    const { engine, engineId, config, host } = parts;
     const identity = { nodeId: host.nodeId, instanceId: host.instanceId };
     const starts = new Limit(parts.startConcurrency);
     this.#parts = parts;
     const named = async () => (await engineId.read()) ?? (await this.engineId());
-    this.#launcher = { engine, engineId: named, identity, config, bootId: host.bootId, starts, reach };
+    const closing = this.#closing.signal;
+    this.#launcher = { engine, engineId: named, identity, config, host, starts, closing };
     this.#stopper = new Stopper(engine, host.log);
   }
 
   async engineId(): Promise<string | undefined> {
     try {
       const strangers = await this.#otherEnginesMarks(await this.#parts.engineId.read());
-      return strangers > 0 ? await this.#parts.engineId.read() : await this.#parts.engineId.ensure();
+      return strangers > 0
+        ? await this.#parts.engineId.read()
+        : await this.#parts.engineId.ensure();
     } catch (thrown) {
       if (isAway(thrown)) return undefined;
       throw thrown;
@@ -105,7 +108,9 @@ export class DockerExecutor implements Executor<DockerParams> {
     return await this.observe(run);
   }
 
-  async observe(run: Pick<Run, 'folder'> & { readonly spec: Pick<RunSpec, 'key'> }): Promise<Observation> {
+  async observe(
+    run: Pick<Run, 'folder'> & { readonly spec: Pick<RunSpec, 'key'> },
+  ): Promise<Observation> {
     const record = await this.#record(run.spec.key);
     const host = await this.#hostFacts();
     try {
@@ -132,10 +137,7 @@ export class DockerExecutor implements Executor<DockerParams> {
       return [...found, ...(await this.#elsewhere(rest, id))];
     } catch (thrown) {
       if (!isAway(thrown)) throw thrown;
-      const facts = await this.#hostFacts();
-      return await Promise.all(
-        folders.map(async (key) => unseen('unobservable', await this.#record(key), facts)),
-      );
+      return await this.#allUnobservable(folders);
     }
   }
 
@@ -167,7 +169,10 @@ export class DockerExecutor implements Executor<DockerParams> {
     const container = await engine.inspect(name);
     if (container === undefined) {
       if (await this.#isHere(await this.#record(key))) return;
-      throw new LimpetError('unavailable', `${name} belongs to another engine than the one that answers`);
+      throw new LimpetError(
+        'unavailable',
+        `${name} belongs to another engine than the one that answers`,
+      );
     }
     if (!isOurs(this.#launcher.identity, container)) {
       host.log.warn('remove.not-ours', { container: name });
@@ -192,7 +197,11 @@ export class DockerExecutor implements Executor<DockerParams> {
 
   async #record(key: RunKey): Promise<RunRecord> {
     const folder = this.#parts.host.runFolder(key);
-    const [mark, order, loss] = await Promise.all([readMark(folder), readOrder(folder), readLoss(folder)]);
+    const [mark, order, loss] = await Promise.all([
+      readMark(folder),
+      readOrder(folder),
+      readLoss(folder),
+    ]);
     return { key, mark, order, loss };
   }
 
@@ -238,12 +247,29 @@ export class DockerExecutor implements Executor<DockerParams> {
     return other.map((record) => unseen('unobservable', record, host));
   }
 
+  /** The folders are shared with other executors: ours are marked by us or have params of ours. */
+  async #allUnobservable(keys: readonly RunKey[]): Promise<Observation[]> {
+    const host = await this.#hostFacts();
+    const seen = await Promise.all(
+      keys.map(async (key) => {
+        const record = await this.#record(key);
+        const spec = record.mark === undefined ? await this.#parts.host.readRun(key) : undefined;
+        const mine = record.mark !== undefined || dockerParams.safeParse(spec?.params).success;
+        return mine ? unseen('unobservable', record, host) : undefined;
+      }),
+    );
+    return seen.filter((o) => o !== undefined);
+  }
+
   async #untilRemoved(id: string): Promise<void> {
     const endAt = Date.now() + REMOVAL_MS;
     while ((await this.#parts.engine.inspect(id)) !== undefined) {
       if (Date.now() > endAt)
-        throw new LimpetError('timeout', `container ${id.slice(0, 12)} is still being removed after ${REMOVAL_MS} ms`);
-      await sleep(200, this.#closing.signal);
+        throw new LimpetError(
+          'timeout',
+          `container ${id.slice(0, 12)} is still being removed after ${REMOVAL_MS} ms`,
+        );
+      await pause(200, this.#closing.signal);
     }
   }
 }

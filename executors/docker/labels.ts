@@ -2,7 +2,7 @@
  * Who a container belongs to. Ours means the labels of this node and instance AND the deterministic name: `docker commit`
  * copies labels to strangers, and a name alone can be taken by anyone.
  */
-import type { RunKey, RunSpec } from '../../plugins/sdk/types.ts';
+import type { RunKey, RunSpec } from '../../plugins/sdk/index.ts';
 
 export interface Identity {
   readonly nodeId: string;
@@ -42,7 +42,8 @@ export function specHashOf(labels: Labels): string {
 export function runOf(labels: Labels): RunKey | undefined {
   const executionId = labels['limpet.execution-id'];
   const run = labels['limpet.run'];
-  if (labels['limpet.role'] !== 'run' || executionId === undefined || run === undefined) return undefined;
+  if (labels['limpet.role'] !== 'run' || executionId === undefined || run === undefined)
+    return undefined;
   return /^\d{1,9}$/.test(run) ? { executionId, run: Number(run) } : undefined;
 }
 

@@ -8,8 +8,7 @@
  * Called again after any crash. What decides is the engine: a container that has never been started is started, marked or
  * not; any other is left as it is. A mark without a container means that the run is lost: nothing is created again.
  */
-import { LimpetError } from '../../core/errors.ts';
-import type { RunContext } from '../../plugins/sdk/types.ts';
+import { LimpetError, pause, type ExecutorHost, type RunContext } from '../../plugins/sdk/index.ts';
 import type { DockerConfig } from './config.ts';
 import { createOptions } from './create-options.ts';
 import { engineMessage, isAway, statusOf } from './engine-error.ts';
@@ -25,10 +24,9 @@ export interface Launcher {
   readonly engineId: () => Promise<string | undefined>;
   readonly identity: Identity;
   readonly config: DockerConfig;
-  readonly bootId: string;
+  readonly host: Pick<ExecutorHost, 'bootId' | 'reach'>;
   readonly starts: Limit;
-  /** Crash points of `core/crash-points.ts`. */
-  readonly reach: (point: 'plugin.start.marked' | 'plugin.start.launched') => void;
+  readonly closing: AbortSignal;
 }
 
 type Run = RunContext<DockerParams>;
@@ -47,23 +45,44 @@ function requireOurs(container: Container, run: Run, identity: Identity): void {
     );
 }
 
-async function createOrFind(on: Launcher, run: Run, name: string): Promise<Container | undefined> {
+/** Another create of the same name may hold it and not be done yet. */
+const CREATE_TRIES = 50;
+const CREATE_RETRY_MS = 100;
+
+async function createOrFind(on: Launcher, run: Run, name: string): Promise<Container> {
   const options = createOptions(run.spec, on.config, on.identity);
-  try {
-    await on.engine.create(name, options);
-  } catch (thrown) {
-    const status = statusOf(thrown);
-    if (status === 404)
-      throw new LimpetError('refused', `image ${run.spec.params.Image} is not on this node any more`, {
-        cause: thrown,
-      });
-    if (status === 400)
-      throw new LimpetError('refused', `the engine refused the run: ${engineMessage(thrown)}`, {
-        cause: thrown,
-      });
-    if (status !== 409) throw thrown;
+  for (let tries = 0; tries < CREATE_TRIES; tries++) {
+    try {
+      await on.engine.create(name, options);
+    } catch (thrown) {
+      if (statusOf(thrown) !== 409) throw createError(thrown, run);
+    }
+    const container = await on.engine.inspect(name);
+    if (container !== undefined) return container;
+    await pause(CREATE_RETRY_MS, on.closing);
   }
-  return await on.engine.inspect(name);
+  throw new LimpetError(
+    'conflict',
+    `the name ${name} is taken, but the engine shows no such container`,
+  );
+}
+
+function createError(thrown: unknown, { spec }: Run): unknown {
+  const options = { cause: thrown };
+  const status = statusOf(thrown);
+  if (status === 404)
+    return new LimpetError(
+      'refused',
+      `image ${spec.params.Image} is not on this node any more`,
+      options,
+    );
+  if (status === 400)
+    return new LimpetError(
+      'refused',
+      `the engine refused the run: ${engineMessage(thrown)}`,
+      options,
+    );
+  return thrown;
 }
 
 /** Returns when the run has been launched now or before, or is lost. LimpetError `refused`: the work itself cannot run. */
@@ -75,21 +94,19 @@ export async function launch(on: Launcher, run: Run): Promise<void> {
     if (mark !== undefined) return;
     container = await createOrFind(on, run, name);
   }
-  if (container === undefined)
-    throw new LimpetError('engine-failed', `container ${name} was gone right after it had been created`);
   requireOurs(container, run, on.identity);
   if (container.status !== 'created' || container.startedAt !== undefined) return;
-  if (mark?.containerId !== container.id) await writeMark(run.folder, await newMark(on, container.id));
-  on.reach('plugin.start.marked');
+  if (mark?.containerId !== container.id)
+    await writeMark(run.folder, await newMark(on, container.id));
+  on.host.reach('plugin.start.marked');
   await startCreated(on, container);
-  on.reach('plugin.start.launched');
 }
 
 async function newMark(on: Launcher, containerId: string) {
   const engineId = await on.engineId();
   if (engineId === undefined)
     throw new LimpetError('unavailable', 'engine changed: runs of another engine are on record');
-  return { containerId, bootId: on.bootId, engineId };
+  return { containerId, bootId: on.host.bootId, engineId };
 }
 
 async function startCreated(on: Launcher, { id, name }: Container): Promise<void> {

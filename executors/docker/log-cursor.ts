@@ -3,9 +3,12 @@
  * rotation, so every connection is read against a cursor per stream: `k` is the last timestamp in ns, `c` how many frames
  * with it were taken. A connection counts for itself from its start (`pass`); what it counts no further than the cursor is
  * a duplicate. Cursors are per stream because the engine copies the two independently.
+ *
+ * Several frames have one timestamp when they are parts of one line, of which only the last ends in LF. The same frame
+ * once more right after a whole one is the follower repeating itself at rotation.
  */
 import { z } from 'zod';
-import { LimpetError } from '../../core/errors.ts';
+import { LimpetError } from '../../plugins/sdk/index.ts';
 import type { Frame } from './log-frames.ts';
 
 interface Position {
@@ -33,10 +36,13 @@ export class LogCursor {
     if (text === '') return new LogCursor({ stdout: START, stderr: START });
     try {
       const { stdout, stderr } = cursorSchema.parse(JSON.parse(text));
-      const read = (p: typeof stdout): Position => (p === undefined ? START : { k: BigInt(p.k), c: p.c });
+      const read = (p: typeof stdout): Position =>
+        p === undefined ? START : { k: BigInt(p.k), c: p.c };
       return new LogCursor({ stdout: read(stdout), stderr: read(stderr) });
     } catch (thrown) {
-      throw new LimpetError('store-corrupt', `log cursor '${text}' is not valid`, { cause: thrown });
+      throw new LimpetError('store-corrupt', `log cursor '${text}' is not valid`, {
+        cause: thrown,
+      });
     }
   }
 
@@ -61,7 +67,9 @@ export class LogCursor {
   /** The engine's form, seconds and nine digits, made without floating point; '' is the start. */
   get since(): string {
     const ns = this.#since;
-    return ns === 0n ? '' : `${ns / 1_000_000_000n}.${String(ns % 1_000_000_000n).padStart(9, '0')}`;
+    return ns === 0n
+      ? ''
+      : `${ns / 1_000_000_000n}.${String(ns % 1_000_000_000n).padStart(9, '0')}`;
   }
 
   /** One connection, which must have been asked from `since`. */
@@ -72,9 +80,21 @@ export class LogCursor {
 
 export type Verdict = 'new' | 'duplicate' | 'new-after-gap';
 
+interface Seen extends Position {
+  readonly data: Buffer;
+}
+
+const LF = 0x0a;
+const NOTHING: Seen = { ...START, data: Buffer.alloc(0) };
+
+function next(before: Seen, { at, data }: Frame): Seen {
+  const repeated = before.data.at(-1) === LF && before.data.equals(data);
+  return { k: at, c: before.k === at && !repeated ? before.c + 1 : 1, data };
+}
+
 class LogPass {
   readonly #taken: Record<Stream, Position>;
-  readonly #seen: Record<Stream, Position> = { stdout: START, stderr: START };
+  readonly #seen: Record<Stream, Seen> = { stdout: NOTHING, stderr: NOTHING };
   /** Streams whose frame at the cursor has to come back first. */
   readonly #expected: Set<Stream>;
 
@@ -87,13 +107,12 @@ class LogPass {
   /** Says whether the frame is to be taken, and takes it. */
   take(frame: Frame): Verdict {
     const { stream, at } = frame;
-    const before = this.#seen[stream];
-    const seen = { k: at, c: before.k === at ? before.c + 1 : 1 };
+    const seen = next(this.#seen[stream], frame);
     this.#seen[stream] = seen;
     const taken = this.#taken[stream];
     if (at <= taken.k) this.#expected.delete(stream);
     if (at < taken.k || (at === taken.k && seen.c <= taken.c)) return 'duplicate';
-    this.#taken[stream] = seen;
+    this.#taken[stream] = { k: seen.k, c: seen.c };
     return this.#expected.delete(stream) ? 'new-after-gap' : 'new';
   }
 }

@@ -1,5 +1,5 @@
 /** The engine's multiplexed log stream to frames: 8 bytes of header (stream, 3 zero, length), then the payload. */
-import { LimpetError } from '../../core/errors.ts';
+import { LimpetError } from '../../plugins/sdk/index.ts';
 
 export interface Frame {
   readonly stream: 'stdout' | 'stderr';

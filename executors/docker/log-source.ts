@@ -4,13 +4,11 @@
  * comes twice is told by the cursor.
  */
 import type { IncomingMessage } from 'node:http';
-import { LimpetError } from '../../core/errors.ts';
-import type { LogChunk, LogSource } from '../../plugins/sdk/types.ts';
+import { LimpetError, pause, type LogChunk, type LogSource } from '../../plugins/sdk/index.ts';
 import type { Engine } from './engine.ts';
 import { openLogs } from './engine-streams.ts';
 import { LogCursor } from './log-cursor.ts';
 import { demux, type Frame } from './log-frames.ts';
-import { sleep } from './sleep.ts';
 
 const NOT_STARTED_POLL_MS = 50;
 /** How often a follower that is silent looks whether its container has ended. */
@@ -65,11 +63,14 @@ export class DockerLog implements LogSource {
     while (!signal.aborted) {
       const container = await this.#engine.inspect(this.#container);
       if (container === undefined) {
-        yield gap(cursor.snapshot()(), 'the container is gone; what it may have written after this is lost');
+        yield gap(
+          cursor.snapshot()(),
+          'the container is gone; what it may have written after this is lost',
+        );
         return;
       }
       if (container.status === 'created') {
-        await sleep(NOT_STARTED_POLL_MS, signal);
+        await pause(NOT_STARTED_POLL_MS, signal);
         continue;
       }
       yield* this.#pass(container.id, cursor, signal);
@@ -94,7 +95,10 @@ export class DockerLog implements LogSource {
           const complete = joiner.add(frame, before);
           if (complete !== undefined) yield complete;
           if (verdict === 'new-after-gap')
-            yield gap(before(), 'output before this was rotated away by the engine before it was read');
+            yield gap(
+              before(),
+              'output before this was rotated away by the engine before it was read',
+            );
         }
         const complete = joiner.flush(cursor.snapshot()());
         if (complete !== undefined) yield complete;

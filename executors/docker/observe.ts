@@ -1,5 +1,5 @@
 /** From what the engine and the run folder say to one observation. Pure. */
-import type { Observation, RunKey } from '../../plugins/sdk/types.ts';
+import type { Observation, RunKey } from '../../plugins/sdk/index.ts';
 import type { Container } from './engine.ts';
 import { isOurs, specHashOf, type Identity } from './labels.ts';
 import type { EngineLoss, Mark, RecordedOrder } from './run-files.ts';
@@ -74,7 +74,11 @@ function marks(record: RunRecord, host: HostFacts): Pick<Observation, 'marked' |
 }
 
 /** For a run of which the engine shows nothing (`absent`), or of which it cannot be asked (`unobservable`). */
-export function unseen(phase: 'absent' | 'unobservable', record: RunRecord, host: HostFacts): Observation {
+export function unseen(
+  phase: 'absent' | 'unobservable',
+  record: RunRecord,
+  host: HostFacts,
+): Observation {
   return { key: record.key, phase, ...marks(record, host), ours: true };
 }
 

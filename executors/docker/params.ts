@@ -5,7 +5,11 @@
 import { z } from 'zod';
 import { PULL_POLICIES } from './config.ts';
 
-const ulimit = z.strictObject({ Name: z.string().min(1), Soft: z.int().min(-1), Hard: z.int().min(-1) });
+const ulimit = z.strictObject({
+  Name: z.string().min(1),
+  Soft: z.int().min(-1),
+  Hard: z.int().min(-1),
+});
 
 const strictParams = z.strictObject({
   Image: z
@@ -18,7 +22,11 @@ const strictParams = z.strictObject({
     .array(z.string().regex(/^[^=\s]+=/, 'expected NAME=value'))
     .optional()
     .describe('Variables as NAME=value; the Env of the task wins.'),
-  WorkingDirectory: z.string().startsWith('/').optional().describe('Absolute path inside the container.'),
+  WorkingDirectory: z
+    .string()
+    .startsWith('/')
+    .optional()
+    .describe('Absolute path inside the container.'),
   User: z.string().min(1).optional().describe('User, or user:group, by name or number.'),
   StopSignal: z
     .string()
@@ -26,7 +34,10 @@ const strictParams = z.strictObject({
     .optional()
     .describe('Signal that asks the run to end.'),
   PullPolicy: z.enum(PULL_POLICIES).optional().describe('When to pull the image.'),
-  Init: z.boolean().default(true).describe("Runs the engine's init as pid 1: it reaps and passes signals on."),
+  Init: z
+    .boolean()
+    .default(true)
+    .describe("Runs the engine's init as pid 1: it reaps and passes signals on."),
   Tmpfs: z
     .record(z.string().startsWith('/'), z.string())
     .optional()

@@ -1,6 +1,5 @@
 /** Sees to it that the image is there, and names it by its id. */
-import { LimpetError } from '../../core/errors.ts';
-import type { Progress, RunSpec } from '../../plugins/sdk/types.ts';
+import { LimpetError, type Progress, type RunSpec } from '../../plugins/sdk/index.ts';
 import type { DockerConfig } from './config.ts';
 import type { Engine } from './engine.ts';
 import { pullImage } from './engine-streams.ts';
@@ -32,5 +31,8 @@ export async function prepareImage(
   await pullImage(engine.calls, image, { lookupMs, stallMs, progress, signal });
   const pulled = await engine.imageId(image);
   if (pulled !== undefined) return pulled;
-  throw new LimpetError('engine-failed', `image ${image} was pulled, but the engine does not show it`);
+  throw new LimpetError(
+    'engine-failed',
+    `image ${image} was pulled, but the engine does not show it`,
+  );
 }

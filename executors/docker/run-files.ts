@@ -1,40 +1,16 @@
 /**
- * What this executor keeps in a run's folder: the mark `launching`, the order `stop`, and `engine-lost`. Each is written to
- * a temporary name, fsynced and renamed, and then the folder is fsynced.
+ * What this executor keeps in a run's folder, each file whole or not there: the mark `launching`, the order `stop` and
+ * `engine-lost`.
  */
 import { constants } from 'node:os';
-import { open, readFile, rename, stat } from 'node:fs/promises';
+import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LimpetError } from '../../core/errors.ts';
-import type { StopOrder } from '../../plugins/sdk/types.ts';
-
-async function writeDurably(folder: string, name: string, text: string): Promise<void> {
-  const temporary = join(folder, `.${name}.tmp`);
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, join(folder, name));
-  const directory = await open(folder, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
-function isAbsent(thrown: unknown): boolean {
-  return thrown instanceof Error && 'code' in thrown && (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR');
-}
+import { LimpetError, readIfThere, writeDurably, type StopOrder } from '../../plugins/sdk/index.ts';
 
 async function readText(folder: string, name: string): Promise<string | undefined> {
   try {
-    return await readFile(join(folder, name), 'utf8');
+    return await readIfThere(join(folder, name));
   } catch (thrown) {
-    if (isAbsent(thrown)) return undefined;
     throw new LimpetError('store-failed', `cannot read ${join(folder, name)}`, { cause: thrown });
   }
 }
@@ -47,7 +23,10 @@ export interface Mark {
 }
 
 export async function writeMark(folder: string, mark: Mark): Promise<void> {
-  await writeDurably(folder, 'launching', `${mark.containerId} ${mark.bootId} ${mark.engineId}\n`);
+  await writeDurably(
+    join(folder, 'launching'),
+    `${mark.containerId} ${mark.bootId} ${mark.engineId}\n`,
+  );
 }
 
 export async function readMark(folder: string): Promise<Mark | undefined> {
@@ -66,12 +45,20 @@ export interface RecordedOrder {
   readonly at: number;
 }
 
-/** The first order stays: its reason wins. */
+/** The first order's reason wins; a later order can only bring the KILL nearer. */
 export async function recordOrder(folder: string, order: StopOrder): Promise<void> {
-  if ((await readOrder(folder)) !== undefined) return;
-  const reason = order.reason.replace(/\s+/g, ' ');
-  const signalNumber = constants.signals[order.signal];
-  await writeDurably(folder, 'stop', `${order.by} ${signalNumber} ${order.graceMs} ${reason}\n`);
+  const file = join(folder, 'stop');
+  const first = await readOrder(folder);
+  const now = Date.now();
+  if (first === undefined) {
+    const reason = order.reason.replaceAll(/\s+/g, ' ').trim() || 'stopped';
+    const line = `${order.by} ${constants.signals[order.signal]} ${order.graceMs} ${reason}\n`;
+    await writeDurably(file, line);
+  } else if (now + order.graceMs < first.at + first.graceMs) {
+    const graceMs = Math.max(0, Math.round(now + order.graceMs - first.at));
+    await writeDurably(file, `${first.by} ${first.signalNumber} ${graceMs} ${first.reason}\n`);
+    await utimes(file, first.at / 1000, first.at / 1000);
+  }
 }
 
 export async function readOrder(folder: string): Promise<RecordedOrder | undefined> {
@@ -96,7 +83,7 @@ export interface EngineLoss {
 }
 
 export async function recordLoss(folder: string, loss: EngineLoss): Promise<void> {
-  await writeDurably(folder, 'engine-lost', `${loss.lostAt} ${loss.backAt ?? '-'}\n`);
+  await writeDurably(join(folder, 'engine-lost'), `${loss.lostAt} ${loss.backAt ?? '-'}\n`);
 }
 
 export async function readLoss(folder: string): Promise<EngineLoss | undefined> {

@@ -3,11 +3,11 @@
  * plugin goes on with it where this one died; the grace counts from when the order was recorded.
  */
 import { constants } from 'node:os';
-import type { PluginLog } from '../../plugins/sdk/types.ts';
+import { pause, type PluginLog } from '../../plugins/sdk/index.ts';
 import { isAway, statusOf } from './engine-error.ts';
 import type { Container, Engine } from './engine.ts';
 import { readOrder, type RecordedOrder } from './run-files.ts';
-import { backoffMs, sleep } from './sleep.ts';
+import { backoffMs } from './backoff.ts';
 
 const LOOK_MS = 250;
 
@@ -57,24 +57,30 @@ export class Stopper {
   }
 
   async #carryOut(name: string, folder: string, signal: AbortSignal): Promise<void> {
-    const order = await readOrder(folder);
-    if (order === undefined) return;
-    const killAt = order.at + order.graceMs;
     let asked = false;
     let attempt = 0;
     while (!signal.aborted) {
       try {
+        // Read each time: a later order may have brought the KILL nearer.
+        const order = await readOrder(folder);
+        if (order === undefined) return;
+        const killAt = order.at + order.graceMs;
         const container = await this.#engine.inspect(name);
-        if (container === undefined || !['running', 'paused', 'restarting'].includes(container.status)) return;
+        if (
+          container === undefined ||
+          !['running', 'paused', 'restarting'].includes(container.status)
+        )
+          return;
         const late = Date.now() >= killAt;
-        if (late || !asked) await this.#kill(container.id, late ? 'SIGKILL' : signalName(order, container));
+        if (late || !asked)
+          await this.#kill(container.id, late ? 'SIGKILL' : signalName(order, container));
         asked = true;
         attempt = 0;
         const untilKill = killAt - Date.now();
-        await sleep(untilKill > 0 ? Math.min(untilKill, LOOK_MS) : LOOK_MS, signal);
+        await pause(untilKill > 0 ? Math.min(untilKill, LOOK_MS) : LOOK_MS, signal);
       } catch (thrown) {
         if (!isAway(thrown)) this.#log.warn('stop.retry', { container: name, error: thrown });
-        await sleep(backoffMs(attempt++), signal);
+        await pause(backoffMs(attempt++), signal);
       }
     }
   }

@@ -2,12 +2,12 @@
  * Watches one run to its end. The streamed wait is a hint, inspect is the truth; when the engine goes away its absence is
  * recorded and the watch goes on when it is back. While it lives it also keeps the deadline and carries out the stop order.
  */
-import type { RunContext, PluginLog } from '../../plugins/sdk/types.ts';
+import { pause, type PluginLog, type RunContext } from '../../plugins/sdk/index.ts';
 import { isAway } from './engine-error.ts';
 import { waitForExit } from './engine-streams.ts';
 import type { Engine } from './engine.ts';
 import { recordLoss, recordOrder, type EngineLoss } from './run-files.ts';
-import { backoffMs, sleep } from './sleep.ts';
+import { backoffMs } from './backoff.ts';
 import type { Stopper } from './stopper.ts';
 
 /** How long one wait may say nothing before inspect is asked. */
@@ -56,14 +56,18 @@ async function untilEnded(watch: Watch): Promise<void> {
       lostAt = undefined;
       attempt = 0;
       if (container === undefined) return;
-      if (container.status === 'removing') await sleep(REMOVING_POLL_MS, signal);
+      if (container.status === 'removing') await pause(REMOVING_POLL_MS, signal);
       else if (!ALIVE.has(container.status)) return;
       else await waitForExit(engine.calls, container.id, { maxMs: WAIT_MS, signal });
     } catch (thrown) {
       if (signal.aborted) return;
-      watch.log.warn(isAway(thrown) ? 'engine.lost' : 'watch.retry', { container: name, error: thrown });
-      if (isAway(thrown) && lostAt === undefined) await remember(watch, { lostAt: (lostAt = Date.now()) });
-      await sleep(backoffMs(attempt++), signal);
+      watch.log.warn(isAway(thrown) ? 'engine.lost' : 'watch.retry', {
+        container: name,
+        error: thrown,
+      });
+      if (isAway(thrown) && lostAt === undefined)
+        await remember(watch, { lostAt: (lostAt = Date.now()) });
+      await pause(backoffMs(attempt++), signal);
     }
   }
 }
@@ -77,19 +81,27 @@ async function remember({ run, log, name }: Watch, loss: EngineLoss): Promise<vo
   }
 }
 
-async function keepDeadline({ run, stopper, name, log }: Watch, signal: AbortSignal): Promise<void> {
+async function keepDeadline(
+  { run, stopper, name, log }: Watch,
+  signal: AbortSignal,
+): Promise<void> {
   const { deadlineAt, stopGraceMs: graceMs } = run.spec;
   if (deadlineAt <= 0) return;
   while (!signal.aborted && Date.now() < deadlineAt)
-    await sleep(Math.min(DEADLINE_LOOK_MS, deadlineAt - Date.now()), signal);
+    await pause(Math.min(DEADLINE_LOOK_MS, deadlineAt - Date.now()), signal);
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {
-      await recordOrder(run.folder, { by: 'limit', reason: 'deadline', signal: 'SIGTERM', graceMs });
+      await recordOrder(run.folder, {
+        by: 'limit',
+        reason: 'deadline',
+        signal: 'SIGTERM',
+        graceMs,
+      });
       stopper.arm(name, run.folder, signal);
       return;
     } catch (thrown) {
       log.error('deadline.unwritten', { container: name, error: thrown });
-      await sleep(backoffMs(attempt), signal);
+      await pause(backoffMs(attempt), signal);
     }
   }
 }
