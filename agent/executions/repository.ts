@@ -96,6 +96,12 @@ export class ExecutionRepository {
       .map(({ key }) => parseExecutionId(key.split('/')[2] ?? ''));
   }
 
+  /** Every execution that is kept, ended ones too, as rows for a new incarnation of the outbox. */
+  async snapshot<Row>(toRow: (record: ExecutionRecord, events: readonly ExecutionEvent[]) => Row): Promise<Row[]> {
+    const { entries } = await this.#store.scan({ prefix: 'ex/' });
+    return entries.map((entry) => toRow(parseRecord(entry.value), []));
+  }
+
   /** Deletes the record and its history. */
   async forget(record: ExecutionRecord): Promise<void> {
     const id = record.placement.executionId;

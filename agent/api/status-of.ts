@@ -1,0 +1,78 @@
+/** Gathers the status out of the live parts. */
+import type { Corrupt } from '../../adapters/store/port.ts';
+import type { Identity } from '../../adapters/identity/identity-file.ts';
+import type { AgentConfig } from '../config.ts';
+import type { ExecutionService } from '../executions/service.ts';
+import { executorInfos, type NodeInfoSources } from '../link/node-info.ts';
+import type { LinkStatus } from '../link/requester-link.ts';
+import type { AgentStatus, ExecutorStatus } from './status.ts';
+
+export interface StatusParts {
+  readonly config: AgentConfig;
+  readonly identity: Identity;
+  readonly startedAt: number;
+  readonly version: string;
+  readonly sources: NodeInfoSources;
+  readonly service: ExecutionService;
+  readonly link: LinkStatus;
+  readonly quarantined: readonly Corrupt[];
+}
+
+export function agentStatus(parts: StatusParts): AgentStatus {
+  const { sources, service, link, quarantined } = parts;
+  const executors = executorStatus(parts);
+  const reports = [...service.recoveryReports().values()];
+  const readyMs = service.readyAt === undefined ? undefined : service.readyAt - parts.startedAt;
+  return {
+    ok: true,
+    degraded: degradations(executors, link, quarantined),
+    version: parts.version,
+    pid: process.pid,
+    nodeId: parts.identity.nodeId,
+    name: sources.facts.name,
+    dataDir: parts.config.dataDir,
+    startedAt: parts.startedAt,
+    ...(readyMs === undefined ? {} : { readyMs }),
+    capacity: sources.facts.capacity,
+    allocated: sources.engine.allocated,
+    link,
+    executors,
+    executions: [...sources.engine.all()].map(({ record, progress }) => ({
+      id: record.placement.executionId,
+      jobId: record.placement.jobId,
+      executor: record.placement.task.Engine.Type,
+      state: record.state,
+      run: record.run,
+      progress,
+      ...(record.startedAt === undefined ? {} : { startedAt: record.startedAt }),
+    })),
+    quarantined: quarantined.map((c) => `${c.key}: ${c.reason}`),
+    foreign: reports.flatMap((r) => r.foreign.map((run) => `${r.executor}: ${run.executionId} run ${run.run} ${run.phase}`)),
+  };
+}
+
+function executorStatus({ sources, service }: StatusParts): ExecutorStatus[] {
+  const recovery = new Map(executorInfos(sources).map((info) => [info.name, info.recovery]));
+  return sources.health().map((health) => {
+    const report = service.recoveryReports().get(health.name);
+    return {
+      ...health,
+      recovery: recovery.get(health.name) ?? 'recovering',
+      adopted: report?.adopted ?? 0,
+      ended: report?.ended ?? 0,
+      recoveryMs: report?.tookMs ?? 0,
+    };
+  });
+}
+
+function degradations(
+  executors: readonly ExecutorStatus[],
+  link: LinkStatus,
+  quarantined: readonly Corrupt[],
+): string[] {
+  return [
+    ...executors.filter((e) => e.health !== 'healthy').map((e) => `executor ${e.name} is ${e.health}: ${e.reason}`),
+    ...(link.state === 'linked' ? [] : [`requester: ${link.detail}`]),
+    ...(quarantined.length === 0 ? [] : [`${quarantined.length} records could not be read and are in quarantine`]),
+  ];
+}

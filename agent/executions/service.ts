@@ -1,0 +1,203 @@
+/**
+ * The executions of this node as one thing: engine, observer, effects, admission and recovery, joined to the plugin
+ * host. What happens in a plugin comes in here; what the owner orders goes through `engine`.
+ */
+import { LimpetError } from '../../core/errors.ts';
+import { parseExecutionId } from '../../core/ids.ts';
+import { isTerminal } from '../../core/execution/states.ts';
+import type { Resources } from '../../core/resources.ts';
+import type { Clock, Timer } from '../../adapters/clock/port.ts';
+import type { Faults } from '../../adapters/faults/port.ts';
+import type { Logger } from '../../adapters/log/port.ts';
+import type { ExecutorClient, PluginHost, PluginHostEvents } from '../plugins/port.ts';
+import { Admission } from './admission.ts';
+import { Effects } from './effects.ts';
+import { ExecutionEngine, type ReportSink } from './engine.ts';
+import type { EnvironmentOptions } from './environment.ts';
+import type { AgentFolders } from './folders.ts';
+import type { InputOptions } from './inputs.ts';
+import type { LiveExecution } from './live.ts';
+import { Observer } from './observer.ts';
+import { Recovery, type RecoveryReport } from './recovery.ts';
+import type { ExecutionRepository } from './repository.ts';
+
+export interface ServiceDeps {
+  readonly repository: ExecutionRepository;
+  readonly host: PluginHost;
+  readonly reports: ReportSink;
+  readonly folders: AgentFolders;
+  readonly inputs: InputOptions;
+  readonly environment: EnvironmentOptions;
+  readonly capacity: Resources;
+  readonly stopGraceMs: number;
+  readonly pidsLimit: number;
+  readonly clock: Clock;
+  readonly faults: Faults;
+  readonly log: Logger;
+  /** Executor health or recovery changed. */
+  changed(): void;
+}
+
+const LIST_EVERY_MS = 30_000;
+const DEADLINE_SLACK_MS = 1_000;
+
+export class ExecutionService implements PluginHostEvents {
+  readonly engine: ExecutionEngine;
+  readonly #deps: ServiceDeps;
+  readonly #observer: Observer;
+  readonly #admission: Admission;
+  readonly #recovery: Recovery;
+  readonly #reports = new Map<string, RecoveryReport>();
+  readonly #recovered = new Set<string>();
+  #listTimer: Timer | undefined;
+  #readyAt: number | undefined;
+
+  constructor(deps: ServiceDeps) {
+    this.#deps = deps;
+    const client = (name: string): ExecutorClient | undefined => deps.host.client(name);
+    this.engine = new ExecutionEngine(deps);
+    this.#observer = new Observer({
+      ...deps,
+      engine: this.engine,
+      client,
+      admit: (live) => {
+        this.admit(live);
+      },
+      stopLeftover: (live, run) => this.#stopLeftover(live, run),
+    });
+    const effects = new Effects({ ...deps, engine: this.engine, observer: this.#observer, client });
+    this.engine.connect(effects, (live) => {
+      this.#observer.idle(live);
+    });
+    this.#admission = new Admission({
+      capacity: deps.capacity,
+      allocated: () => this.engine.allocated,
+      client,
+      health: (name) => deps.host.health().find((h) => h.name === name),
+      recovered: (name) => this.#recovered.has(name),
+    });
+    this.#recovery = new Recovery({
+      ...deps,
+      engine: this.engine,
+      observer: this.#observer,
+      recovered: (name, report) => {
+        this.#onRecovered(name, report);
+      },
+    });
+  }
+
+  /** After the stored records are in: begin to supervise plugins and to list every 30 s. */
+  start(): void {
+    for (const live of this.engine.all()) this.#armDeadline(live);
+    this.#deps.host.start(this);
+    this.#list();
+  }
+
+  close(): void {
+    this.#listTimer?.cancel();
+    for (const live of this.engine.all()) live.clearTimers();
+  }
+
+  /** When the last of the configured executors had recovered for the first time. */
+  get readyAt(): number | undefined {
+    return this.#readyAt;
+  }
+
+  isRecovered(executor: string): boolean {
+    return this.#recovered.has(executor);
+  }
+
+  recoveryReports(): ReadonlyMap<string, RecoveryReport> {
+    return this.#reports;
+  }
+
+  /** Takes an accepted execution, declines it, or leaves it waiting for its executor's recovery. */
+  admit(live: LiveExecution): void {
+    this.#armDeadline(live);
+    const { stop, placement } = live.record;
+    const event = stop === undefined ? this.#admission.judge(live) : ({ type: 'stop', ...stop } as const);
+    if (event !== undefined) void this.engine.dispatch(placement.executionId, event);
+  }
+
+  ready(name: string, client: ExecutorClient, generation: number): void {
+    this.#recovered.delete(name);
+    this.#deps.changed();
+    void this.#recovery.recover(client, generation);
+  }
+
+  lost(name: string, reason: string): void {
+    this.#recovered.delete(name);
+    this.#deps.log.warn('executor.lost', { executor: name, reason });
+    this.#deps.changed();
+  }
+
+  wake(name: string, ref: { readonly executionId: string } | undefined): void {
+    if (!this.#recovered.has(name)) return;
+    if (ref === undefined) {
+      this.#lookAtAll(name);
+      return;
+    }
+    const live = this.engine.get(parseExecutionId(ref.executionId));
+    if (live !== undefined) this.#observer.look(live);
+  }
+
+  health(): void {
+    this.#deps.changed();
+  }
+
+  /** `agent stop --kill`: stops every run and waits until the last has ended, or the time is over. */
+  async killAll(reason: string, timeoutMs: number): Promise<void> {
+    for (const live of this.engine.all())
+      void this.engine.dispatch(live.record.placement.executionId, { type: 'stop', by: 'stop', reason });
+    const until = this.#deps.clock.now() + timeoutMs;
+    while ([...this.engine.all()].some((live) => !live.record.removed) && this.#deps.clock.now() < until)
+      await this.#deps.clock.sleep(50);
+  }
+
+  #onRecovered(name: string, report: RecoveryReport): void {
+    this.#reports.set(name, report);
+    this.#recovered.add(name);
+    if (this.#deps.host.health().every((h) => this.#recovered.has(h.name))) this.#readyAt ??= this.#deps.clock.now();
+    this.#deps.log.info('recovery.done', {
+      executor: name,
+      adopted: report.adopted,
+      ended: report.ended,
+      tookMs: report.tookMs,
+      foreign: report.foreign.length,
+    });
+    for (const live of this.engine.all())
+      if (live.record.state === 'accepted' && live.record.placement.task.Engine.Type === name) this.admit(live);
+    this.#deps.changed();
+  }
+
+  #lookAtAll(executor: string): void {
+    for (const live of this.engine.all())
+      if (live.record.placement.task.Engine.Type === executor) this.#observer.look(live);
+  }
+
+  /** Wake-ups can be lost; looking at everything is the truth. */
+  #list(): void {
+    this.#listTimer = this.#deps.clock.after(LIST_EVERY_MS, () => {
+      for (const name of this.#recovered) this.#lookAtAll(name);
+      this.#list();
+    });
+  }
+
+  /** Holders keep deadlines; the agent looks just after, for what never launched or has lost its holder. */
+  #armDeadline(live: LiveExecution): void {
+    const { deadlineAt } = live.record.placement;
+    if (deadlineAt === undefined || live.deadlineTimer !== undefined || isTerminal(live.record.state)) return;
+    const delay = Math.max(0, deadlineAt + DEADLINE_SLACK_MS - this.#deps.clock.now());
+    live.deadlineTimer = this.#deps.clock.after(delay, () => {
+      this.#observer.look(live);
+    });
+  }
+
+  async #stopLeftover(live: LiveExecution, run: number): Promise<void> {
+    const { placement } = live.record;
+    const client = this.#deps.host.client(placement.task.Engine.Type);
+    if (client === undefined) throw new LimpetError('unavailable', `executor ${placement.task.Engine.Type} is not ready`);
+    const order = { reason: 'its outcome is stored', by: 'stop', graceMs: this.#deps.stopGraceMs } as const;
+    await client.stop({ executionId: placement.executionId, run }, order);
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * The compute-node agent. SIGTERM and SIGINT let go of everything: runs and plugins go on, the next start finds them.
+ * Usage: agent [--config FILE] [--data DIR]
+ */
+import { parseArgs } from 'node:util';
+import { LimpetError } from '../core/errors.ts';
+import { logFormat, pinoLog } from '../adapters/log/pino-log.ts';
+import { composeAgent } from './compose.ts';
+import { loadAgentConfig } from './config.ts';
+
+function args(): { readonly config: string | undefined; readonly data: string | undefined } {
+  try {
+    const { values } = parseArgs({ options: { config: { type: 'string' }, data: { type: 'string' } } });
+    return { config: values.config, data: values.data };
+  } catch (thrown) {
+    throw new LimpetError('invalid-argument', LimpetError.from(thrown).message, { cause: thrown });
+  }
+}
+
+async function main(): Promise<void> {
+  const { config: file, data } = args();
+  const config = await loadAgentConfig(file, data);
+  const log = pinoLog({ format: logFormat(process.env, process.stderr.isTTY) });
+  let stop: (mode: 'detach' | 'kill') => void = () => undefined;
+  const agent = await composeAgent(config, log, (mode) => {
+    stop(mode);
+  });
+  stop = (mode) => {
+    agent.stop(mode).then(
+      () => process.exit(0),
+      (thrown: unknown) => {
+        log.error('agent.stop-failed', { reason: LimpetError.from(thrown).message });
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      stop('detach');
+    });
+}
+
+main().catch((thrown: unknown) => {
+  const error = LimpetError.from(thrown);
+  process.stderr.write(`limpet agent: ${error.message}\n`);
+  process.exit(error.code === 'invalid-argument' ? 2 : 1);
+});
