@@ -1,0 +1,31 @@
+/** What the routes work with. */
+import type { Clock } from '../../adapters/clock/port.ts';
+import type { Logger } from '../../adapters/log/port.ts';
+import type { Transport } from '../../adapters/nats/port.ts';
+import type { Config } from '../config.ts';
+import type { Watchers } from '../jobs/watchers.ts';
+import type { LogReader } from '../logs/log-reader.ts';
+import type { Presence } from '../nodes/presence.ts';
+import type { NodeStreams } from '../nodes/streams.ts';
+import type { Coordinator } from '../state/coordinator.ts';
+import type { Mint } from '../state/minting.ts';
+import type { Reader } from '../state/reader.ts';
+import type { WorldView } from '../state/world.ts';
+
+export interface ApiContext {
+  readonly config: Config;
+  readonly folder: string;
+  readonly token: string;
+  readonly requesterId: string;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly world: WorldView;
+  readonly reader: Reader;
+  readonly mint: Mint;
+  readonly coordinator: Coordinator;
+  readonly presence: Presence;
+  readonly transport: Transport;
+  readonly streams: NodeStreams;
+  readonly logs: LogReader;
+  readonly watchers: Watchers;
+}

@@ -1,0 +1,100 @@
+/** /api/v1/orchestrator/jobs */
+import type { Context, Hono } from 'hono';
+import { LimpetError } from '../../core/errors.ts';
+import { parseSelector } from '../../core/label-selector.ts';
+import { matchConstraints } from '../../core/labels.ts';
+import { stopJob } from '../jobs/stop.ts';
+import { submitJob } from '../jobs/submit.ts';
+import type { ExecutionRecord, JobRecord } from '../state/records.ts';
+import { answer, pathPart, readBody } from './answer.ts';
+import type { ApiContext } from './context.ts';
+import { historyPage } from './history-page.ts';
+import { executionShape, historyShape, jobShape } from './job-shape.ts';
+import { member } from './json.ts';
+import { findJob } from './lookup.ts';
+import { count, flag, pageOffset, pageToken } from './query.ts';
+import { resultItems } from './results.ts';
+
+const JOBS = '/api/v1/orchestrator/jobs';
+
+export function jobRoutes(app: Hono, context: ApiContext): void {
+  const { reader } = context;
+  const named = (c: Context): Promise<JobRecord> =>
+    findJob(reader, pathPart(c, 'id'), c.req.query('namespace') ?? '');
+  app.on(['PUT', 'POST'], JOBS, (c) => submit(context, c));
+  app.get(JOBS, (c) => list(context, c));
+  app.get(`${JOBS}/:id`, async (c) => describe(context, c, await named(c)));
+  app.delete(`${JOBS}/:id`, async (c) => {
+    const body = await readBody(c);
+    const reason = member(body, 'reason') ?? c.req.query('reason') ?? '';
+    const evaluation = await stopJob(context, (await named(c)).id, String(reason));
+    return answer(c, { EvaluationID: evaluation ?? '' });
+  });
+  app.get(`${JOBS}/:id/history`, async (c) => answer(c, await historyPage(reader, await named(c), c.req.query())));
+  app.get(`${JOBS}/:id/executions`, async (c) => {
+    const job = await named(c);
+    const items = (await executions(context, job, c)).map((e) => executionShape(e, job.spec.Namespace));
+    return answer(c, { NextToken: '', Items: items });
+  });
+  app.get(`${JOBS}/:id/versions`, async (c) =>
+    answer(c, { NextToken: '', Items: [jobShape(await named(c), context.requesterId)] }),
+  );
+  app.get(`${JOBS}/:id/results`, async (c) => {
+    const items = await resultItems(context, await named(c), new URL(c.req.url).origin);
+    return answer(c, { NextToken: '', Items: items });
+  });
+}
+
+async function submit(context: ApiContext, c: Context): Promise<Response> {
+  const body = await readBody(c);
+  const job = member(body, 'Job');
+  if (job === undefined || job === null)
+    throw new LimpetError('invalid-argument', 'the body has no Job; expected {"Job": {...}}');
+  const { maxSpecBytes } = context.config.scheduling;
+  const { jobId, evaluationId, warnings } = await submitJob({ ...context, maxSpecBytes }, job);
+  return answer(c, { JobID: jobId, EvaluationID: evaluationId, Warnings: warnings.length === 0 ? null : warnings });
+}
+
+async function list({ reader, requesterId }: ApiContext, c: Context): Promise<Response> {
+  const namespace = c.req.query('namespace') ?? '';
+  const selectors = (c.req.queries('labels') ?? []).flatMap((text) => parseSelector(text));
+  const limit = count(c.req.query('limit'), 'limit') ?? 0;
+  const offset = pageOffset(c.req.query('next_token'));
+  const reverse = flag(c.req.query('reverse'), 'reverse');
+  const items: ReturnType<typeof jobShape>[] = [];
+  let seen = 0;
+  for await (const job of reader.jobs(reverse)) {
+    if (namespace !== '' && namespace !== '*' && job.spec.Namespace !== namespace) continue;
+    if (!matchConstraints(job.spec.Labels, selectors).ok) continue;
+    seen += 1;
+    if (seen <= offset) continue;
+    if (limit > 0 && items.length === limit)
+      return answer(c, { NextToken: pageToken(offset + limit), Items: items });
+    items.push(jobShape(job, requesterId));
+  }
+  return answer(c, { NextToken: '', Items: items });
+}
+
+async function describe(context: ApiContext, c: Context, job: JobRecord): Promise<Response> {
+  const { reader, requesterId } = context;
+  const include = (c.req.query('include') ?? '').split(',');
+  const history = include.includes('history') ? (await reader.history(job.id)).slice(0, 100) : undefined;
+  const found = include.includes('executions') ? await executions(context, job, c) : undefined;
+  return answer(c, {
+    Job: jobShape(job, requesterId),
+    ...(history === undefined
+      ? {}
+      : { History: { NextToken: '', Items: history.map((item) => historyShape(item, job.id)) } }),
+    ...(found === undefined
+      ? {}
+      : { Executions: { NextToken: '', Items: found.map((e) => executionShape(e, job.spec.Namespace)) } }),
+  });
+}
+
+async function executions({ reader }: ApiContext, job: JobRecord, c: Context): Promise<ExecutionRecord[]> {
+  const records = await reader.executionsOf(job.id);
+  if (/^modif/.test(c.req.query('order_by') ?? '')) records.sort((a, b) => a.modifiedAt - b.modifiedAt);
+  if (flag(c.req.query('reverse'), 'reverse')) records.reverse();
+  const limit = count(c.req.query('limit'), 'limit') ?? 0;
+  return limit === 0 ? records : records.slice(0, limit);
+}

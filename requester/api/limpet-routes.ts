@@ -1,0 +1,124 @@
+/** /api/v1/limpet: what is ours beyond Bacalhau. */
+import type { Context, Hono } from 'hono';
+import { streamSSE, type SSEStreamingApi } from 'hono/streaming';
+import { LimpetError } from '../../core/errors.ts';
+import { isTerminalJobState } from '../../core/job.ts';
+import type { ExecutionDetail, ExecutionSummary, WatchEvent } from '../../wire/http.ts';
+import type { JobId } from '../../core/ids.ts';
+import type { ExecutionRecord } from '../state/records.ts';
+import { answer, pathPart } from './answer.ts';
+import type { ApiContext } from './context.ts';
+import { stateMessage } from './job-shape.ts';
+import { findExecution, findJob } from './lookup.ts';
+import { count, flag } from './query.ts';
+import { VERSION_SHAPE } from './version.ts';
+
+export function limpetRoutes(app: Hono, context: ApiContext): void {
+  const { reader, world, transport, requesterId } = context;
+  app.get('/api/v1/limpet/jobs/:id/logs', (c) => logs(context, c));
+  app.get('/api/v1/limpet/jobs/:id/watch', (c) => watch(context, c));
+  app.get('/api/v1/limpet/executions/:id', async (c) => {
+    const execution = await findExecution(reader, pathPart(c, 'id'));
+    const { jobId, desired, startedAt, finishedAt } = execution;
+    const detail: ExecutionDetail = {
+      ...summaryOf(execution),
+      jobId,
+      desired,
+      ...(startedAt === undefined ? {} : { startedAt }),
+      ...(finishedAt === undefined ? {} : { finishedAt }),
+      events: await reader.events(execution.id),
+    };
+    return answer(c, detail);
+  });
+  app.get('/api/v1/limpet/status', (c) =>
+    answer(c, {
+      RequesterID: requesterId,
+      Version: VERSION_SHAPE.GitVersion,
+      Nats: transport.connected ? 'connected' : 'disconnected',
+      Nodes: [...world.nodes()].length,
+      Jobs: [...world.jobs()].filter(({ state }) => !isTerminalJobState(state)).length,
+    }),
+  );
+}
+
+export function summaryOf(execution: ExecutionRecord): ExecutionSummary {
+  const { id, nodeId, token, state, run, outcome } = execution;
+  return {
+    id,
+    nodeId,
+    partition: token.partition,
+    attempt: token.attempt,
+    state,
+    run,
+    ...(outcome === undefined ? {} : { outcome }),
+    reason: stateMessage(execution),
+  };
+}
+
+async function logs(context: ApiContext, c: Context): Promise<Response> {
+  const job = await findJob(context.reader, pathPart(c, 'id'), c.req.query('namespace') ?? '');
+  const chosen = c.req.query('execution') ?? '';
+  const execution = chosen === '' ? undefined : await findExecution(context.reader, chosen);
+  const tail = count(c.req.query('tail'), 'tail');
+  const options = {
+    jobId: job.id,
+    follow: flag(c.req.query('follow'), 'follow'),
+    streams: streamsOf(c.req.query('stream')),
+    ...(execution === undefined ? {} : { executionId: execution.id }),
+    ...(tail === undefined ? {} : { tail }),
+  };
+  return sse(c, async (stream, signal) => {
+    for await (const event of context.logs.read({ ...options, signal })) {
+      const isEnd = event.type === 'end';
+      await stream.writeSSE({ ...(isEnd ? { event: 'end' } : {}), data: JSON.stringify(event.data) });
+    }
+  });
+}
+
+function streamsOf(text: string | undefined): readonly ('stdout' | 'stderr')[] {
+  if (text === undefined || text === '' || text === 'all') return ['stdout', 'stderr'];
+  if (text === 'stdout' || text === 'stderr') return [text];
+  throw new LimpetError('invalid-argument', `stream is '${text}'; expected stdout, stderr or all`);
+}
+
+async function watch(context: ApiContext, c: Context): Promise<Response> {
+  const job = await findJob(context.reader, pathPart(c, 'id'), c.req.query('namespace') ?? '');
+  return sse(c, async (stream, signal) => {
+    const changes = context.watchers.watch(job.id, signal);
+    try {
+      for (;;) {
+        const event = await snapshot(context, job.id);
+        await stream.writeSSE({ data: JSON.stringify(event.data) });
+        if (event.over || !(await changes.next())) return;
+      }
+    } finally {
+      changes.stop();
+    }
+  });
+}
+
+async function snapshot(
+  { reader }: ApiContext,
+  id: JobId,
+): Promise<{ readonly data: WatchEvent; readonly over: boolean }> {
+  const job = await reader.job(id);
+  if (job === undefined) throw new LimpetError('not-found', `job not found: ${id}`);
+  const executions = (await reader.executionsOf(id)).map(summaryOf);
+  return {
+    data: { job: { id, state: job.state, message: job.message }, executions },
+    over: isTerminalJobState(job.state),
+  };
+}
+
+/** `signal` fires when the reader has left or the work is over. */
+function sse(c: Context, work: (stream: SSEStreamingApi, signal: AbortSignal) => Promise<void>): Response {
+  return streamSSE(c, async (stream) => {
+    const left = new AbortController();
+    stream.onAbort(() => left.abort());
+    try {
+      await work(stream, left.signal);
+    } finally {
+      left.abort();
+    }
+  });
+}

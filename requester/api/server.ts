@@ -1,0 +1,101 @@
+/** The HTTP server on loopback, and endpoint.json, which tells clients of this machine where it is. */
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { join } from 'node:path';
+import { serve, type ServerType } from '@hono/node-server';
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { writeFileAtomic } from '../../adapters/identity/write-file-atomic.ts';
+import { LimpetError, messageOf } from '../../core/errors.ts';
+import { agentRoutes } from './agent-routes.ts';
+import type { ApiContext } from './context.ts';
+import { errorAnswer } from './errors.ts';
+import { guard } from './guard.ts';
+import { jobRoutes } from './job-routes.ts';
+import { limpetRoutes } from './limpet-routes.ts';
+import { nodeRoutes } from './node-routes.ts';
+import { resultRoutes } from './results.ts';
+import { API_VERSION } from './version.ts';
+
+export interface Api {
+  readonly url: string;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** How long requests that run get to end when the server stops; streams are cut. */
+const GRACE_MS = 500;
+
+/** Errors: `unavailable` when the port is taken. */
+export async function serveApi(context: ApiContext): Promise<Api> {
+  const { host } = context.config.http;
+  const { server, port } = await listen(buildApp(context), context);
+  const url = `http://${host === '::1' ? '[::1]' : host}:${port}`;
+  const endpoint = join(context.folder, 'endpoint.json');
+  await writeFileAtomic(endpoint, `${JSON.stringify({ url, pid: process.pid })}\n`);
+  return {
+    url,
+    [Symbol.asyncDispose]: async () => {
+      await rm(endpoint, { force: true });
+      await close(server);
+    },
+  };
+}
+
+function buildApp(context: ApiContext): Hono {
+  const { config, log } = context;
+  const app = new Hono();
+  app.use(async (c, next) => {
+    c.header('X-Request-Id', c.req.header('x-request-id') ?? randomUUID());
+    c.header('X-Bacalhau-Git-Version', API_VERSION);
+    await next();
+  });
+  app.use(guard(context.token, context.clock));
+  app.use(
+    bodyLimit({
+      maxSize: config.http.maxBodyBytes,
+      onError: () => {
+        throw new LimpetError('too-large', `the body is larger than ${config.http.maxBodyBytes} bytes`);
+      },
+    }),
+  );
+  agentRoutes(app, context);
+  jobRoutes(app, context);
+  nodeRoutes(app, context);
+  resultRoutes(app, context);
+  limpetRoutes(app, context);
+  app.notFound(() => {
+    throw new LimpetError('not-found', 'The requested resource/URL was not found.');
+  });
+  app.onError((thrown, c) => {
+    const error = LimpetError.from(thrown);
+    const { status, body } = errorAnswer(error, c.req.header('x-request-id') ?? '');
+    if (status === 500) log.error('api.failed', { path: c.req.path, error: thrown });
+    return c.json(body, status);
+  });
+  return app;
+}
+
+function listen(
+  app: Hono,
+  { config }: ApiContext,
+): Promise<{ readonly server: ServerType; readonly port: number }> {
+  const { host, port } = config.http;
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch: app.fetch, hostname: host, port }, (info) => resolve({ server, port: info.port }));
+    server.once('error', (error) =>
+      reject(new LimpetError('unavailable', `cannot listen on ${host}:${port}: ${messageOf(error)}`, { cause: error })),
+    );
+  });
+}
+
+async function close(server: ServerType): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const cut = setTimeout(() => cutAll(server), GRACE_MS);
+  await closed;
+  clearTimeout(cut);
+}
+
+function cutAll(server: ServerType): void {
+  if ('closeAllConnections' in server) (server as Server).closeAllConnections();
+}

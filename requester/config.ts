@@ -1,0 +1,146 @@
+/** The requester's configuration: every field with default, bounds and meaning; the config reference is made of it. */
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { LimpetError, messageOf } from '../core/errors.ts';
+
+const LOOPBACK = ['127.0.0.1', '::1', 'localhost'] as const;
+
+function durationMs(fallback: number, [least, most]: readonly [number, number], description: string) {
+  return z.int().min(least).max(most).default(fallback).describe(`${description} Milliseconds.`);
+}
+
+const httpSchema = z
+  .strictObject({
+    host: z
+      .enum(LOOPBACK)
+      .default('127.0.0.1')
+      .describe('Where the API listens. Loopback only, since it speaks no TLS.'),
+    port: z.int().min(0).max(65_535).default(1234).describe('0 takes any free port; endpoint.json names it.'),
+    maxBodyBytes: z
+      .int()
+      .min(1024)
+      .max(64 * 1024 * 1024)
+      .default(10 * 1024 * 1024)
+      .describe('Largest request body. Bytes.'),
+  })
+  .prefault({})
+  .describe('The HTTP API.');
+
+const natsSchema = z
+  .strictObject({
+    servers: z
+      .array(z.string().regex(/^(nats|tls):\/\/.+/, 'expected nats://host:port'))
+      .min(1)
+      .default(['nats://127.0.0.1:4222'])
+      .describe('Brokers, tried in turn.'),
+    user: z.string().optional().describe('User name at the broker.'),
+    password: z.string().optional().describe('Password at the broker.'),
+    requestTimeoutMs: durationMs(5_000, [100, 60_000], 'How long a node may take to answer.'),
+  })
+  .prefault({})
+  .describe('The connection to the NATS broker.');
+
+const nodesSchema = z
+  .strictObject({
+    approval: z
+      .enum(['auto', 'manual'])
+      .default('auto')
+      .describe('auto: every node that reaches the broker may work. manual: it waits for an operator.'),
+    heartbeatIntervalMs: durationMs(15_000, [200, 600_000], 'How often each node reports.'),
+    unknownAfterMs: durationMs(45_000, [400, 3_600_000], 'Silence after which a node gets no new work.'),
+    unhealthyAfterMs: durationMs(300_000, [1_000, 86_400_000], 'Silence after which a node is shown unhealthy.'),
+  })
+  .prefault({})
+  .refine((nodes) => nodes.unknownAfterMs >= 2 * nodes.heartbeatIntervalMs, {
+    path: ['unknownAfterMs'],
+    error: 'expected at least two heartbeat intervals',
+  })
+  .refine((nodes) => nodes.unhealthyAfterMs > nodes.unknownAfterMs, {
+    path: ['unhealthyAfterMs'],
+    error: 'expected more than unknownAfterMs',
+  })
+  .describe('Nodes and their liveness.');
+
+const schedulingSchema = z
+  .strictObject({
+    maxSpecBytes: z
+      .int()
+      .min(1024)
+      .max(900 * 1024)
+      .default(700 * 1024)
+      .describe('Largest task of a job; it has to fit one NATS message. Bytes.'),
+    declineBackoffMs: durationMs(1_000, [10, 600_000], 'A node that declined is first asked again after this.'),
+    declineBackoffMaxMs: durationMs(60_000, [10, 3_600_000], 'The wait doubles with each refusal up to this.'),
+  })
+  .prefault({})
+  .describe('Placing work.');
+
+const resultsSchema = z
+  .strictObject({
+    urlTtlMs: durationMs(3_600_000, [1_000, 604_800_000], 'How long the URLs of the results list can be used.'),
+  })
+  .prefault({})
+  .describe('Results of jobs.');
+
+const logSchema = z
+  .strictObject({
+    level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least level that is logged.'),
+  })
+  .prefault({})
+  .describe('The log on stderr.');
+
+export const configSchema = z.strictObject({
+  $schema: z.string().optional().describe('For editors.'),
+  http: httpSchema,
+  nats: natsSchema,
+  nodes: nodesSchema,
+  scheduling: schedulingSchema,
+  results: resultsSchema,
+  log: logSchema,
+});
+export type Config = z.output<typeof configSchema>;
+
+/** `undefined` is a config without a file. Errors: `invalid-config`, one line: path, value, what is allowed. */
+export async function loadConfig(file: string | undefined): Promise<Config> {
+  return file === undefined ? parseConfig({}, 'the default config') : parseConfig(await readJson(file), file);
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (thrown) {
+    throw new LimpetError('invalid-config', `cannot read ${file}: ${messageOf(thrown)}`, { cause: thrown });
+  }
+}
+
+export function parseConfig(data: unknown, where: string): Config {
+  const result = configSchema.safeParse(data);
+  if (result.success) return result.data;
+  const lines = result.error.issues.map((issue) => issueText(issue, data));
+  throw new LimpetError('invalid-config', `${where}: ${lines.join('; ')}`);
+}
+
+function issueText(issue: z.core.$ZodIssue, data: unknown): string {
+  const path = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const keys = issue.keys.map((key) => (path === '' ? key : `${path}.${key}`));
+    return `unknown key ${keys.join(', ')}; known here: ${knownKeys(issue.path).join(', ')}`;
+  }
+  const value = issue.path.reduce<unknown>((at, key) => new Map(Object.entries(at ?? {})).get(String(key)), data);
+  const shown = value === undefined ? 'is missing or at its default' : `is ${JSON.stringify(value)}`;
+  return `${path === '' ? 'the config' : path} ${shown}: ${lowerFirst(issue.message)}`;
+}
+
+function knownKeys(path: readonly PropertyKey[]): readonly string[] {
+  let at: unknown = parseConfigShape();
+  for (const key of path) at = new Map(Object.entries(at ?? {})).get(String(key));
+  return Object.keys(at ?? {});
+}
+
+function parseConfigShape(): unknown {
+  return { $schema: '', ...configSchema.parse({}), nats: { ...configSchema.parse({}).nats, user: '', password: '' } };
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

@@ -1,0 +1,77 @@
+/** The requester program: `main.ts [--config FILE] --data DIR`. Exit codes: 0 stopped, 1 failed, 2 usage. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { envFaults } from '../adapters/faults/env-faults.ts';
+import { systemClock } from '../adapters/clock/system-clock.ts';
+import { systemRandom } from '../adapters/clock/system-random.ts';
+import { logFormat, pinoLog } from '../adapters/log/pino-log.ts';
+import { LimpetError, messageOf } from '../core/errors.ts';
+import { compose, type Requester } from './compose.ts';
+import { loadConfig } from './config.ts';
+
+const USAGE = `usage: requester [--config FILE] [--data DIR]
+  --config FILE  JSON; every field has a default (see requester.config.json)
+  --data DIR     store, token and endpoint.json; default: $LIMPET_DATA/requester`;
+
+interface Flags {
+  readonly config: string | undefined;
+  readonly data: string;
+}
+
+function readFlags(): Flags {
+  const { values } = parseArgs({
+    options: { config: { type: 'string' }, data: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help === true) throw new LimpetError('invalid-argument', USAGE);
+  const base = process.env['LIMPET_DATA'];
+  const data = values.data ?? (base === undefined || base === '' ? undefined : join(base, 'requester'));
+  if (data === undefined) throw new LimpetError('invalid-argument', `--data is missing\n${USAGE}`);
+  return { config: values.config, data };
+}
+
+async function start({ config: file, data }: Flags): Promise<Requester> {
+  const config = await loadConfig(file);
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  return compose({
+    config,
+    folder: data,
+    clock: systemClock(),
+    random: systemRandom,
+    faults: envFaults(process.env),
+    log: pinoLog({ format: logFormat(process.env, process.stderr.isTTY), level: config.log.level }),
+  });
+}
+
+function stopOnSignals(requester: Requester): void {
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    requester[Symbol.asyncDispose]().then(
+      () => process.exit(0),
+      (thrown: unknown) => {
+        process.stderr.write(`requester: stopped badly: ${messageOf(thrown)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+function usage(): Flags {
+  try {
+    return readFlags();
+  } catch (thrown) {
+    process.stderr.write(`${messageOf(thrown)}\n`);
+    process.exit(2);
+  }
+}
+
+try {
+  stopOnSignals(await start(usage()));
+} catch (thrown) {
+  process.stderr.write(`requester: ${messageOf(thrown)}\n`);
+  process.exit(1);
+}

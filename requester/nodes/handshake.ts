@@ -1,0 +1,188 @@
+/**
+ * A handshake: who is it, may it work here, what does it hold, where do both ends of the link stand. The answer is sent
+ * only when everything that it says is stored.
+ */
+import { isTerminal } from '../../core/execution/states.ts';
+import { parseExecutionId, type NodeId } from '../../core/ids.ts';
+import { needsSnapshot } from '../../wire/link.ts';
+import {
+  PROTOCOL_VERSION,
+  type Handshake,
+  type HandshakeAnswer,
+  type LinkPosition,
+} from '../../wire/messages.ts';
+import type { Clock } from '../../adapters/clock/port.ts';
+import type { Logger } from '../../adapters/log/port.ts';
+import { placeRow } from '../jobs/apply-plan.ts';
+import { markLost } from '../jobs/report.ts';
+import type { Coordinator } from '../state/coordinator.ts';
+import type { Draft } from '../state/draft.ts';
+import type { Mint } from '../state/minting.ts';
+import type { Reader } from '../state/reader.ts';
+import type { ExecutionRecord, NodeRecord } from '../state/records.ts';
+import type { WorldView } from '../state/world.ts';
+import { admit, type Admission, type AdmissionRules } from './admission.ts';
+import type { Links, NodeLink } from './links.ts';
+import type { Presence } from './presence.ts';
+import { reconcile } from './reconcile.ts';
+import { replaceSession } from './sessions.ts';
+
+export interface HandshakeContext {
+  readonly coordinator: Coordinator;
+  readonly world: WorldView;
+  readonly clock: Clock;
+  readonly links: Links;
+  readonly presence: Presence;
+  readonly reader: Reader;
+  readonly mint: Mint;
+  readonly log: Logger;
+  readonly requesterId: string;
+  /** Of this store. */
+  readonly epoch: string;
+  readonly rules: AdmissionRules;
+  readonly heartbeatIntervalMs: number;
+}
+
+export async function shakeHands(
+  context: HandshakeContext,
+  id: NodeId,
+  handshake: Handshake,
+): Promise<HandshakeAnswer> {
+  const { links, coordinator, log } = context;
+  const link = await links.open(id);
+  const first = judge(context, { known: context.world.node(id), id, handshake });
+  // Outside the turn: it waits for pushes that are being taken, and these wait for turns.
+  if (first.type === 'approved') await link.inbox.adopt(handshake.link.incarnation);
+  const answer = await coordinator.runAlone((draft) => take(context, { draft, link, id, handshake }));
+  log.info(`node.${answer.type}`, { nodeId: id, ...('reason' in answer ? { reason: answer.reason } : {}) });
+  if (answer.type === 'accepted') link.sender.open(answer.session);
+  return answer;
+}
+
+function judge(
+  { rules, presence, clock }: HandshakeContext,
+  { known, id, handshake }: { readonly known: NodeRecord | undefined; readonly id: NodeId; readonly handshake: Handshake },
+): Admission {
+  return admit(known, handshake, { rules, heardAt: presence.heardAt(id), now: clock.now() });
+}
+
+interface Taking {
+  readonly draft: Draft;
+  readonly link: NodeLink;
+  readonly id: NodeId;
+  readonly handshake: Handshake;
+}
+
+async function take(context: HandshakeContext, taking: Taking): Promise<HandshakeAnswer> {
+  const { draft, link, id, handshake } = taking;
+  const known = draft.node(id);
+  const verdict = judge(context, { known, id, handshake });
+  if (verdict.type === 'superseded') return { type: 'superseded', reason: verdict.reason };
+  link.sender.close();
+  if (verdict.type !== 'approved') {
+    draft.putNode({ ...toRecord(draft.now, id, { handshake, known }), membership: verdict.membership });
+    const { reason } = verdict.membership;
+    return verdict.type === 'rejected'
+      ? { type: 'rejected', reason }
+      : { type: 'pending', reason, retryAfterMs: context.heartbeatIntervalMs };
+  }
+  return accept(context, taking, { ...toRecord(draft.now, id, { handshake, known }), membership: verdict.membership });
+}
+
+async function accept(context: HandshakeContext, taking: Taking, node: NodeRecord): Promise<HandshakeAnswer> {
+  const { draft, link, id, handshake } = taking;
+  const stale = isStale(link, handshake.link);
+  const ours = [...draft.executions()].filter((mine) => mine.nodeId === id && !isTerminal(mine.state));
+  const listed = await lookUp(context, draft, handshake);
+  const result = reconcile({ handshake, ours, listed, stale });
+  for (const execution of result.lost) markLost(draft, execution);
+  await align(context, taking, ours);
+  for (const { execution, reason } of result.stop)
+    draft.send(id, { type: 'stop', executionId: execution.id, reason });
+  const session = context.mint.uuid();
+  draft.putNode({
+    ...node,
+    ...replaceSession(draft.node(id), session),
+    connection: { state: 'connected', reason: 'handshake', at: draft.now },
+    unlisted: [...result.unlisted],
+  });
+  context.presence.heard(id, { allocated: handshake.node.allocated, ours: draft.executions(), now: draft.now });
+  return {
+    type: 'accepted',
+    v: PROTOCOL_VERSION,
+    requesterId: context.requesterId,
+    epoch: context.epoch,
+    session,
+    link: positionOf(link),
+    heartbeatIntervalMs: context.heartbeatIntervalMs,
+    unknown: [...result.unknown],
+  };
+}
+
+/** Rows of this node have been taken that it gave out after it wrote its list. */
+function isStale(link: NodeLink, theirs: LinkPosition): boolean {
+  const { peerIncarnation, peerCursor } = link.inbox.position();
+  return peerIncarnation === theirs.incarnation && peerCursor > theirs.lastSeq;
+}
+
+/** The node lacks rows that are gone from here: start anew with what it has to know. */
+async function align(
+  { mint, requesterId, log }: HandshakeContext,
+  { draft, link, id, handshake }: Taking,
+  ours: readonly ExecutionRecord[],
+): Promise<void> {
+  if (!needsSnapshot(positionOf(link), link.outbox.acked, handshake.link)) return;
+  const present = new Set(handshake.executions.map(({ executionId }) => executionId));
+  const rows = ours.flatMap((mine) => {
+    const job = draft.job(mine.jobId);
+    if (mine.revision > 0 || present.has(mine.id) || job === undefined) return [];
+    const place = placeRow(job, mine, requesterId);
+    const stop = { type: 'stop', executionId: mine.id, reason: mine.desiredReason };
+    return mine.desired === 'run' ? [place] : [place, stop];
+  });
+  await link.outbox.restart(mint.uuid(), rows);
+  log.warn('link.snapshot', { nodeId: id, rows: rows.length });
+}
+
+function positionOf(link: NodeLink): LinkPosition {
+  return { ...link.outbox.position(), ...link.inbox.position() };
+}
+
+async function lookUp(
+  { reader }: HandshakeContext,
+  draft: Draft,
+  { executions }: Handshake,
+): Promise<ReadonlyMap<string, ExecutionRecord>> {
+  const found = new Map<string, ExecutionRecord>();
+  for (const { executionId } of executions) {
+    const id = parseExecutionId(executionId);
+    const record = draft.execution(id) ?? (await reader.execution(id));
+    if (record !== undefined) found.set(executionId, record);
+  }
+  return found;
+}
+
+function toRecord(
+  now: number,
+  id: NodeId,
+  { handshake, known }: { readonly handshake: Handshake; readonly known: NodeRecord | undefined },
+): Omit<NodeRecord, 'membership'> {
+  return {
+    v: 1,
+    id,
+    instanceId: handshake.instanceId,
+    info: handshake.node,
+    connection: known?.connection ?? { state: 'unknown', reason: 'not accepted yet', at: now },
+    scheduling: known?.scheduling ?? { state: 'eligible', reason: 'registered', by: 'requester', at: now },
+    session: known?.session ?? '',
+    process: processOf(handshake),
+    processStartedAt: handshake.startedAt,
+    replaced: known?.replaced ?? [],
+    unlisted: known?.unlisted ?? [],
+    firstSeenAt: known?.firstSeenAt ?? now,
+  };
+}
+
+export function processOf({ bootId, startedAt }: Pick<Handshake, 'bootId' | 'startedAt'>): string {
+  return `${bootId}/${startedAt}`;
+}

@@ -1,0 +1,73 @@
+/** A heartbeat: cheap when nothing has changed; a change of executors, health or connection is stored before it counts. */
+import { isTerminal } from '../../core/execution/states.ts';
+import type { NodeId } from '../../core/ids.ts';
+import type { Heartbeat, HeartbeatAnswer } from '../../wire/messages.ts';
+import { markLost } from '../jobs/report.ts';
+import type { Coordinator } from '../state/coordinator.ts';
+import type { Draft } from '../state/draft.ts';
+import type { NodeRecord } from '../state/records.ts';
+import type { WorldView } from '../state/world.ts';
+import type { Clock } from '../../adapters/clock/port.ts';
+import type { Presence } from './presence.ts';
+import { checkSession } from './sessions.ts';
+
+export interface HeartbeatContext {
+  readonly coordinator: Coordinator;
+  readonly world: WorldView;
+  readonly presence: Presence;
+  readonly clock: Clock;
+  readonly heartbeatIntervalMs: number;
+}
+
+export async function takeHeartbeat(
+  context: HeartbeatContext,
+  id: NodeId,
+  beat: Heartbeat,
+): Promise<HeartbeatAnswer> {
+  const { coordinator, world, presence, clock } = context;
+  const node = world.node(id);
+  const session = checkSession(node, beat.session);
+  if (node === undefined || session.type !== 'current') return refuse(session);
+  const foreignChanged = presence.heard(id, {
+    allocated: beat.allocated,
+    ours: world.executions(),
+    now: clock.now(),
+  });
+  if (foreignChanged || hasNews(node, beat)) await coordinator.run((draft) => store(draft, id, beat));
+  const stop = [...world.executions()]
+    .filter((mine) => mine.nodeId === id && mine.desired === 'stop' && !isTerminal(mine.state))
+    .map((mine) => mine.id);
+  return { type: 'ok', heartbeatIntervalMs: context.heartbeatIntervalMs, stop };
+}
+
+function refuse(session: ReturnType<typeof checkSession>): HeartbeatAnswer {
+  return session.type === 'current'
+    ? { type: 'handshake-required', reason: 'this node is not known here' }
+    : session;
+}
+
+function hasNews(node: NodeRecord, beat: Heartbeat): boolean {
+  return (
+    node.connection.state !== 'connected' ||
+    JSON.stringify(node.info.executors) !== JSON.stringify(beat.executors)
+  );
+}
+
+function store(draft: Draft, id: NodeId, beat: Heartbeat): void {
+  const node = draft.node(id);
+  if (node === undefined || node.session !== beat.session) return;
+  const complete = new Set(
+    beat.executors.filter(({ recovery }) => recovery === 'complete').map(({ name }) => name),
+  );
+  const missing = node.unlisted.flatMap((one) => draft.execution(one) ?? []).filter(({ state }) => !isTerminal(state));
+  for (const execution of missing) if (complete.has(execution.executor)) markLost(draft, execution);
+  draft.putNode({
+    ...node,
+    info: { ...node.info, executors: beat.executors, running: beat.running, allocated: beat.allocated },
+    connection:
+      node.connection.state === 'connected'
+        ? node.connection
+        : { state: 'connected', reason: 'heartbeat', at: draft.now },
+    unlisted: missing.filter(({ executor }) => !complete.has(executor)).map((execution) => execution.id),
+  });
+}

@@ -1,0 +1,164 @@
+/**
+ * The scheduler: one pure function from what is known to what should change. It is level triggered: whoever applies the
+ * plan and asks again with the same time gets an empty one, so a lost event heals with the next call.
+ *
+ *   partition:  open -> active (one execution) -> done | failed      declined and cancelled ones make it open again
+ *   job:        Pending (placed, not yet taken) | Queued (nowhere to go, with the reason) | Running
+ *               -> Completed (all done) | Failed (one failed, or a timeout) | Stopped (asked for)
+ */
+import type { Backoff } from '../../core/backoff.ts';
+import type { JobId } from '../../core/ids.ts';
+import { isTerminalJobState } from '../../core/job.ts';
+import type { ExecutionRecord, JobRecord } from '../state/records.ts';
+import { Board, type PlanNode } from './board.ts';
+import { failureOf, judgeJob, type JobChange } from './job-state.ts';
+import { isActive, partitionsOf, type Partition } from './partitions.ts';
+import { expiry } from './timeouts.ts';
+
+export interface PlanInput {
+  readonly jobs: readonly JobRecord[];
+  readonly nodes: readonly PlanNode[];
+  /** All executions of these jobs, and all others that hold resources. */
+  readonly executions: readonly ExecutionRecord[];
+  readonly now: number;
+  /** A node that declined or cancelled a partition is not asked again for this long; doubles with each time. */
+  readonly declineBackoff: Backoff;
+}
+
+export interface PlannedPlacement {
+  readonly job: JobRecord;
+  readonly partition: number;
+  readonly attempt: number;
+  readonly node: PlanNode;
+  readonly deadlineAt?: number;
+  /** Why this node. */
+  readonly reason: string;
+}
+
+export interface Plan {
+  readonly placements: readonly PlannedPlacement[];
+  readonly stops: readonly { readonly execution: ExecutionRecord; readonly reason: string }[];
+  readonly jobs: readonly JobChange[];
+  /** Time alone changes the plan at this moment; absent when it never does. */
+  readonly wakeAt?: number;
+}
+
+/** First all placements, then the states: the reason why work waits is told of the board as it is in the end. */
+export function plan(input: PlanInput): Plan {
+  const board = new Board(input.nodes, input.executions);
+  const byJob = groupByJob(input.executions);
+  const placed = [...input.jobs]
+    .sort(byUrgency)
+    .map((job) => placeJob(job, byJob.get(job.id) ?? [], { board, input }));
+  const judged = placed.map((part) => ('waiting' in part ? judge(part, board, input.now) : part));
+  const wakes = judged.flatMap((part) => (part.wakeAt === undefined ? [] : [part.wakeAt]));
+  return {
+    placements: judged.flatMap((part) => part.placements),
+    stops: judged.flatMap((part) => part.stops),
+    jobs: judged.flatMap((part) => part.jobs),
+    ...(wakes.length === 0 ? {} : { wakeAt: Math.min(...wakes) }),
+  };
+}
+
+interface Placed {
+  readonly job: JobRecord;
+  readonly partitions: readonly Partition[];
+  readonly placements: readonly PlannedPlacement[];
+  readonly waiting: readonly Partition[];
+  readonly expiresAt: number | undefined;
+}
+
+function placeJob(
+  job: JobRecord,
+  all: readonly ExecutionRecord[],
+  { board, input }: { readonly board: Board; readonly input: PlanInput },
+): Placed | Plan {
+  if (isTerminalJobState(job.state)) return ending(job, all, undefined);
+  const partitions = partitionsOf(job, all, input.declineBackoff);
+  const times = expiry(job, partitions, input.now);
+  const failure = failureOf(partitions) ?? times.expired;
+  if (failure !== undefined) return ending(job, all, { job, state: 'Failed', message: failure });
+  const open = partitions.filter((partition) => partition.state === 'open');
+  return { job, partitions, expiresAt: times.nextAt, ...placeOpen(job, open, { board, now: input.now }) };
+}
+
+function placeOpen(
+  job: JobRecord,
+  open: readonly Partition[],
+  { board, now }: { readonly board: Board; readonly now: number },
+): Pick<Placed, 'placements' | 'waiting'> {
+  const placements: PlannedPlacement[] = [];
+  const waiting: Partition[] = [];
+  let full = false;
+  for (const partition of open) {
+    const found = full ? undefined : board.choose(job, partition, now);
+    if (found?.type === 'node') {
+      board.take(job, found.node);
+      placements.push(toPlacement(job, partition, { node: found.node, reason: found.reason, now }));
+    } else {
+      // Where a partition that nobody has refused does not fit, no other of this job does.
+      full ||= partition.refused.size === 0;
+      waiting.push(partition);
+    }
+  }
+  return { placements, waiting };
+}
+
+function judge({ job, partitions, placements, waiting, expiresAt }: Placed, board: Board, now: number): Plan {
+  const last = waiting.at(-1);
+  const found = last === undefined ? undefined : board.choose(job, last, now);
+  const reason = found?.reason ?? '';
+  const change = judgeJob(job, partitions, { placed: placements.length, waiting: waiting.length, reason });
+  const retryAt = found?.type === 'none' ? found.retryAt : undefined;
+  const wakes = [expiresAt, retryAt].flatMap((at) => (at === undefined ? [] : [at]));
+  return {
+    placements,
+    stops: [],
+    jobs: change === undefined ? [] : [change],
+    ...(wakes.length === 0 ? {} : { wakeAt: Math.min(...wakes) }),
+  };
+}
+
+/** ExecutionTimeout counts from the placement, so that no restart and no slow node can stretch it. */
+function toPlacement(
+  job: JobRecord,
+  { index, nextAttempt }: Partition,
+  { node, reason, now }: { readonly node: PlanNode; readonly reason: string; readonly now: number },
+): PlannedPlacement {
+  const { ExecutionTimeout = 0, TotalTimeout = 0 } = job.spec.Tasks[0].Timeouts;
+  const ends = [
+    ...(ExecutionTimeout > 0 ? [now + ExecutionTimeout * 1000] : []),
+    ...(TotalTimeout > 0 ? [job.createdAt + TotalTimeout * 1000] : []),
+  ];
+  return {
+    job,
+    partition: index,
+    attempt: nextAttempt,
+    node,
+    reason,
+    ...(ends.length === 0 ? {} : { deadlineAt: Math.min(...ends) }),
+  };
+}
+
+function ending(job: JobRecord, all: readonly ExecutionRecord[], change: JobChange | undefined): Plan {
+  const state = change?.state ?? job.state;
+  const reason = state === 'Stopped' ? 'the job was stopped' : `the job is ${state.toLowerCase()}`;
+  const stops = all
+    .filter((execution) => isActive(execution) && execution.desired === 'run')
+    .map((execution) => ({ execution, reason }));
+  return { placements: [], stops, jobs: change === undefined ? [] : [change] };
+}
+
+function groupByJob(executions: readonly ExecutionRecord[]): Map<JobId, ExecutionRecord[]> {
+  const groups = new Map<JobId, ExecutionRecord[]>();
+  for (const execution of executions) {
+    const group = groups.get(execution.jobId);
+    if (group === undefined) groups.set(execution.jobId, [execution]);
+    else group.push(execution);
+  }
+  return groups;
+}
+
+function byUrgency(a: JobRecord, b: JobRecord): number {
+  return b.spec.Priority - a.spec.Priority || a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1);
+}

@@ -1,0 +1,29 @@
+/** Queue and total timeouts of a job; both count from its submission. */
+import type { JobRecord } from '../state/records.ts';
+import type { Partition } from './partitions.ts';
+
+export interface Expiry {
+  /** Why the job is over now. */
+  readonly expired?: string;
+  /** When one of them would be over next. */
+  readonly nextAt?: number;
+}
+
+export function expiry(job: JobRecord, partitions: readonly Partition[], now: number): Expiry {
+  const { QueueTimeout = 0, TotalTimeout = 0 } = job.spec.Tasks[0].Timeouts;
+  const queued = partitions.some((partition) => partition.state === 'open');
+  const ended = partitions.every((partition) => partition.state === 'done');
+  const ends: number[] = [];
+  if (TotalTimeout > 0 && !ended) {
+    const at = job.createdAt + TotalTimeout * 1000;
+    if (now >= at) return { expired: `not done within its TotalTimeout of ${TotalTimeout} s` };
+    ends.push(at);
+  }
+  if (QueueTimeout > 0 && queued) {
+    const at = job.createdAt + QueueTimeout * 1000;
+    const why = job.state === 'Queued' && job.message !== '' ? `: ${job.message}` : '';
+    if (now >= at) return { expired: `queued longer than its QueueTimeout of ${QueueTimeout} s${why}` };
+    ends.push(at);
+  }
+  return ends.length === 0 ? {} : { nextAt: Math.min(...ends) };
+}

@@ -1,0 +1,51 @@
+/** The world after a start: every node, every live job, all their executions. Ended jobs are not read. */
+import type { Logger } from '../../adapters/log/port.ts';
+import type { Store } from '../../adapters/store/port.ts';
+import { messageOf } from '../../core/errors.ts';
+import { executionKey, executionsOfPrefix, jobKey } from './keys.ts';
+import {
+  executionRecordSchema,
+  jobRecordSchema,
+  nodeRecordSchema,
+  type ExecutionRecord,
+  type JobRecord,
+} from './records.ts';
+import { World } from './world.ts';
+
+export async function loadWorld(store: Store, log: Logger): Promise<World> {
+  const world = new World();
+  const nodes = await store.scan({ prefix: 'node/' });
+  for (const corrupt of nodes.corrupt) await quarantine(store, corrupt, log);
+  world.put({ nodes: nodes.entries.map(({ value }) => nodeRecordSchema.parse(value)), jobs: [], executions: [] });
+  const live = await store.scan({ prefix: 'live/' });
+  for (const { key } of live.entries) await loadJob(store, world, { id: key.slice('live/'.length), log });
+  return world;
+}
+
+async function quarantine(
+  store: Store,
+  corrupt: Parameters<Store['quarantine']>[0],
+  log: Logger,
+): Promise<void> {
+  log.error('store.quarantined', { key: corrupt.key, reason: corrupt.reason });
+  await store.quarantine(corrupt);
+}
+
+/** A damaged job stays out, is reported, and stops nobody else. */
+async function loadJob(
+  store: Store,
+  world: World,
+  { id, log }: { readonly id: string; readonly log: Logger },
+): Promise<void> {
+  try {
+    const job: JobRecord = jobRecordSchema.parse(await store.get(jobKey(id)));
+    const prefix = executionsOfPrefix(id);
+    const index = await store.scan({ prefix });
+    const executions: ExecutionRecord[] = [];
+    for (const { key } of index.entries)
+      executions.push(executionRecordSchema.parse(await store.get(executionKey(key.slice(prefix.length)))));
+    world.put({ jobs: [job], executions, nodes: [] });
+  } catch (thrown) {
+    log.error('job.unreadable', { jobId: id, reason: messageOf(thrown) });
+  }
+}
