@@ -56,6 +56,8 @@ class NatsTransport implements Transport {
   readonly #loop: Promise<void>;
   #connection: NatsConnection | undefined;
   #connected = false;
+  /** The broker is there and does not take these credentials. */
+  #refused = false;
   #detail: string;
   #maxPayload = ASSUMED_MAX_PAYLOAD;
   #disposed: Promise<void> | undefined;
@@ -165,7 +167,9 @@ class NatsTransport implements Transport {
         firstDone();
         await ended;
       } catch (thrown) {
-        this.#change(false, connectionDetail(thrown, this.#broker));
+        const detail = connectionDetail(thrown, this.#broker);
+        this.#refused = detail.startsWith('permission-denied');
+        this.#change(false, detail);
         firstDone();
       }
       await delay(reconnectWaitMs(), undefined, { signal }).catch(() => undefined);
@@ -223,6 +227,7 @@ class NatsTransport implements Transport {
   }
 
   #up(connection: NatsConnection): void {
+    this.#refused = false;
     this.#maxPayload = connection.info?.max_payload ?? ASSUMED_MAX_PAYLOAD;
     this.#change(true, `connected to the broker ${connection.getServer()}`);
   }
@@ -256,7 +261,8 @@ class NatsTransport implements Transport {
   }
 
   #unavailable(consequence: string): LimpetError {
-    return new LimpetError('unavailable', `${this.#detail}; ${consequence}`);
+    const code = this.#refused ? 'permission-denied' : 'unavailable';
+    return new LimpetError(code, `${this.#detail}; ${consequence}`);
   }
 }
 

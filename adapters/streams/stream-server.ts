@@ -3,6 +3,7 @@ import type { NodeId } from '../../core/ids.ts';
 import { uuidV7 } from '../../core/ids.ts';
 import { toAgent, toRequester } from '../../wire/subjects.ts';
 import type { Clock, Random, Timer } from '../clock/port.ts';
+import type { Logger } from '../log/port.ts';
 import type { IncomingMessage, Subscription, Transport } from '../nats/port.ts';
 import { decodeCredit, decodeJson, encodeJson } from './frames.ts';
 import { OutgoingStream } from './outgoing-stream.ts';
@@ -19,6 +20,7 @@ export interface StreamServerOptions {
   readonly nodeId: NodeId;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Logger;
 }
 
 export function createStreamServer(options: StreamServerOptions): StreamServer {
@@ -110,6 +112,8 @@ class NatsStreamServer implements StreamServer {
   }
 
   #stopAll(end: StreamEnd): void {
+    if (this.#streams.size > 0)
+      this.#options.log.info('streams.stopped', { open: this.open, ...end });
     for (const { stream } of this.#streams.values()) stream.stop(end);
   }
 }
