@@ -1,0 +1,56 @@
+/** The agent's own API on its unix socket; where it is stands in `agent.json` of its data folder. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LimpetError } from '../core/errors.ts';
+import { readBody, send } from './api/http.ts';
+
+const ANSWER_MS = 5_000;
+
+const agentFile = z.object({ socket: z.string(), pid: z.int() });
+export type AgentFile = z.infer<typeof agentFile>;
+
+/** What an agent wrote into its folder; undefined when there is nothing readable. */
+export function readAgentFile(folder: string): AgentFile | undefined {
+  try {
+    return agentFile.parse(JSON.parse(readFileSync(join(folder, 'agent.json'), 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Throws `unavailable` when no agent answers there. */
+export async function askAgent(
+  folder: string,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
+  const file = readAgentFile(folder);
+  if (file === undefined)
+    throw new LimpetError(
+      'unavailable',
+      `no agent has run in ${folder}; start one with \`limpet dev\`, or name its folder with --data`,
+    );
+  const response = await send({
+    method,
+    url: new URL(`http://agent${path}`),
+    socketPath: file.socket,
+    idleMs: ANSWER_MS,
+    headers: { 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  }).catch((error: unknown) => {
+    const { code, message } = LimpetError.from(error);
+    throw new LimpetError(code, `the agent of ${folder} does not answer: ${message}`, {
+      cause: error,
+    });
+  });
+  const text = await readBody(response);
+  if ((response.statusCode ?? 500) >= 400)
+    throw new LimpetError(
+      'internal',
+      `the agent answered ${response.statusCode}: ${text.slice(0, 200)}`,
+    );
+  const parsed: unknown = JSON.parse(text);
+  return parsed;
+}

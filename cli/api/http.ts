@@ -1,0 +1,76 @@
+/** One HTTP request over TCP or a unix socket; the body arrives as a stream. */
+import { request as requestHttp } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
+import { LimpetError } from '../../core/errors.ts';
+
+export interface HttpCall {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** Of a unix socket: `http://socket/path`, with `socketPath`. */
+  readonly url: URL;
+  readonly socketPath?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** No byte for so long ends it; 0 waits for ever (streams). */
+  readonly idleMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Rejects with `unavailable` (nobody is there), `timeout`, `permission-denied` or `cancelled`. */
+export async function send(call: HttpCall): Promise<IncomingMessage> {
+  const open = call.url.protocol === 'https:' ? (await import('node:https')).request : requestHttp;
+  return new Promise((resolve, reject) => {
+    const request = open(call.url, requestOptions(call));
+    request.on('response', resolve);
+    request.on('timeout', () => {
+      request.destroy(new LimpetError('timeout', `no answer within ${call.idleMs / 1000} s`));
+    });
+    request.on('error', (error) => {
+      reject(connectError(error));
+    });
+    request.end(call.body);
+  });
+}
+
+function requestOptions(call: HttpCall): RequestOptions {
+  const length =
+    call.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(call.body)) };
+  return {
+    method: call.method,
+    headers: { ...call.headers, ...length },
+    timeout: call.idleMs,
+    agent: false,
+    ...(call.socketPath === undefined ? {} : { socketPath: call.socketPath }),
+    ...(call.signal === undefined ? {} : { signal: call.signal }),
+  };
+}
+
+const REFUSED = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH']);
+
+function connectError(error: NodeJS.ErrnoException): LimpetError {
+  if (error instanceof LimpetError) return error;
+  if (error.code === 'EACCES') return new LimpetError('permission-denied', 'permission denied');
+  if (error.code !== undefined && REFUSED.has(error.code))
+    return new LimpetError('unavailable', 'connection refused', { cause: error });
+  return error.name === 'AbortError'
+    ? LimpetError.from(error)
+    : new LimpetError('unavailable', `connection lost: ${error.message}`, { cause: error });
+}
+
+const MAX_BODY_BYTES = 256 * 1024 * 1024;
+
+/** The whole body. Rejects with `unavailable` when the connection breaks on the way. */
+export async function readBody(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response) {
+      const bytes = Buffer.from(chunk);
+      size += bytes.length;
+      if (size > MAX_BODY_BYTES) throw new LimpetError('too-large', 'the answer is above 256 MiB');
+      chunks.push(bytes);
+    }
+  } catch (error) {
+    throw LimpetError.from(error, 'unavailable');
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,131 @@
+/** `limpet agent status`: what the agent of this host says of itself. */
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { z } from 'zod';
+import { LimpetError } from '../../core/errors.ts';
+import { shortId } from '../../core/ids.ts';
+import { askAgent } from '../agent-socket.ts';
+import { dataFolder } from '../api/endpoint.ts';
+import { print } from '../context.ts';
+import type { Context } from '../context.ts';
+import { outputOption } from '../options.ts';
+import type { OutputOptions } from '../options.ts';
+import { age, bytes } from '../output/format.ts';
+import { formatPairs, formatTable } from '../output/table.ts';
+
+const resources = z.looseObject({ cpuMillis: z.number(), memoryBytes: z.number() });
+
+const statusSchema = z.looseObject({
+  ok: z.boolean(),
+  degraded: z.array(z.string()),
+  version: z.string(),
+  pid: z.number(),
+  nodeId: z.string(),
+  name: z.string(),
+  dataDir: z.string(),
+  startedAt: z.number(),
+  readyMs: z.number().optional(),
+  capacity: resources,
+  allocated: resources,
+  link: z.looseObject({ state: z.string(), detail: z.string() }),
+  executors: z.array(
+    z.looseObject({
+      name: z.string(),
+      health: z.string(),
+      reason: z.string(),
+      version: z.string(),
+      pid: z.number().optional(),
+      reattached: z.boolean().optional(),
+      restarts: z.number(),
+      recovery: z.string(),
+      adopted: z.number(),
+    }),
+  ),
+  executions: z.array(
+    z.looseObject({
+      id: z.string(),
+      jobId: z.string(),
+      executor: z.string(),
+      state: z.string(),
+      run: z.number(),
+      startedAt: z.number().optional(),
+      progress: z.string(),
+    }),
+  ),
+  quarantined: z.array(z.string()),
+  foreign: z.array(z.string()),
+});
+type Status = z.infer<typeof statusSchema>;
+
+export function agentStatus(context: Context): Command {
+  return new Command('status')
+    .description('ask the agent of this host for its state')
+    .option('--data <folder>', "the agent's folder; else agent/ in LIMPET_DATA or ~/.limpet")
+    .addOption(outputOption())
+    .action(async (options: OutputOptions & { data?: string }) => {
+      const folder = options.data ?? join(dataFolder(context.env), 'agent');
+      const answer = await askAgent(folder, 'GET', '/status');
+      if (options.output === 'json') {
+        print(context, JSON.stringify(answer, undefined, 2));
+        return;
+      }
+      const status = statusSchema.safeParse(answer);
+      if (!status.success)
+        throw new LimpetError(
+          'version-mismatch',
+          'the agent answers in another version; use --output json',
+        );
+      print(context, statusText(status.data, context.now()));
+    });
+}
+
+export function statusText(status: Status, nowMs: number): string {
+  const sections = [agentPairs(status, nowMs), `Executors\n${executorTable(status)}`];
+  if (status.executions.length > 0) sections.push(`Executions\n${executionTable(status, nowMs)}`);
+  if (status.degraded.length > 0) sections.push(`Problems\n${status.degraded.join('\n')}`);
+  return sections.join('\n\n');
+}
+
+function agentPairs(status: Status, nowMs: number): string {
+  const { capacity, allocated, link } = status;
+  return formatPairs([
+    ['Node', `${status.nodeId} (${status.name})`],
+    ['State', status.ok ? 'ok' : 'degraded'],
+    ['Requester', link.detail === '' ? link.state : `${link.state}: ${link.detail}`],
+    ['Agent', `version ${status.version}, pid ${status.pid}, up ${age(status.startedAt, nowMs)}`],
+    ['Ready', status.readyMs === undefined ? 'not yet' : `after ${Math.round(status.readyMs)} ms`],
+    ['CPU', `${allocated.cpuMillis / 1000} of ${capacity.cpuMillis / 1000} in use`],
+    ['Memory', `${bytes(allocated.memoryBytes)} of ${bytes(capacity.memoryBytes)} in use`],
+    ['Data', status.dataDir],
+    ['Foreign runs', status.foreign.length === 0 ? '' : status.foreign.map(shortId).join(' ')],
+    ['Quarantined', status.quarantined.length === 0 ? '' : status.quarantined.length],
+  ]);
+}
+
+function executorTable(status: Status): string {
+  const rows = status.executors.map((executor) => [
+    executor.name,
+    executor.health,
+    executor.recovery,
+    executor.pid ?? '',
+    executor.reattached === true ? 'reattached' : '',
+    executor.restarts,
+    executor.adopted,
+    executor.reason,
+  ]);
+  const head = ['name', 'health', 'recovery', 'pid', 'start', 'restarts', 'adopted', 'reason'];
+  return formatTable(head, rows);
+}
+
+function executionTable(status: Status, nowMs: number): string {
+  const rows = status.executions.map((execution) => [
+    shortId(execution.id),
+    shortId(execution.jobId),
+    execution.executor,
+    execution.state,
+    execution.run,
+    age(execution.startedAt, nowMs),
+    execution.progress,
+  ]);
+  return formatTable(['id', 'job', 'executor', 'state', 'run', 'age', 'progress'], rows);
+}

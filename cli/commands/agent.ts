@@ -1,0 +1,35 @@
+/** `limpet agent` runs the agent here; `limpet agent status` asks one over its socket. */
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { dataFolder } from '../api/endpoint.ts';
+import type { Context } from '../context.ts';
+import { runProgram } from '../programs.ts';
+import { agentStatus } from './agent-status.ts';
+
+export interface ProgramOptions {
+  readonly config?: string;
+  readonly data?: string;
+}
+
+export function agent(context: Context, done: (exitCode: number) => void): Command {
+  return new Command('agent')
+    .description('run the compute-node agent in the foreground')
+    .option('--config <file>', 'its configuration')
+    .option(
+      '--data <folder>',
+      'its folder; else the one of --config, or agent/ in LIMPET_DATA or ~/.limpet',
+    )
+    .action(async (options: ProgramOptions) => {
+      const folder = join(dataFolder(context.env), 'agent');
+      const data = options.config === undefined ? { data: folder } : {};
+      done(await runProgram('agent', programArgs({ ...data, ...options })));
+    })
+    .addCommand(agentStatus(context));
+}
+
+export function programArgs({ config, data }: ProgramOptions): string[] {
+  return [
+    ...(config === undefined ? [] : ['--config', config]),
+    ...(data === undefined ? [] : ['--data', data]),
+  ];
+}

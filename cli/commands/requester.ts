@@ -1,0 +1,19 @@
+/** `limpet requester` runs the requester here. */
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { dataFolder } from '../api/endpoint.ts';
+import type { Context } from '../context.ts';
+import { runProgram } from '../programs.ts';
+import { programArgs } from './agent.ts';
+import type { ProgramOptions } from './agent.ts';
+
+export function requester(context: Context, done: (exitCode: number) => void): Command {
+  return new Command('requester')
+    .description('run the requester in the foreground')
+    .option('--config <file>', 'its configuration')
+    .option('--data <folder>', 'its folder; else requester/ in LIMPET_DATA or ~/.limpet')
+    .action(async (options: ProgramOptions) => {
+      const data = join(dataFolder(context.env), 'requester');
+      done(await runProgram('requester', programArgs({ data, ...options })));
+    });
+}

@@ -1,0 +1,83 @@
+/** Log streams to the terminal: stdout to stdout, stderr to stderr, byte for byte. */
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LimpetError } from '../../core/errors.ts';
+import type { LogEvent } from '../../wire/http.ts';
+import type { ApiClient } from '../api/client.ts';
+import { logEndSchema, logEventSchema } from '../api/events.ts';
+import type { Context, Output } from '../context.ts';
+
+const RETRY_MS = 500;
+const AWAY_MS = 60_000;
+
+export interface StreamLogs {
+  readonly jobId: string;
+  readonly execution?: string | undefined;
+  readonly follow: boolean;
+  readonly tail?: number | undefined;
+  readonly stream?: 'stdout' | 'stderr' | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Resolves when the log has ended. A broken connection is taken up again where it broke, by offset, for a minute.
+ * Throws `unavailable` when the stream ends for another reason than the end of the work.
+ */
+export async function streamLogs(
+  api: ApiClient,
+  context: Context,
+  logs: StreamLogs,
+): Promise<void> {
+  const seen = new Map<string, number>();
+  let awaySince: number | undefined;
+  for (;;) {
+    try {
+      await readOnce(api, context, { logs, seen, onData: () => (awaySince = undefined) });
+      return;
+    } catch (error) {
+      const problem = LimpetError.from(error);
+      awaySince ??= performance.now();
+      const again = problem.code === 'unavailable' && logs.follow;
+      if (!again || performance.now() - awaySince > AWAY_MS) throw problem;
+    }
+    await delay(RETRY_MS, undefined, { signal: logs.signal });
+  }
+}
+
+interface Reading {
+  readonly logs: StreamLogs;
+  /** Highest offset shown of each execution. */
+  readonly seen: Map<string, number>;
+  onData(): void;
+}
+
+async function readOnce(api: ApiClient, context: Context, reading: Reading): Promise<void> {
+  const { jobId, execution, follow, tail, stream, signal } = reading.logs;
+  // What was shown is skipped by offset; a tail would count from another end.
+  const query = { execution, follow, stream, tail: reading.seen.size > 0 ? undefined : tail };
+  const path = `limpet/jobs/${encodeURIComponent(jobId)}/logs`;
+  for await (const { event, data } of api.events(path, { query, signal })) {
+    if (event === 'message') {
+      reading.onData();
+      await show(context, logEventSchema.parse(JSON.parse(data)), reading.seen);
+    }
+    if (event === 'end') {
+      const end = logEndSchema.parse(JSON.parse(data));
+      if (end.code === 'finished') return;
+      throw new LimpetError('unavailable', `the log ended early (${end.code}): ${end.message}`);
+    }
+  }
+  throw new LimpetError('unavailable', 'the log ended without its end mark');
+}
+
+async function show(context: Context, log: LogEvent, seen: Map<string, number>): Promise<void> {
+  if (log.offset <= (seen.get(log.executionId) ?? -1)) return;
+  seen.set(log.executionId, log.offset);
+  const bytes = Buffer.from(log.data, 'base64');
+  if (log.stream === 'gap') await write(context.stderr, `[gap] ${bytes.toString('utf8')}\n`);
+  else await write(log.stream === 'stdout' ? context.stdout : context.stderr, bytes);
+}
+
+async function write(output: Output, data: string | Buffer): Promise<void> {
+  if (!output.write(data)) await once(output, 'drain');
+}

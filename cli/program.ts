@@ -1,0 +1,80 @@
+/** The command tree. */
+import { Command } from 'commander';
+import { VERSION } from '../wire/version.ts';
+import { agent } from './commands/agent.ts';
+import { dev } from './commands/dev.ts';
+import { dockerRun } from './commands/docker-run.ts';
+import { jobDescribe } from './commands/job-describe.ts';
+import { jobExecutions } from './commands/job-executions.ts';
+import { jobGet } from './commands/job-get.ts';
+import { jobHistory } from './commands/job-history.ts';
+import { jobList } from './commands/job-list.ts';
+import { jobLogs } from './commands/job-logs.ts';
+import { jobRun } from './commands/job-run.ts';
+import { jobStop } from './commands/job-stop.ts';
+import { jobValidate } from './commands/job-validate.ts';
+import { nodeDescribe, nodeList } from './commands/node-list.ts';
+import { requester } from './commands/requester.ts';
+import { wasmRun } from './commands/wasm-run.ts';
+import type { Context } from './context.ts';
+
+const FIRST_STEPS = `
+First steps:
+  limpet dev                              a whole cluster in this terminal
+  limpet wasm run module.wasm             run a module and show its output
+  limpet docker run busybox echo hello    run a container and show its output
+  limpet job run job.yaml --follow        run a job file`;
+
+/** \`done\` takes the exit code of a command that has one of its own. */
+export function createProgram(context: Context, done: (exitCode: number) => void): Command {
+  const program = new Command('limpet')
+    .description('Runs jobs on compute nodes, and finds every one again, whatever dies.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .enablePositionalOptions()
+    .addHelpText('after', FIRST_STEPS);
+  group(program, 'job', 'submit jobs and see what becomes of them', [
+    jobRun(context, done),
+    jobList(context),
+    jobDescribe(context),
+    jobLogs(context),
+    jobStop(context),
+    jobGet(context),
+    jobExecutions(context),
+    jobHistory(context),
+    jobValidate(context),
+  ]);
+  group(program, 'docker', 'run container images', [dockerRun(context, done)]);
+  group(program, 'wasm', 'run WebAssembly modules', [wasmRun(context, done)]);
+  group(program, 'node', 'see the compute nodes', [nodeList(context), nodeDescribe(context)]);
+  program
+    .addCommand(agent(context, done))
+    .addCommand(requester(context, done))
+    .addCommand(dev(context, done));
+  configure(program, context);
+  return program;
+}
+
+function group(
+  program: Command,
+  name: string,
+  description: string,
+  commands: readonly Command[],
+): void {
+  const parent = new Command(name).description(description).enablePositionalOptions();
+  for (const command of commands) parent.addCommand(command);
+  program.addCommand(parent);
+}
+
+/** Commander's settings do not reach commands that are added whole. */
+function configure(command: Command, context: Context): void {
+  command
+    .exitOverride()
+    .helpCommand(false)
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+      getOutHelpWidth: () => context.stdout.columns ?? 100,
+      getErrHelpWidth: () => context.stderr.columns ?? 100,
+    });
+  for (const child of command.commands) configure(child, context);
+}
