@@ -1,0 +1,107 @@
+/** The plugin's end of a runner's control socket. */
+import net from 'node:net';
+import { LimpetError } from '../../plugins/sdk/index.ts';
+import {
+  RUNNER_PROTOCOL,
+  lineSplitter,
+  parseFromRunner,
+  type Assignment,
+  type FromRunner,
+  type Hello,
+  type ToRunner,
+} from './protocol.ts';
+
+const CONNECT_MS = 2_000;
+
+export type AssignResult = Extract<FromRunner, { type: 'claimed' | 'declined' }>;
+
+export class RunnerClient {
+  readonly socketPath: string;
+  readonly hello: Hello;
+  /** Resolves when the run has ended or the connection is gone. */
+  readonly closed: Promise<void>;
+  readonly #socket: net.Socket;
+  #answer: ((result: AssignResult) => void) | undefined;
+
+  private constructor(socketPath: string, hello: Hello, socket: net.Socket) {
+    this.socketPath = socketPath;
+    this.hello = hello;
+    this.#socket = socket;
+    this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
+  }
+
+  /** Errors: `unavailable` (nobody listens), `timeout`, `version-mismatch`. */
+  static connect(socketPath: string): Promise<RunnerClient> {
+    return new Promise((resolve, reject) => {
+      const socket = net.connect(socketPath);
+      const fail = (error: LimpetError): void => {
+        clearTimeout(timer);
+        socket.destroy();
+        reject(error);
+      };
+      const timer = setTimeout(
+        () => fail(new LimpetError('timeout', `runner at ${socketPath} accepts but is silent`)),
+        CONNECT_MS,
+      );
+      let client: RunnerClient | undefined;
+      socket.on('error', (cause) =>
+        fail(new LimpetError('unavailable', `no runner at ${socketPath}`, { cause })),
+      );
+      socket.once('close', () =>
+        fail(new LimpetError('unavailable', `runner at ${socketPath} hung up`)),
+      );
+      socket.on(
+        'data',
+        lineSplitter((line) => {
+          const message = parseFromRunner(line);
+          if (client !== undefined) return client.#receive(message);
+          if (message?.type !== 'hello' || message.protocol !== RUNNER_PROTOCOL)
+            return fail(
+              new LimpetError(
+                'version-mismatch',
+                `runner at ${socketPath} speaks another protocol`,
+              ),
+            );
+          clearTimeout(timer);
+          client = new RunnerClient(socketPath, message, socket);
+          resolve(client);
+        }),
+      );
+    });
+  }
+
+  /** Errors: `unavailable` (the runner is gone), `timeout`; in both cases the claim file tells what has happened. */
+  async assign(assignment: Assignment, timeoutMs: number): Promise<AssignResult> {
+    let timer: NodeJS.Timeout | undefined;
+    const answered = new Promise<AssignResult>((resolve) => (this.#answer = resolve));
+    const silent = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(
+        () => reject(new LimpetError('timeout', 'the runner does not answer')),
+        timeoutMs,
+      );
+    });
+    const gone = this.closed.then(() => {
+      throw new LimpetError('unavailable', 'the runner is gone');
+    });
+    this.send({ type: 'assign', assignment });
+    try {
+      return await Promise.race([answered, silent, gone]);
+    } finally {
+      clearTimeout(timer);
+      gone.catch(() => undefined);
+    }
+  }
+
+  send(message: ToRunner): void {
+    this.#socket.write(`${JSON.stringify(message)}\n`);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #receive(message: FromRunner | undefined): void {
+    if (message === undefined || message.type === 'ended') this.close();
+    else if (message.type !== 'hello') this.#answer?.(message);
+  }
+}

@@ -1,0 +1,257 @@
+/**
+ * The wasm executor. No guest code runs in this process: a run is held by a runner process of its own (runner.ts), which
+ * keeps claim, deadline, limits and exit record, and goes on when the plugin is gone. Everything here is found again from
+ * the run folders.
+ */
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  LimpetError,
+  messageOf,
+  orderDeadline,
+  orderStop,
+  rawSource,
+  readClaim,
+  readExit,
+  type Executor,
+  type ExecutorHost,
+  type Fingerprint,
+  type LogSource,
+  type Observation,
+  type Progress,
+  type RunContext,
+  type RunKey,
+  type RunSpec,
+  type StopOrder,
+} from '../../plugins/sdk/index.ts';
+import { assignmentOf, entryOf, memoryPagesOf, readEntryModule } from './assignment.ts';
+import { RunnerClient } from './client.ts';
+import type { WasmConfig, WasmParams } from './config.ts';
+import type { ModuleCache } from './module/cache.ts';
+import { observeRun, unreadableSpec } from './observe.ts';
+import type { RunnerPool } from './pool.ts';
+import type { Assignment } from './protocol.ts';
+import { readSocket } from './record.ts';
+
+const ASSIGN_MS = 10_000;
+const ASSIGN_ATTEMPTS = 3;
+/** How often a run is looked at whose runner cannot be reached by its socket. */
+const LOOK_MS = 100;
+/** A runner that has not carried out a stop order by then is killed from here. */
+const ESCALATE_MS = 2_000;
+const REMOVE_MS = 2_000;
+
+export interface WasmExecutorOptions {
+  readonly config: WasmConfig;
+  readonly host: ExecutorHost;
+  readonly pool: RunnerPool;
+  readonly cache: ModuleCache;
+}
+
+type Run = RunContext<WasmParams>;
+
+export class WasmExecutor implements Executor<WasmParams> {
+  readonly #options: WasmExecutorOptions;
+  /** Connections to the runners that this process has started runs with, by run folder. */
+  readonly #runners = new Map<string, RunnerClient>();
+  readonly #closing = new AbortController();
+
+  constructor(options: WasmExecutorOptions) {
+    this.#options = options;
+  }
+
+  async fingerprint(): Promise<Fingerprint> {
+    const attributes = {
+      'wasm.runtime': 'extism 1.0.3',
+      'wasm.wasi': 'preview1',
+      'wasm.node': process.version,
+    };
+    return { health: 'healthy', reason: '', attributes };
+  }
+
+  async prepare(spec: RunSpec<WasmParams>, progress: (p: Progress) => void): Promise<string> {
+    if ((spec.params.ImportModules ?? []).length > 0)
+      throw new LimpetError(
+        'refused',
+        'ImportModules is not supported yet; link the modules into the entry module',
+      );
+    const { config, cache } = this.#options;
+    const pages = memoryPagesOf(spec, config);
+    const bytes = readEntryModule(spec.mounts, spec.params.EntryModule, config.maxModuleBytes);
+    progress({
+      message: 'module read',
+      currentBytes: bytes.byteLength,
+      totalBytes: bytes.byteLength,
+    });
+    return (await cache.put(bytes, entryOf(spec.params), pages)).digest;
+  }
+
+  async start(run: Run): Promise<Observation> {
+    const before = await this.observe(run);
+    if (before.marked) return before;
+    const assignment = assignmentOf(run, await this.#modulePath(run.spec), this.#options.config);
+    for (let attempt = 0; attempt < ASSIGN_ATTEMPTS; attempt++) {
+      const seen = await this.#launch(run, assignment);
+      if (seen !== undefined) return seen;
+    }
+    throw new LimpetError(
+      'plugin-failed',
+      `no wasm runner took the run in ${ASSIGN_ATTEMPTS} attempts`,
+    );
+  }
+
+  observe(run: RunContext): Promise<Observation> {
+    return observeRun(run, this.#options.host.processes);
+  }
+
+  async list(): Promise<readonly Observation[]> {
+    const { host } = this.#options;
+    const seen = await Promise.all(
+      (await host.runFolders()).map(async (key) => {
+        const spec = (await host.readRun(key).catch(() => undefined)) ?? unreadableSpec(key);
+        return this.observe({ spec, folder: host.runFolder(key) });
+      }),
+    );
+    return seen.filter((one) => one.marked);
+  }
+
+  async supervise(run: Run, signal: AbortSignal): Promise<void> {
+    const aborted = new Promise<void>((resolve) =>
+      signal.addEventListener('abort', () => resolve(), { once: true }),
+    );
+    while (!signal.aborted) {
+      const { phase } = await this.observe(run);
+      if (phase !== 'running' && phase !== 'paused') break;
+      const runner = await this.#runner(run.folder);
+      if (runner === undefined) await Promise.race([pause(LOOK_MS), aborted]);
+      else await Promise.race([runner.closed, aborted]);
+    }
+    this.#runners.get(run.folder)?.close();
+  }
+
+  logs(run: Run): LogSource {
+    return rawSource({
+      folder: run.folder,
+      hasEnded: async () => {
+        if ((await readExit(run.folder)) !== undefined) return true;
+        const { marked, phase } = await this.observe(run);
+        return marked && phase !== 'running' && phase !== 'paused';
+      },
+    });
+  }
+
+  async stop(run: Run, order: StopOrder): Promise<void> {
+    await orderStop(run.folder, order, os.constants.signals[order.signal]);
+    await this.#nudge(run.folder);
+    this.#escalate(run).catch((thrown: unknown) => {
+      this.#options.host.log.warn('wasm.stop-failed', {
+        ...run.spec.key,
+        reason: messageOf(thrown),
+      });
+    });
+  }
+
+  async renew(run: Run, untilMs: number): Promise<void> {
+    await orderDeadline(run.folder, untilMs);
+    await this.#nudge(run.folder);
+  }
+
+  async remove(key: RunKey): Promise<void> {
+    const { host } = this.#options;
+    const { processes } = host;
+    const folder = host.runFolder(key);
+    this.#runners.get(folder)?.close();
+    const holder = (await readClaim(folder))?.holder;
+    const socket = readSocket(folder);
+    if (holder !== undefined) processes.signal(holder, 'SIGKILL');
+    const until = performance.now() + REMOVE_MS;
+    while (holder !== undefined && processes.look(holder) === 'alive' && performance.now() < until)
+      await pause(5);
+    if (socket !== undefined && path.dirname(socket) === host.socketsDir)
+      await fs.rm(socket, { force: true });
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const runner of this.#runners.values()) runner.close();
+    await this.#options.pool.close();
+  }
+
+  async #modulePath(spec: RunSpec<WasmParams>): Promise<string> {
+    const { cache, config } = this.#options;
+    const pages = memoryPagesOf(spec, config);
+    const cached = await cache.find(spec.digest, entryOf(spec.params), pages);
+    if (cached !== undefined) return cached;
+    const bytes = readEntryModule(spec.mounts, spec.params.EntryModule, config.maxModuleBytes);
+    const again = await cache.put(bytes, entryOf(spec.params), pages);
+    if (spec.digest === '' || again.digest === spec.digest) return again.path;
+    throw new LimpetError(
+      'refused',
+      `the module has changed since it was prepared: ${again.digest}, not ${spec.digest}`,
+    );
+  }
+
+  /** One attempt; undefined when the runner did not take the run and another one may. */
+  async #launch(run: Run, assignment: Assignment): Promise<Observation | undefined> {
+    const runner = await this.#options.pool.take();
+    const result = await runner.assign(assignment, ASSIGN_MS).catch(() => undefined);
+    if (result?.type === 'claimed') {
+      this.#keep(run.folder, runner);
+      return this.observe(run);
+    }
+    // A silent runner may still be about to claim: it must not, nor linger.
+    if (result === undefined) this.#options.host.processes.signal(runner.hello.identity, 'SIGKILL');
+    if (result?.why === 'exists' || result?.why === 'failed') runner.send({ type: 'retire' });
+    else runner.close();
+    const seen = await this.observe(run);
+    if (seen.marked) return seen;
+    if (result?.why === 'failed')
+      throw new LimpetError(
+        'plugin-failed',
+        `the wasm runner cannot claim the run: ${result.message}`,
+      );
+    return undefined;
+  }
+
+  #keep(folder: string, runner: RunnerClient): void {
+    this.#runners.set(folder, runner);
+    void runner.closed.then(() => {
+      if (this.#runners.get(folder) === runner) this.#runners.delete(folder);
+    });
+  }
+
+  /** A connection to the runner that holds the run in this folder. */
+  async #runner(folder: string): Promise<RunnerClient | undefined> {
+    const known = this.#runners.get(folder);
+    if (known !== undefined) return known;
+    const socket = readSocket(folder);
+    if (socket === undefined) return undefined;
+    const runner = await RunnerClient.connect(socket).catch(() => undefined);
+    const holder = (await readClaim(folder))?.holder;
+    if (runner === undefined || holder === undefined) return undefined;
+    if (
+      runner.hello.identity.pid === holder.pid &&
+      runner.hello.identity.startTime === holder.startTime
+    ) {
+      this.#keep(folder, runner);
+      return runner;
+    }
+    runner.close();
+    return undefined;
+  }
+
+  /** Makes the runner read its orders now; without a connection it does so by itself within a second. */
+  async #nudge(folder: string): Promise<void> {
+    (await this.#runner(folder))?.send({ type: 'orders' });
+  }
+
+  async #escalate(run: Run): Promise<void> {
+    const gone = await pause(ESCALATE_MS, true, { signal: this.#closing.signal }).catch(
+      () => false,
+    );
+    const holder = gone ? (await readClaim(run.folder))?.holder : undefined;
+    if (holder !== undefined) this.#options.host.processes.signal(holder, 'SIGKILL');
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Runs one guest in the foreground with Extism and our own WASI, and tells how it ended. Nothing here returns to a guest
+ * that has ended: `end` parks the thread, and the watchdog takes the process down.
+ */
+import { Console } from 'node:console';
+import fs from 'node:fs';
+import { Writable } from 'node:stream';
+import v8 from 'node:v8';
+import createPlugin from '@extism/extism';
+import type { Outcome } from '../../plugins/sdk/index.ts';
+import { EXTISM_MODULE } from './module/imports.ts';
+import { PAGE_BYTES } from './module/pages.ts';
+import { Output } from './output.ts';
+import type { Assignment } from './protocol.ts';
+import type { Verdict } from './verdict.ts';
+import { WASI_MODULE } from './wasi/calls.ts';
+import { createWasi, type HostCall } from './wasi/preview1.ts';
+import { buildTree, openFile } from './wasi/tree.ts';
+
+export type End = (outcome: Outcome) => never;
+
+type ExtismOptions = NonNullable<Parameters<typeof createPlugin>[1]>;
+type ExtismFunctions = NonNullable<ExtismOptions['functions']>;
+
+/** Extism's way of reporting an error that the plugin set. */
+const ORIGINATED = 'Plugin-originated error: ';
+
+const OUT_OF_MEMORY: Outcome = { by: 'limit', reason: 'memory' };
+
+interface Guest {
+  readonly options: ExtismOptions;
+  readonly output: Output;
+  /** Set as soon as there is an instance. */
+  memory: WebAssembly.Memory | undefined;
+  initialBytes: number;
+}
+
+/** Loads what the first createPlugin loads lazily, so that a run does not pay for it. */
+export async function warmUp(): Promise<void> {
+  void Response;
+  const empty = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
+  await createPlugin({ wasm: [{ module: empty }] }, { useWasi: false });
+}
+
+export async function runGuest(assignment: Assignment, verdict: Verdict, end: End): Promise<never> {
+  const capBytes = assignment.memoryPages * PAGE_BYTES;
+  let guest: Guest;
+  try {
+    guest = prepare(assignment, verdict, end);
+  } catch (thrown) {
+    return end({ by: 'refused', reason: `cannot be set up: ${messageOf(thrown)}` });
+  }
+  try {
+    const result = await call(assignment, guest);
+    if (result !== undefined) guest.output.stdout([result]);
+    return end({ by: 'exit', code: 0, reason: '' });
+  } catch (thrown) {
+    const outcome = outcomeOf(thrown, guest);
+    return end(
+      hitCap(guest, capBytes) && outcome.by !== 'refused'
+        ? { ...outcome, ...OUT_OF_MEMORY }
+        : outcome,
+    );
+  }
+}
+
+function prepare(assignment: Assignment, verdict: Verdict, end: End): Guest {
+  v8.setFlagsFromString(`--wasm-max-mem-pages=${assignment.memoryPages}`);
+  const root = buildTree(assignment.mounts);
+  const output = new Output(assignment.folder, assignment.maxOutputBytes, () =>
+    end({ by: 'limit', reason: 'output' }),
+  );
+  const guest: Guest = { options: { useWasi: false }, output, memory: undefined, initialBytes: 0 };
+  const capBytes = assignment.memoryPages * PAGE_BYTES;
+  const wasi = createWasi({
+    args: assignment.args,
+    env: assignment.env,
+    root,
+    stdin: assignment.stdin === undefined ? undefined : openFile(root, assignment.stdin),
+    stdout: output.stdout,
+    stderr: output.stderr,
+    maxDiskBytes: assignment.maxDiskBytes,
+    maxFiles: assignment.maxFiles,
+    gate: verdict,
+    guestMemory: () => guest.memory,
+    exit: (code) =>
+      end(
+        code !== 0 && hitCap(guest, capBytes)
+          ? { ...OUT_OF_MEMORY, code }
+          : { by: 'exit', code, reason: '' },
+      ),
+  });
+  Object.assign(guest.options, {
+    config: { ...assignment.call.config },
+    logger: loggerTo(output),
+    functions: functionsOf(wasi, capBytes, end),
+  } satisfies ExtismOptions);
+  return guest;
+}
+
+function functionsOf(
+  wasi: Readonly<Record<string, HostCall>>,
+  budgetBytes: number,
+  end: End,
+): ExtismFunctions {
+  const withContext = Object.entries(wasi).map(([name, hostCall]) => [
+    name,
+    (_context: unknown, ...args: readonly (number | bigint)[]) => hostCall(...args),
+  ]);
+  let allocated = 0;
+  return {
+    [WASI_MODULE]: Object.fromEntries(withContext),
+    [EXTISM_MODULE]: {
+      // The kernel's blocks lie outside the guest's memory and would else be unbounded.
+      alloc: (context, size: bigint) => {
+        allocated += Number(size);
+        return allocated > budgetBytes ? end(OUT_OF_MEMORY) : context.alloc(size);
+      },
+    },
+    env: {
+      abort: () => {
+        throw new Error('abort was called');
+      },
+    },
+  };
+}
+
+async function call(assignment: Assignment, guest: Guest): Promise<Uint8Array | undefined> {
+  const module = new WebAssembly.Module(fs.readFileSync(assignment.modulePath));
+  const plugin = await createPlugin({ wasm: [{ module }] }, guest.options);
+  const { exports } = await plugin.getInstance();
+  if (exports['memory'] instanceof WebAssembly.Memory) guest.memory = exports['memory'];
+  guest.initialBytes = guest.memory?.buffer.byteLength ?? 0;
+  const entry = assignment.call;
+  if (entry.function !== '_start' && exports['_initialize'] !== undefined)
+    await plugin.call('_initialize');
+  const result = await plugin.call(entry.function, entry.input);
+  return entry.input === undefined ? undefined : result?.bytes();
+}
+
+function outcomeOf(thrown: unknown, guest: Guest): Outcome {
+  const message = messageOf(thrown);
+  if (thrown instanceof WebAssembly.LinkError || thrown instanceof WebAssembly.CompileError)
+    return { by: 'refused', reason: message };
+  if (thrown instanceof WebAssembly.RuntimeError) return { by: 'trap', reason: message };
+  if (thrown instanceof RangeError && /memory/i.test(message)) return OUT_OF_MEMORY;
+  if (thrown instanceof RangeError && message.includes('call stack'))
+    return { by: 'trap', reason: 'call stack exhausted' };
+  if (!message.startsWith(ORIGINATED)) return { by: 'trap', reason: message };
+  const reported = message.slice(ORIGINATED.length);
+  guest.output.stderr([Buffer.from(`${reported}\n`)]);
+  return { by: 'exit', code: 1, reason: reported };
+}
+
+/**
+ * Whether a failure is put down to the memory cap: V8 does not tell when it refuses to grow, so a guest that has grown to
+ * within an eighth of its cap and then fails is taken to have failed for want of memory.
+ */
+function hitCap(guest: Guest, capBytes: number): boolean {
+  const bytes = guest.memory?.buffer.byteLength ?? 0;
+  return bytes > guest.initialBytes && bytes > capBytes - capBytes / 8;
+}
+
+function loggerTo(output: Output): Console {
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      output.stderr([chunk]);
+      done();
+    },
+  });
+  return new Console({ stdout: stream, stderr: stream });
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

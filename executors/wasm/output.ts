@@ -1,0 +1,55 @@
+/**
+ * stdout and stderr of a run: raw, append-only files that hold exactly the guest's bytes; the reader gives them their time.
+ * The bound is on what nobody has read yet: the log pump punches holes into what it has framed, so that the blocks a file
+ * still has are the backlog.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { RUN_FILE } from './record.ts';
+
+const { O_APPEND, O_CREAT, O_WRONLY } = fs.constants;
+
+export class Output {
+  readonly #stdout: number;
+  readonly #stderr: number;
+  readonly #maxBytes: number;
+  readonly #full: () => never;
+  #allowance: number;
+
+  /** `full` ends the run; it is called before anything above the bound is written. */
+  constructor(folder: string, maxBytes: number, full: () => never) {
+    this.#stdout = fs.openSync(
+      path.join(folder, RUN_FILE.stdout),
+      O_APPEND | O_CREAT | O_WRONLY,
+      0o600,
+    );
+    this.#stderr = fs.openSync(
+      path.join(folder, RUN_FILE.stderr),
+      O_APPEND | O_CREAT | O_WRONLY,
+      0o600,
+    );
+    this.#maxBytes = maxBytes;
+    this.#full = full;
+    this.#allowance = maxBytes;
+  }
+
+  readonly stdout = (pieces: readonly Uint8Array[]): number => this.#write(this.#stdout, pieces);
+  readonly stderr = (pieces: readonly Uint8Array[]): number => this.#write(this.#stderr, pieces);
+
+  #write(fd: number, pieces: readonly Uint8Array[]): number {
+    const size = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
+    if (size === 0) return 0;
+    if (size > this.#allowance) this.#allowance = this.#maxBytes - this.#backlog();
+    if (size > this.#allowance) this.#full();
+    this.#allowance -= size;
+    return fs.writevSync(fd, pieces);
+  }
+
+  #backlog(): number {
+    const held = (fd: number): number => {
+      const stats = fs.fstatSync(fd);
+      return Math.min(stats.size, stats.blocks * 512);
+    };
+    return held(this.#stdout) + held(this.#stderr);
+  }
+}
