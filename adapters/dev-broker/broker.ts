@@ -80,6 +80,11 @@ export class DevBroker implements Hub {
     return `nats://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   }
 
+  /** Clients that are connected now. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   listen(): Promise<void> {
     const { host, port } = this.#options;
     return new Promise((resolve, reject) => {
