@@ -4,6 +4,7 @@ import { streamSSE, type SSEStreamingApi } from 'hono/streaming';
 import { LimpetError } from '../../core/errors.ts';
 import { isTerminalJobState } from '../../core/job.ts';
 import type { ExecutionDetail, ExecutionSummary, WatchEvent } from '../../wire/http.ts';
+import { VERSION } from '../../wire/version.ts';
 import type { JobId } from '../../core/ids.ts';
 import type { ExecutionRecord } from '../state/records.ts';
 import { answer, pathPart } from './answer.ts';
@@ -11,7 +12,6 @@ import type { ApiContext } from './context.ts';
 import { stateMessage } from './job-shape.ts';
 import { findExecution, findJob } from './lookup.ts';
 import { count, flag } from './query.ts';
-import { VERSION_SHAPE } from './version.ts';
 
 export function limpetRoutes(app: Hono, context: ApiContext): void {
   const { reader, world, transport, requesterId } = context;
@@ -33,7 +33,7 @@ export function limpetRoutes(app: Hono, context: ApiContext): void {
   app.get('/api/v1/limpet/status', (c) =>
     answer(c, {
       RequesterID: requesterId,
-      Version: VERSION_SHAPE.GitVersion,
+      Version: VERSION,
       Nats: transport.connected ? 'connected' : 'disconnected',
       Nodes: [...world.nodes()].length,
       Jobs: [...world.jobs()].filter(({ state }) => !isTerminalJobState(state)).length,

@@ -8,7 +8,7 @@ import type { ExecutionRecord, JobRecord } from '../state/records.ts';
 export interface Partition {
   readonly index: number;
   readonly state: 'open' | 'active' | 'done' | 'failed';
-  /** A node has taken it, now or before. */
+  /** Its active execution is in a node's hands. */
   readonly taken: boolean;
   readonly nextAttempt: number;
   /** Nodes that gave it back: not again before that time. */
@@ -45,7 +45,7 @@ function toPartition(index: number, group: readonly ExecutionRecord[], backoff: 
   return {
     index,
     state: done ? 'done' : failed !== undefined ? 'failed' : active ? 'active' : 'open',
-    taken: group.some((execution) => execution.revision > 0 && execution.state !== 'declined'),
+    taken: group.some((execution) => isActive(execution) && execution.revision > 0),
     nextAttempt: group.reduce((next, { token }) => Math.max(next, token.attempt + 1), 0),
     refused: refusals(group, backoff),
     failure: failed === undefined || done ? '' : failureText(index, failed),
