@@ -36,6 +36,8 @@ const PROGRAMS = {
 /** Loaded from node_modules at run time: native code, or files that it looks for beside itself. */
 const EXTERNAL = ['level', 'classic-level', '@extism/extism'];
 
+const WASM_FEATURES = { bulk_memory: true };
+
 /** CommonJS inside a bundle expects these three; the names in the import keep clear of any in the code. */
 const COMMONJS_NAMES = [
   "import { createRequire as commonjsRequire } from 'node:module';",
@@ -71,7 +73,7 @@ export async function buildAll(names = []) {
         () =>
           bundle(name, entry),
     );
-  if (names.length === 0) jobs.push(copyScripts, compileWat);
+  if (names.length === 0) jobs.push(copyScripts, copyWasm, compileWat);
   const results = await Promise.allSettled(jobs.map((job) => job()));
   const failures = results.filter((r) => r.status === 'rejected').map((r) => r.reason);
   const files = results.flatMap((r) => r.value ?? []);
@@ -121,13 +123,29 @@ function copyScripts() {
   });
 }
 
+/** Made from C, which needs a compiler that few machines have: committed as they are. */
+function copyWasm() {
+  const files = list('fixtures/wasm', '.wasm').filter(
+    (file) => !existsSync(join(root, watOf(file))),
+  );
+  return files.map((file) => {
+    const target = join(dist, file);
+    place(target, readFileSync(join(root, file)));
+    return target;
+  });
+}
+
+function watOf(file) {
+  return file.replace(/\.wasm$/, '.wat');
+}
+
 async function compileWat() {
   const sources = list('fixtures/wasm', '.wat');
   if (sources.length === 0) return [];
   const { default: loadWabt } = await import('wabt');
   const wabt = await loadWabt();
   return sources.map((file) => {
-    const module = wabt.parseWat(file, readFileSync(join(root, file), 'utf8'));
+    const module = wabt.parseWat(file, readFileSync(join(root, file), 'utf8'), WASM_FEATURES);
     const target = join(dist, 'fixtures/wasm', `${basename(file, '.wat')}.wasm`);
     place(target, module.toBinary({}).buffer);
     module.destroy();
