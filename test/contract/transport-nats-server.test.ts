@@ -20,7 +20,7 @@ t.test('transport over nats-server', { skip: natsServerSkip() }, (t) => {
     const { url } = await startNatsServer(t, { config: 'authorization { user: a, password: p }' });
     const transport = await open(t, url, { user: 'a', password: 'wrong' });
     const refused = {
-      code: 'unavailable',
+      code: 'permission-denied',
       message: /permission-denied.*refuses these credentials/,
     };
     await t.rejects(transport.request('x', new Uint8Array(), 5_000), refused);
