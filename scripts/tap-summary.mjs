@@ -103,11 +103,11 @@ export class TapSummary {
     level.points++;
     level.failed += failed;
     level.name = undefined;
-    if (point.depth === 0 && point.ok && point.kind === '') this.#print(`ok   ${point.name}`);
+    if (point.depth === 0 && point.ok && !this.#isSkip(point)) this.#print(`ok   ${point.name}`);
   }
 
   #settleLeaf(point) {
-    if (point.kind === 'SKIP' || point.kind === 'TODO') {
+    if (this.#isSkip(point)) {
       this.skipped++;
       this.#skips.push({ path: this.#path(point), reason: point.reason });
       return 0;
@@ -115,6 +115,10 @@ export class TapSummary {
     if (point.ok) this.passed++;
     else this.#failure(point);
     return point.ok ? 0 : 1;
+  }
+
+  #isSkip({ kind }) {
+    return kind === 'SKIP' || kind === 'TODO';
   }
 
   /** A parent fails of itself when all below passed: a wrong plan, a time-out, an exit code. */

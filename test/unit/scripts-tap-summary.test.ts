@@ -66,7 +66,7 @@ ok 2 - h.test.ts # time=2ms`);
 });
 
 t.test('a skipped file counts once', async (t) => {
-  const { counts } = summarise(`# Subtest: b.test.ts
+  const { counts, printed } = summarise(`# Subtest: b.test.ts
     1..0 # needs docker
 ok 1 - b.test.ts # SKIP needs docker
 # Subtest: d.test.ts
@@ -74,6 +74,7 @@ ok 1 - b.test.ts # SKIP needs docker
     1..1
 ok 2 - d.test.ts # time=1ms`);
   t.equal(counts, '1 passed, 0 failed, 1 skipped');
+  t.equal(printed, 'ok   d.test.ts\nskip b.test.ts: needs docker');
 });
 
 t.test('a run without any test is a failure', async (t) => {
