@@ -41,8 +41,9 @@ export function executionTable(executions: readonly Execution[], nowMs: number):
   return formatTable(['id', 'node', 'part', 'state', 'exit', 'age', 'message'], rows);
 }
 
-/** 0 means nothing before the end. */
+/** The requester says 0 too for what never ran: only a completed one has ended with it. */
 function exitCode({ ComputeState, RunOutput }: Execution): string | number {
-  const over = ComputeState.StateType === COMPLETED || ComputeState.StateType === FAILED;
-  return over ? (RunOutput?.ExitCode ?? '') : '';
+  const code = RunOutput?.ExitCode ?? 0;
+  if (ComputeState.StateType === COMPLETED) return code;
+  return ComputeState.StateType === FAILED && code !== 0 ? code : '';
 }

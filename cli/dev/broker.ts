@@ -109,7 +109,7 @@ function server({ data, login }: StartBroker, command: string, port: number): La
     command,
     args,
     ready: /Server is ready/,
-    shown: /\[(WRN|ERR|FTL)\]/,
+    shown: /\[(ERR|FTL)\]|\[WRN\] (?!Plaintext passwords)/,
   };
 }
 

@@ -33,7 +33,13 @@ const statusSchema = z.object({
   nodeId: z.string(),
   link: z.object({ state: z.string() }),
   executors: z.array(
-    z.object({ name: z.string(), health: z.string(), reason: z.string(), recovery: z.string() }),
+    z.object({
+      name: z.string(),
+      health: z.string(),
+      reason: z.string(),
+      recovery: z.string(),
+      restarts: z.number(),
+    }),
   ),
 });
 
@@ -45,9 +51,7 @@ export async function agentReady(child: Child, folder: string): Promise<AgentRea
     const status = statusSchema.parse(await askAgent(folder, 'GET', '/status'));
     const settled =
       status.link.state === 'linked' &&
-      status.executors.every(
-        ({ recovery, health }) => recovery === 'complete' || health === 'unhealthy',
-      );
+      status.executors.every(({ recovery, restarts }) => recovery === 'complete' || restarts > 0);
     if (!settled && performance.now() - startedAt < RECOVERY_MS) return undefined;
     const executors = status.executors.map(({ name, health, reason }) =>
       health === 'healthy' ? name : `${name} (${health}${reason === '' ? '' : `: ${reason}`})`,

@@ -17,6 +17,8 @@ export interface StreamLogs {
   readonly tail?: number | undefined;
   readonly stream?: 'stdout' | 'stderr' | undefined;
   readonly signal: AbortSignal;
+  /** Something came. */
+  onData?(): void;
 }
 
 /**
@@ -32,7 +34,11 @@ export async function streamLogs(
   let awaySince: number | undefined;
   for (;;) {
     try {
-      await readOnce(api, context, { logs, seen, onData: () => (awaySince = undefined) });
+      const onData = (): void => {
+        awaySince = undefined;
+        logs.onData?.();
+      };
+      await readOnce(api, context, { logs, seen, onData });
       return;
     } catch (error) {
       const problem = LimpetError.from(error);

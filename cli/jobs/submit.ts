@@ -1,17 +1,14 @@
 /** Sends a job and, when asked, stays with it to its end. */
-import { LimpetError } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
-import type { WatchEvent } from '../../wire/http.ts';
 import type { ApiClient } from '../api/client.ts';
 import { stringifyExact } from '../api/exact-json.ts';
 import { putJobReply } from '../api/models.ts';
 import { note, print } from '../context.ts';
 import type { Context } from '../context.ts';
 import { duration } from '../output/format.ts';
-import { Progress, progressText } from '../output/progress.ts';
+import { shortenIds } from '../output/table.ts';
 import { exitCodeOf, whyNot } from './exit-code.ts';
-import { streamLogs } from './stream-logs.ts';
-import { watchJob } from './watch-job.ts';
+import { stayWith } from './stay-with.ts';
 
 export interface SubmitOptions {
   readonly wait: boolean;
@@ -45,7 +42,7 @@ export async function submitJob(
   const exitCode = exitCodeOf(end);
   if (options.output === 'json' && !options.idOnly)
     print(context, stringifyExact({ ...reply, ...end, exitCode }));
-  const why = whyNot(end);
+  const why = shortenIds(whyNot(end));
   const took = duration(context.now() - startedAt);
   note(
     context,
@@ -63,59 +60,4 @@ function announce(context: Context, jobId: string, stay: boolean): void {
   print(context, `job ${id} submitted (${jobId})`);
   print(context, `  limpet job describe ${id}    what became of it`);
   print(context, `  limpet job logs -f ${id}     its output`);
-}
-
-interface Stay {
-  readonly jobId: string;
-  readonly follow: boolean;
-}
-
-async function stayWith(context: Context, api: ApiClient, stay: Stay): Promise<WatchEvent> {
-  const leave = new AbortController();
-  const onInterrupt = (): void => {
-    leave.abort();
-  };
-  process.once('SIGINT', onInterrupt);
-  const progress = new Progress(context, stay.jobId);
-  try {
-    const watched = watchJob(api, stay.jobId, {
-      signal: leave.signal,
-      onEvent: (event) => {
-        if (!stay.follow) progress.show(progressText(event));
-      },
-      onAway: (message) => {
-        progress.show(`${message}; waiting for it`);
-      },
-    });
-    if (!stay.follow) return await watched;
-    const [end] = await Promise.all([watched, follow(context, api, stay.jobId, leave.signal)]);
-    return end;
-  } catch (error) {
-    if (!leave.signal.aborted) throw error;
-    throw new LimpetError(
-      'cancelled',
-      `no longer waiting; the job goes on: \`limpet job describe ${shortId(stay.jobId)}\``,
-      { cause: error },
-    );
-  } finally {
-    process.off('SIGINT', onInterrupt);
-    progress.clear();
-    leave.abort();
-  }
-}
-
-/** A log that cannot be shown to its end is said so, and does not change how the job went. */
-async function follow(
-  context: Context,
-  api: ApiClient,
-  jobId: string,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await streamLogs(api, context, { jobId, follow: true, signal });
-  } catch (error) {
-    const problem = LimpetError.from(error);
-    if (problem.code !== 'cancelled')
-      note(context, `warning: the log is not whole: ${problem.message}`);
-  }
 }

@@ -4,7 +4,7 @@ import { isTerminal } from '../../core/execution/states.ts';
 import type { WatchEvent } from '../../wire/http.ts';
 import type { Context } from '../context.ts';
 import { duration } from './format.ts';
-import { oneLine } from './table.ts';
+import { oneLine, shortenIds } from './table.ts';
 
 const CLEAR_LINE = '\r\u001b[2K';
 
@@ -18,7 +18,9 @@ export function progressText({ job, executions }: WatchEvent): string {
   const live = executions.filter((execution) => !isTerminal(execution.state));
   const reason = live.length === 0 ? job.message : (live[0]?.reason ?? '');
   const detail = parts.length === 0 ? '' : ` (${parts.join(', ')})`;
-  return oneLine(`${job.state.toLowerCase()}${detail}${reason === '' ? '' : `: ${reason}`}`);
+  return shortenIds(
+    oneLine(`${job.state.toLowerCase()}${detail}${reason === '' ? '' : `: ${reason}`}`),
+  );
 }
 
 export class Progress {

@@ -1,5 +1,6 @@
 /** Tables for people: no borders, columns two blanks apart. */
 import Table from 'cli-table3';
+import { shortId } from '../../core/ids.ts';
 
 const NO_BORDERS = {
   top: '',
@@ -29,7 +30,7 @@ export function formatTable(
     chars: NO_BORDERS,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
   });
-  for (const row of rows) table.push(row.map((cell) => oneLine(String(cell))));
+  for (const row of rows) table.push(row.map((cell) => shortenIds(oneLine(String(cell)))));
   return trimLines(table.toString());
 }
 
@@ -48,6 +49,13 @@ export function oneLine(text: string): string {
   return text
     .replaceAll(/\s*[\r\n]+\s*/g, ' ')
     .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '\u00b7');
+}
+
+const FULL_ID = /\b[jen]-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g;
+
+/** Ids inside a message, as people see them elsewhere. */
+export function shortenIds(text: string): string {
+  return text.replaceAll(FULL_ID, (id) => shortId(id));
 }
 
 function trimLines(text: string): string {

@@ -1,0 +1,86 @@
+/** Stays with a job to its end: progress on stderr, or its output. Ctrl-C leaves the job alone. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { LimpetError } from '../../core/errors.ts';
+import { shortId } from '../../core/ids.ts';
+import type { WatchEvent } from '../../wire/http.ts';
+import type { ApiClient } from '../api/client.ts';
+import { note } from '../context.ts';
+import type { Context } from '../context.ts';
+import { Progress, progressText } from '../output/progress.ts';
+import { streamLogs } from './stream-logs.ts';
+import { watchJob } from './watch-job.ts';
+
+/** After the end of the job its log may be silent for so long before it is given up. */
+const LOG_SILENCE_MS = 5_000;
+const POLL_MS = 100;
+
+export interface Stay {
+  readonly jobId: string;
+  /** Its output instead of its progress. */
+  readonly follow: boolean;
+}
+
+/** Rejects with `cancelled` on Ctrl-C, `unavailable` when the requester stays away. */
+export async function stayWith(context: Context, api: ApiClient, stay: Stay): Promise<WatchEvent> {
+  const leave = new AbortController();
+  const onInterrupt = (): void => {
+    leave.abort();
+  };
+  process.once('SIGINT', onInterrupt);
+  const progress = new Progress(context, stay.jobId);
+  const log = stay.follow ? followLog(context, api, stay.jobId, leave.signal) : undefined;
+  try {
+    const end = await watchJob(api, stay.jobId, {
+      signal: leave.signal,
+      onEvent: (event) => {
+        if (!stay.follow) progress.show(progressText(event));
+      },
+      onAway: (message) => {
+        progress.show(`${message}; waiting for it`);
+      },
+    });
+    await log?.toTheEnd();
+    return end;
+  } catch (error) {
+    if (!leave.signal.aborted) throw error;
+    const message = `no longer waiting; the job goes on: \`limpet job describe ${shortId(stay.jobId)}\``;
+    throw new LimpetError('cancelled', message, { cause: error });
+  } finally {
+    process.off('SIGINT', onInterrupt);
+    progress.clear();
+    leave.abort();
+  }
+}
+
+interface FollowedLog {
+  /** Resolves when the log has ended, or has been silent for 5 s. */
+  toTheEnd(): Promise<void>;
+}
+
+function followLog(
+  context: Context,
+  api: ApiClient,
+  jobId: string,
+  signal: AbortSignal,
+): FollowedLog {
+  let lastDataAt = performance.now();
+  let over = false;
+  const onData = (): void => {
+    lastDataAt = performance.now();
+  };
+  // A log that cannot be shown to its end is said so, and does not change how the job went.
+  const reading = streamLogs(api, context, { jobId, follow: true, signal, onData })
+    .catch((error: unknown) => {
+      const { code, message } = LimpetError.from(error);
+      if (code !== 'cancelled') note(context, `warning: the log is not whole: ${message}`);
+    })
+    .finally(() => (over = true));
+  return {
+    async toTheEnd() {
+      lastDataAt = performance.now();
+      while (!over && performance.now() - lastDataAt < LOG_SILENCE_MS)
+        await Promise.race([reading, delay(POLL_MS, undefined, { signal })]);
+      if (!over) note(context, 'warning: the log may not be whole: it has no end mark');
+    },
+  };
+}
