@@ -4,165 +4,153 @@ import t from 'tap';
 import { dockerConfig } from '../../../executors/docker/config.ts';
 import { createOptions } from '../../../executors/docker/create-options.ts';
 import { openEngine } from '../../../executors/docker/engine.ts';
-import { containerName } from '../../../executors/docker/labels.ts';
-import type { RunKey } from '../../../plugins/sdk/types.ts';
+import { privateEngine, testEngine } from '../../kit/engine.ts';
 import { tempDir } from '../../kit/temp-dir.ts';
 import { ended, newNode, newRun, openPlugin } from './node.ts';
-import { engineMissing, startPrivateEngine } from './private-engine.ts';
+import { cleanUp, nameOf, rawEngine, rawStdout, stranger } from './raw-engine.ts';
 
-void t.test(
-  'one run, one container',
-  { skip: engineMissing() ?? false, timeout: 90_000 },
-  async (t) => {
-    const engine = await startPrivateEngine(t);
-    const node = newNode(tempDir(t));
-    const plugin = await openPlugin(node, engine.host);
-    t.teardown(() => plugin.close?.());
-    const nameOf = (run: { spec: { key: RunKey } }) => containerName(node, run.spec.key);
-    const idOf = (name: string) => engine.docker('inspect', '-f', '{{.Id}}', name).trim();
+t.setTimeout(120_000);
 
-    await t.test(
-      'started twice, it is the same one, and what has ended is not started again',
-      async (t) => {
-        const run = newRun(node, 'echo once');
-        const first = await plugin.start(run);
-        const end = await ended(plugin, run);
-        const again = await plugin.start(run);
-        t.equal(again.facts?.['containerId'], first.facts?.['containerId']);
-        t.same(again, end);
-        t.equal(engine.docker('logs', nameOf(run)), 'once\n');
-      },
-    );
+const engine = await testEngine(t);
 
-    await t.test('two plugins that start it at once meet in one container', async (t) => {
-      const run = newRun(node, 'echo once; sleep 0.2');
-      const other = await openPlugin(node, engine.host);
-      const both = await Promise.all([plugin.start(run), other.start(run)]);
-      t.equal(both[0].facts?.['containerId'], both[1].facts?.['containerId']);
-      t.match(await ended(plugin, run), { outcome: { by: 'exit', code: 0 } });
-      t.equal(engine.docker('logs', nameOf(run)), 'once\n');
-    });
+void t.test('one run, one container', { skip: engine.skip }, async (t) => {
+  const node = newNode(tempDir(t));
+  const raw = rawEngine(engine.host);
+  cleanUp(t, raw, node);
+  const plugin = await openPlugin(node, engine.host);
+  t.teardown(() => plugin.close?.());
 
-    await t.test(
-      'a container that an earlier plugin created and did not start is adopted and started',
-      async (t) => {
-        const run = newRun(node, 'exit 5');
-        const raw = await openEngine(engine.host);
-        const options = createOptions(run.spec, dockerConfig.parse({}), node);
-        const id = await raw.create(nameOf(run), options);
-        t.match(await plugin.observe(run), { phase: 'created', marked: false, ours: true });
-        t.match(await plugin.start(run), { marked: true, facts: { containerId: id } });
-        t.match(
-          readFileSync(join(run.folder, 'launching'), 'utf8'),
-          new RegExp(`^${id} boot-1 [0-9a-f-]{36}\\n$`),
-        );
-        t.match(await ended(plugin, run), { outcome: { by: 'exit', code: 5 } });
-      },
-    );
+  await t.test(
+    'started twice, it is the same one, and what has ended is not started again',
+    async (t) => {
+      const run = newRun(node, 'echo once');
+      const first = await plugin.start(run);
+      const end = await ended(plugin, run);
+      const again = await plugin.start(run);
+      t.equal(again.facts?.['containerId'], first.facts?.['containerId']);
+      t.same(again, end);
+      t.equal(await rawStdout(raw, nameOf(node, run)), 'once\n');
+    },
+  );
 
-    await t.test('another spec for the same run is refused', async (t) => {
+  await t.test('two plugins that start it at once meet in one container', async (t) => {
+    const run = newRun(node, 'echo once; sleep 0.2');
+    const other = await openPlugin(node, engine.host);
+    const both = await Promise.all([plugin.start(run), other.start(run)]);
+    t.equal(both[0].facts?.['containerId'], both[1].facts?.['containerId']);
+    t.match(await ended(plugin, run), { outcome: { by: 'exit', code: 0 } });
+    t.equal(await rawStdout(raw, nameOf(node, run)), 'once\n');
+  });
+
+  await t.test(
+    'a container that an earlier plugin created and did not start is adopted and started',
+    async (t) => {
+      const run = newRun(node, 'exit 5');
+      const port = await openEngine(engine.host);
+      const options = createOptions(run.spec, dockerConfig.parse({}), node);
+      const id = await port.create(nameOf(node, run), options);
+      t.match(await plugin.observe(run), { phase: 'created', marked: false, ours: true });
+      t.match(await plugin.start(run), { marked: true, facts: { containerId: id } });
+      t.match(
+        readFileSync(join(run.folder, 'launching'), 'utf8'),
+        new RegExp(`^${id} boot-1 [0-9a-f-]{36}\\n$`),
+      );
+      t.match(await ended(plugin, run), { outcome: { by: 'exit', code: 5 } });
+    },
+  );
+
+  await t.test('another spec for the same run is refused', async (t) => {
+    const run = newRun(node, 'sleep 60');
+    await plugin.start(run);
+    const other = newRun(node, 'sleep 60', { key: run.spec.key, specHash: 'hash-2' });
+    await t.rejects(plugin.start(other), { code: 'already-exists' });
+    await plugin.remove(run.spec.key);
+  });
+
+  await t.test("a stranger's container under our name is refused and not touched", async (t) => {
+    const run = newRun(node, 'true');
+    const theirs = await stranger(t, raw, nameOf(node, run), engine.image);
+    await t.rejects(plugin.start(run), { code: 'refused', message: /not ours/ });
+    t.match(await plugin.observe(run), { phase: 'running', ours: false });
+    await plugin.remove(run.spec.key);
+    t.equal((await theirs.inspect()).State.Running, true, 'it is still there');
+  });
+
+  await t.test(
+    'a container that got our labels by docker commit is shown as not ours',
+    async (t) => {
       const run = newRun(node, 'sleep 60');
       await plugin.start(run);
-      const other = newRun(node, 'sleep 60', { key: run.spec.key, specHash: 'hash-2' });
-      await t.rejects(plugin.start(other), { code: 'already-exists' });
-      await plugin.remove(run.spec.key);
-    });
-
-    await t.test("a stranger's container under our name is refused and not touched", async (t) => {
-      const run = newRun(node, 'true');
-      engine.docker(
-        'run',
-        '-d',
-        '--network',
-        'none',
-        '--name',
-        nameOf(run),
-        'fixture/busybox:1',
-        'sleep',
-        '60',
+      const copy = { repo: 'fixture/copied', tag: node.instanceId };
+      await raw.getContainer(nameOf(node, run)).commit(copy);
+      const image = `${copy.repo}:${copy.tag}`;
+      t.teardown(() => raw.getImage(image).remove({ force: true }));
+      const theirs = await stranger(t, raw, `stranger-${node.instanceId}`, image);
+      const listed = (await plugin.list()).filter(
+        (o) => o.key.executionId === run.spec.key.executionId,
       );
-      const id = idOf(nameOf(run));
-      await t.rejects(plugin.start(run), { code: 'refused', message: /not ours/ });
-      t.match(await plugin.observe(run), { phase: 'running', ours: false });
+      const told = listed.map(({ facts, ours }) => [facts?.['container'], ours]);
+      t.same(
+        new Map(told.map(([name, ours]) => [name, ours])),
+        new Map([
+          [nameOf(node, run), true],
+          [`stranger-${node.instanceId}`, false],
+        ]),
+      );
       await plugin.remove(run.spec.key);
-      t.equal(idOf(nameOf(run)), id, 'it is still there');
-      t.equal(engine.docker('inspect', '-f', '{{.State.Running}}', id).trim(), 'true');
+      t.equal((await theirs.inspect()).State.Running, true, 'it is still there');
+    },
+  );
+
+  await t.test(
+    'the list tells running, created and exited runs of this instance only',
+    async (t) => {
+      const mine = newNode(tempDir(t));
+      cleanUp(t, raw, mine);
+      const here = await openPlugin(mine, engine.host);
+      const running = newRun(mine, 'sleep 60');
+      const exited = newRun(mine, 'exit 7');
+      const refused = newRun(mine, '', { params: { Parameters: ['/no/such'], Init: false } });
+      await here.start(running);
+      await here.start(exited);
+      await t.rejects(here.start(refused), { code: 'refused' });
+      await ended(here, exited);
+      const seen = new Map((await here.list()).map((o) => [o.key.executionId, o]));
+      t.equal(seen.size, 3);
+      t.match(seen.get(running.spec.key.executionId), { phase: 'running', marked: true });
+      t.match(seen.get(exited.spec.key.executionId), {
+        phase: 'exited',
+        outcome: { by: 'exit', code: 7 },
+      });
+      t.match(seen.get(refused.spec.key.executionId), {
+        phase: 'created',
+        startError: /no such file/,
+      });
+      await here.remove(running.spec.key);
+    },
+  );
+
+  await t.test('runs of another engine are unobservable, and the executor says why', async (t) => {
+    const mine = newNode(tempDir(t));
+    cleanUp(t, raw, mine);
+    const here = await openPlugin(mine, engine.host);
+    const run = newRun(mine, 'sleep 60');
+    await here.start(run);
+    const second = await privateEngine(t);
+    const moved = await openPlugin(mine, second.host);
+    t.match(await moved.observe(run), { phase: 'unobservable', marked: true });
+    t.match(await moved.list(), [{ key: run.spec.key, phase: 'unobservable' }]);
+    t.match(await moved.fingerprint(), {
+      health: 'unhealthy',
+      reason: /engine changed: 1 runs/,
     });
-
-    await t.test(
-      'a container that got our labels by docker commit is shown as not ours',
-      async (t) => {
-        const run = newRun(node, 'sleep 60');
-        await plugin.start(run);
-        engine.docker('commit', nameOf(run), 'copied:1');
-        engine.docker('run', '-d', '--network', 'none', '--name', 'stranger', 'copied:1');
-        const listed = (await plugin.list()).filter(
-          (o) => o.key.executionId === run.spec.key.executionId,
-        );
-        const told = listed.map(({ facts, ours }) => [facts?.['container'], ours]);
-        t.same(
-          new Map(told.map(([name, ours]) => [name, ours])),
-          new Map([
-            [nameOf(run), true],
-            ['stranger', false],
-          ]),
-        );
-        await plugin.remove(run.spec.key);
-        t.ok(idOf('stranger'), 'it is still there');
-      },
-    );
-
-    await t.test(
-      'the list tells running, created and exited runs of this instance only',
-      async (t) => {
-        const mine = newNode(tempDir(t));
-        const here = await openPlugin(mine, engine.host);
-        const running = newRun(mine, 'sleep 60');
-        const exited = newRun(mine, 'exit 7');
-        const refused = newRun(mine, '', { params: { Parameters: ['/no/such'], Init: false } });
-        await here.start(running);
-        await here.start(exited);
-        await t.rejects(here.start(refused), { code: 'refused' });
-        await ended(here, exited);
-        const seen = new Map((await here.list()).map((o) => [o.key.executionId, o]));
-        t.equal(seen.size, 3);
-        t.match(seen.get(running.spec.key.executionId), { phase: 'running', marked: true });
-        t.match(seen.get(exited.spec.key.executionId), {
-          phase: 'exited',
-          outcome: { by: 'exit', code: 7 },
-        });
-        t.match(seen.get(refused.spec.key.executionId), {
-          phase: 'created',
-          startError: /no such file/,
-        });
-        await here.remove(running.spec.key);
-      },
-    );
-
-    await t.test(
-      'runs of another engine are unobservable, and the executor says why',
-      async (t) => {
-        const mine = newNode(tempDir(t));
-        const here = await openPlugin(mine, engine.host);
-        const run = newRun(mine, 'sleep 60');
-        await here.start(run);
-        const second = await startPrivateEngine(t);
-        const moved = await openPlugin(mine, second.host);
-        t.match(await moved.observe(run), { phase: 'unobservable', marked: true });
-        t.match(await moved.list(), [{ key: run.spec.key, phase: 'unobservable' }]);
-        t.match(await moved.fingerprint(), {
-          health: 'unhealthy',
-          reason: /engine changed: 1 runs/,
-        });
-        t.equal(await moved.engineId?.(), undefined, 'the other engine gets no id');
-        await t.rejects(moved.start(newRun(mine, 'true')), {
-          code: 'unavailable',
-          message: /engine changed/,
-        });
-        await t.rejects(moved.remove(run.spec.key), { code: 'unavailable' });
-        t.match(await here.observe(run), { phase: 'running' });
-        await here.remove(run.spec.key);
-      },
-    );
-  },
-);
+    t.equal(await moved.engineId?.(), undefined, 'the other engine gets no id');
+    await t.rejects(moved.start(newRun(mine, 'true')), {
+      code: 'unavailable',
+      message: /engine changed/,
+    });
+    await t.rejects(moved.remove(run.spec.key), { code: 'unavailable' });
+    t.match(await here.observe(run), { phase: 'running' });
+    await here.remove(run.spec.key);
+  });
+});

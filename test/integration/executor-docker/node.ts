@@ -124,14 +124,36 @@ export async function ended(
   return await plugin.observe(run);
 }
 
-export async function readLog(
+export interface Line {
+  readonly stream: LogChunk['stream'];
+  readonly text: string;
+  readonly cursor: string;
+}
+
+/** All that follows `cursor`, to the end of the run's log. */
+export async function readFrom(
   plugin: Executor<DockerParams>,
   run: RunContext<DockerParams>,
-  ms = 60_000,
-): Promise<{ stdout: string; stderr: string; gaps: number }> {
-  const parts: Record<LogChunk['stream'], Uint8Array[]> = { stdout: [], stderr: [], gap: [] };
-  for await (const chunk of plugin.logs(run).read('', AbortSignal.timeout(ms)))
-    parts[chunk.stream].push(chunk.data);
-  const text = (list: Uint8Array[]) => Buffer.concat(list).toString();
-  return { stdout: text(parts.stdout), stderr: text(parts.stderr), gaps: parts.gap.length };
+  cursor: string,
+): Promise<Line[]> {
+  const lines: Line[] = [];
+  for await (const chunk of plugin.logs(run).read(cursor, AbortSignal.timeout(60_000)))
+    lines.push({ ...chunk, text: Buffer.from(chunk.data).toString('latin1') });
+  return lines;
+}
+
+export function textOf(lines: readonly Line[], stream: Line['stream']): string {
+  return lines
+    .filter((line) => line.stream === stream)
+    .map((line) => line.text)
+    .join('');
+}
+
+export async function readLog(plugin: Executor<DockerParams>, run: RunContext<DockerParams>) {
+  const lines = await readFrom(plugin, run, '');
+  return {
+    stdout: textOf(lines, 'stdout'),
+    stderr: textOf(lines, 'stderr'),
+    gaps: lines.filter((line) => line.stream === 'gap').length,
+  };
 }
