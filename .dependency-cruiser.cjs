@@ -53,7 +53,7 @@ module.exports = {
     only('agent-knows-no-requester', 'agent', ['core', 'wire', 'adapters', 'plugins/proto']),
     only('requester-knows-no-agent', 'requester', ['core', 'wire', 'adapters']),
     only('cli-talks-by-sockets', 'cli', ['core', 'wire', 'plugins/conformance']),
-    heavy('dockerode', 'executors/docker'),
+    heavy('dockerode', 'executors/docker', 'test'),
     heavy('@extism/extism', 'executors/wasm'),
     heavy('node-pty', 'executors/process'),
     heavy('execa', 'executors/process', 'test/kit'),
