@@ -4,8 +4,8 @@
  * with it were taken. A connection counts for itself from its start (`pass`); what it counts no further than the cursor is
  * a duplicate. Cursors are per stream because the engine copies the two independently.
  *
- * Several frames have one timestamp when they are parts of one line, of which only the last ends in LF. The same frame
- * once more right after a whole one is the follower repeating itself at rotation.
+ * Several frames have one timestamp when they are parts of one line, of which only the last ends in LF. When the
+ * first of them comes once more right after the last, the follower is repeating itself at rotation.
  */
 import { z } from 'zod';
 import { LimpetError } from '../../plugins/sdk/index.ts';
@@ -81,15 +81,19 @@ export class LogCursor {
 export type Verdict = 'new' | 'duplicate' | 'new-after-gap';
 
 interface Seen extends Position {
+  /** The last frame, and the first one with its timestamp. */
   readonly data: Buffer;
+  readonly first: Buffer;
 }
 
 const LF = 0x0a;
-const NOTHING: Seen = { ...START, data: Buffer.alloc(0) };
+const EMPTY = Buffer.alloc(0);
+const NOTHING: Seen = { ...START, data: EMPTY, first: EMPTY };
 
 function next(before: Seen, { at, data }: Frame): Seen {
-  const repeated = before.data.at(-1) === LF && before.data.equals(data);
-  return { k: at, c: before.k === at && !repeated ? before.c + 1 : 1, data };
+  const repeated = before.data.at(-1) === LF && before.first.equals(data);
+  if (before.k !== at || repeated) return { k: at, c: 1, data, first: data };
+  return { k: at, c: before.c + 1, data, first: before.first };
 }
 
 class LogPass {
