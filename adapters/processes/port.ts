@@ -23,4 +23,6 @@ export interface Processes {
   ): boolean;
   /** Pids whose environment holds `NAME=value`; only our own processes can be read. */
   findByEnv(name: string, value: string): readonly number[];
+  /** The path that stdout of this process leads to; undefined when there is none or it is another user's. */
+  stdoutOf(pid: number): string | undefined;
 }

@@ -1,5 +1,5 @@
 /** Processes over /proc. Everything is read anew at each call; nothing is remembered but the boot id. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { LimpetError } from '../../core/errors.ts';
 import type { Processes, ProcessIdentity, ProcessLook } from './port.ts';
 
@@ -65,6 +65,14 @@ class ProcProcesses implements Processes {
       .filter((entry) => /^\d+$/.test(entry))
       .filter((entry) => read(`/proc/${entry}/environ`)?.split('\0').includes(wanted) === true)
       .map(Number);
+  }
+
+  stdoutOf(pid: number): string | undefined {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/1`);
+    } catch {
+      return undefined;
+    }
   }
 }
 

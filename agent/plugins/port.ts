@@ -1,6 +1,9 @@
 /** What the execution engine sees of executor plugins. `agent/plugins/host.ts` implements it over real processes. */
 import type { ObservedRun } from '../../core/execution/observed.ts';
-import type { LogsRequest, LogsResponse } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
+import type {
+  LogsRequest,
+  LogsResponse,
+} from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
 
 export interface RunRef {
   readonly executionId: string;
@@ -18,7 +21,11 @@ export interface RunOrder {
   readonly token: string;
   readonly params: unknown;
   readonly env: Readonly<Record<string, string>>;
-  readonly mounts: readonly { readonly source: string; readonly target: string; readonly readOnly: boolean }[];
+  readonly mounts: readonly {
+    readonly source: string;
+    readonly target: string;
+    readonly readOnly: boolean;
+  }[];
   readonly limits: {
     readonly cpuMillis: number;
     readonly memoryBytes: number;
@@ -50,15 +57,27 @@ export interface ExecutorHealth {
 export interface ExecutorClient {
   readonly name: string;
   /** Resolves with the digest. Errors: `refused` (the work cannot run), `plugin-failed`, `cancelled`. */
-  prepare(order: RunOrder, progress: (message: string) => void, signal: AbortSignal): Promise<string>;
-  start(order: RunOrder): Promise<{ readonly observed: ObservedRun; readonly alreadyRunning: boolean }>;
+  prepare(
+    order: RunOrder,
+    progress: (message: string) => void,
+    signal: AbortSignal,
+  ): Promise<string>;
+  start(
+    order: RunOrder,
+  ): Promise<{ readonly observed: ObservedRun; readonly alreadyRunning: boolean }>;
   /** Phase `absent` when the plugin does not know it. */
   recover(ref: RunRef, handle: string | undefined): Promise<ObservedRun>;
   status(ref: RunRef): Promise<ObservedRun>;
   list(): Promise<{ readonly runs: readonly ObservedRun[]; readonly engineId: string }>;
-  stop(ref: RunRef, order: { readonly reason: string; readonly by: 'stop' | 'limit'; readonly graceMs: number }): Promise<void>;
+  stop(
+    ref: RunRef,
+    order: { readonly reason: string; readonly by: 'stop' | 'limit'; readonly graceMs: number },
+  ): Promise<void>;
   remove(ref: RunRef, withLogs: boolean): Promise<void>;
-  logs(request: Pick<LogsRequest, 'executionId' | 'fromOffset' | 'follow' | 'tailLines'>, signal: AbortSignal): AsyncIterable<LogsResponse>;
+  logs(
+    request: Pick<LogsRequest, 'executionId' | 'fromOffset' | 'follow' | 'tailLines'>,
+    signal: AbortSignal,
+  ): AsyncIterable<LogsResponse>;
   /** JSON Schema of the task params, for admission. */
   readonly paramsSchema: unknown;
 }

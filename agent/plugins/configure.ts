@@ -1,0 +1,36 @@
+/** Hands over the config and the host facts, and learns the schema of task params. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LimpetError, messageOf } from '../../core/errors.ts';
+import type { PluginLink } from './link.ts';
+import type { PluginDeps } from './options.ts';
+import type { PluginSpec } from './port.ts';
+
+/** Answers the JSON Schema of the task params. Repeatable. Errors: those of the plugin, `plugin-failed`. */
+export async function configure(
+  spec: PluginSpec,
+  link: PluginLink,
+  { configureFacts, timings }: PluginDeps,
+): Promise<unknown> {
+  const stateDir = join(configureFacts.stateDir, spec.name);
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const options = { deadlineMs: timings.calls.configureMs, signal: link.closed };
+  const schemas = await link.executor.configSchema({}, options);
+  const { nodeId, instanceId, runsDir, logsDir, socketsDir } = configureFacts;
+  const facts = { nodeId, instanceId, runsDir, logsDir, socketsDir, stateDir };
+  const configJson = JSON.stringify(spec.config ?? {});
+  await link.executor.configure({ configJson, ...facts }, options);
+  return parseSchema(spec.name, schemas.paramsSchemaJson);
+}
+
+function parseSchema(name: string, json: string): unknown {
+  try {
+    return json === '' ? {} : JSON.parse(json);
+  } catch (error) {
+    throw new LimpetError(
+      'plugin-failed',
+      `the params schema of plugin ${name} is no JSON: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}

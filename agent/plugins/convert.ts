@@ -1,0 +1,94 @@
+/** Between the proto's messages and the plain types of the core. Numbers that are 0 on the wire are "unknown". */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { ObservedRun, RunPhase } from '../../core/execution/observed.ts';
+import { OUTCOME_CAUSES, type Outcome } from '../../core/execution/outcome.ts';
+import {
+  Health,
+  Phase,
+  type FingerprintResponse,
+  type Outcome as WireOutcome,
+  type RunSpecSchema,
+  type RunState,
+} from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
+import type { ExecutorHealth, RunOrder, RunRef } from './port.ts';
+
+const PHASES: Readonly<Record<Phase, RunPhase>> = {
+  [Phase.UNSPECIFIED]: 'unobservable',
+  [Phase.ABSENT]: 'absent',
+  [Phase.CREATED]: 'created',
+  [Phase.RUNNING]: 'running',
+  [Phase.PAUSED]: 'paused',
+  [Phase.EXITED]: 'exited',
+  [Phase.REMOVING]: 'removing',
+  [Phase.UNOBSERVABLE]: 'unobservable',
+};
+
+const HEALTHS: Readonly<Record<Health, ExecutorHealth['health']>> = {
+  [Health.UNSPECIFIED]: 'unhealthy',
+  [Health.UNDETECTED]: 'undetected',
+  [Health.UNHEALTHY]: 'unhealthy',
+  [Health.HEALTHY]: 'healthy',
+};
+
+export function toRunSpec(order: RunOrder): MessageInitShape<typeof RunSpecSchema> {
+  const { ref, params, limits, deadlineAt, ...same } = order;
+  return {
+    ...same,
+    key: { ...ref },
+    paramsJson: JSON.stringify(params ?? {}),
+    mounts: order.mounts.map((mount) => ({ ...mount })),
+    env: { ...order.env },
+    limits: {
+      cpuMillis: Math.floor(limits.cpuMillis),
+      memoryBytes: BigInt(Math.floor(limits.memoryBytes)),
+      pids: Math.floor(limits.pids),
+      diskBytes: BigInt(Math.floor(limits.diskBytes)),
+    },
+    deadlineMs: BigInt(Math.floor(deadlineAt)),
+    stopGraceMs: Math.floor(order.stopGraceMs),
+  };
+}
+
+export function absent(ref: RunRef): ObservedRun {
+  return { ...ref, phase: 'absent', marked: false, sameBoot: false, ours: true };
+}
+
+/** `asked` stands in for a key that the plugin left out. */
+export function toObserved(state: RunState, asked?: RunRef): ObservedRun {
+  const startedAt = Number(state.startedAtMs);
+  const finishedAt = Number(state.finishedAtMs);
+  return {
+    executionId: state.key?.executionId ?? asked?.executionId ?? '',
+    run: state.key?.run ?? asked?.run ?? 0,
+    phase: PHASES[state.phase] ?? 'unobservable',
+    marked: state.marked,
+    sameBoot: state.sameBoot,
+    ours: state.ours,
+    ...(state.specHash === '' ? {} : { specHash: state.specHash }),
+    ...(state.handle.length === 0 ? {} : { handle: Buffer.from(state.handle).toString('base64') }),
+    ...(startedAt === 0 ? {} : { startedAt }),
+    ...(finishedAt === 0 ? {} : { finishedAt }),
+    ...(state.outcome === undefined ? {} : { outcome: toOutcome(state.outcome) }),
+    ...(state.startError === '' ? {} : { startError: state.startError }),
+  };
+}
+
+function toOutcome({ by, code, reason }: WireOutcome): Outcome {
+  const known = OUTCOME_CAUSES.find((cause) => cause === by);
+  return {
+    by: known ?? 'lost',
+    ...(code === undefined ? {} : { code }),
+    reason: known === undefined ? `the plugin names the unknown cause '${by}'` : reason,
+  };
+}
+
+export type FingerprintFacts = Pick<
+  ExecutorHealth,
+  'health' | 'reason' | 'attributes' | 'freeSlots'
+>;
+
+export function toFingerprint(message: FingerprintResponse): FingerprintFacts {
+  const health = HEALTHS[message.health] ?? 'unhealthy';
+  const reason = health === 'healthy' ? '' : message.reason || `the plugin says ${health}`;
+  return { health, reason, attributes: { ...message.attributes }, freeSlots: message.freeSlots };
+}

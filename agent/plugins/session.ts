@@ -1,0 +1,117 @@
+/**
+ * One live plugin in the agent's hands, from ready to lost: its client, streams and health checks. `lost` resolves with
+ * the reason when the process has ended or has been silent for the dead time.
+ */
+import { isAlive } from './ending.ts';
+import { GrpcExecutorClient } from './client.ts';
+import type { FingerprintFacts } from './convert.ts';
+import { serves } from './link.ts';
+import type { LivePlugin } from './live-plugin.ts';
+import type { PluginDeps } from './options.ts';
+import { boundLog, boundOutput, lastLine, logFile, sizeOf } from './plugin-log.ts';
+import type { ExecutorClient, RunRef } from './port.ts';
+import { identityOf } from './record.ts';
+import { outFile } from './run-dir.ts';
+import { holdStreams } from './streams.ts';
+
+export interface SessionSink {
+  fingerprint(facts: FingerprintFacts): void;
+  wake(ref: RunRef | undefined): void;
+  /** Stage one of the health check: no answer in time, or an answer again. */
+  slow(slow: boolean): void;
+}
+
+export class PluginSession {
+  readonly live: LivePlugin;
+  readonly client: ExecutorClient;
+  readonly lost: Promise<string>;
+  readonly #deps: PluginDeps;
+  readonly #sink: SessionSink;
+  #lose: (reason: string) => void = () => undefined;
+
+  constructor(
+    live: LivePlugin,
+    deps: PluginDeps,
+    facts: { paramsSchema: unknown; sink: SessionSink },
+  ) {
+    this.live = live;
+    this.#deps = deps;
+    this.#sink = facts.sink;
+    const { calls } = deps.timings;
+    const { paramsSchema } = facts;
+    this.client = new GrpcExecutorClient(live.record.name, live.link, { paramsSchema, calls });
+    this.lost = new Promise((resolve) => (this.#lose = resolve));
+  }
+
+  get isAlive(): boolean {
+    return isAlive(this.#deps, identityOf(this.live.record));
+  }
+
+  /** Opens the streams and begins the health checks. */
+  begin(): void {
+    const { clock, log, timings } = this.#deps;
+    void this.#watchExit();
+    void this.#watchHealth();
+    const sink = {
+      fingerprint: (facts: FingerprintFacts) => this.#sink.fingerprint(facts),
+      wake: (ref: RunRef | undefined) => this.#sink.wake(ref),
+      broken: () => this.#lookAlive(),
+    };
+    holdStreams(this.live.link, sink, {
+      clock,
+      log: log.child({ name: this.live.record.name }),
+      retry: timings.streamRetry,
+    });
+  }
+
+  /** Lets go: the process is left as it is. */
+  close(): void {
+    this.live.link.close();
+    this.#lose('the agent lets go of it');
+  }
+
+  async #watchExit(): Promise<void> {
+    const log = logFile(this.#deps.configureFacts.stateDir, this.live.record.name);
+    const from = await sizeOf(log);
+    this.live.spawned?.onEnd((how) => {
+      void lastLine(log, from)
+        .catch(() => '')
+        .then((said) => this.#lose(`it ${how}${said === '' ? '' : `; it said: ${said}`}`));
+    });
+  }
+
+  async #watchHealth(): Promise<void> {
+    const { clock, timings } = this.#deps;
+    const { link } = this.live;
+    for (;;) {
+      await clock.sleep(timings.healthEveryMs, link.closed).catch(() => undefined);
+      if (link.closed.aborted) return;
+      const onSlow = (): void => this.#sink.slow(true);
+      const answered = await serves(link, { clock, timings, alive: () => this.isAlive, onSlow });
+      if (link.closed.aborted) return;
+      if (!this.isAlive) {
+        this.#lookAlive();
+        continue;
+      }
+      if (!answered) return this.#lose(`it did not answer for ${timings.deadMs} ms`);
+      this.#sink.slow(false);
+      await this.#boundFiles();
+    }
+  }
+
+  /** A process that is not our child leaves no exit event. */
+  #lookAlive(): void {
+    if (this.live.spawned === undefined && !this.isAlive) this.#lose('it ended');
+  }
+
+  async #boundFiles(): Promise<void> {
+    const { configureFacts, timings, log } = this.#deps;
+    const { name, runDir } = this.live.record;
+    try {
+      await boundLog(logFile(configureFacts.stateDir, name), timings.logLimitBytes);
+      await boundOutput(outFile(runDir), timings.logLimitBytes);
+    } catch (error) {
+      log.warn('plugin.log-not-bounded', { name, error });
+    }
+  }
+}
