@@ -19,14 +19,19 @@ const job = fc.record({
   zone: fc.constantFrom(undefined, 'a', 'b'),
 });
 
+/** Mostly the first, now and then another. */
+function mostly<T>(usual: T, ...others: readonly T[]): fc.Arbitrary<T> {
+  return fc.oneof({ weight: 12, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(usual, ...others) });
+}
+
 const node = fc.record({
   cpuMillis: fc.constantFrom(0, 600, 1_000, 3_000),
   zone: fc.constantFrom('a', 'b'),
-  connection: fc.constantFrom('connected' as const, 'connected' as const, 'unknown' as const, 'unhealthy' as const),
-  membership: fc.constantFrom('approved' as const, 'approved' as const, 'pending' as const),
-  scheduling: fc.constantFrom('eligible' as const, 'eligible' as const, 'ineligible' as const),
-  health: fc.constantFrom('healthy' as const, 'healthy' as const, 'unhealthy' as const),
-  recovery: fc.constantFrom('complete' as const, 'complete' as const, 'recovering' as const),
+  connection: mostly<'connected' | 'unknown' | 'unhealthy'>('connected', 'unknown', 'unhealthy'),
+  membership: mostly<'approved' | 'pending'>('approved', 'pending'),
+  scheduling: mostly<'eligible' | 'ineligible'>('eligible', 'ineligible'),
+  health: mostly<'healthy' | 'unhealthy'>('healthy', 'unhealthy'),
+  recovery: mostly<'complete' | 'recovering'>('complete', 'recovering'),
   foreign: fc.constantFrom(0, 0, 400).map((cpuMillis) => ({ cpuMillis, memoryBytes: 0, diskBytes: 0, gpus: 0 })),
 });
 
@@ -37,8 +42,8 @@ const report = fc.record({
 });
 
 const world = fc.record({
-  jobs: fc.array(job, { maxLength: 5 }),
-  nodes: fc.array(node, { maxLength: 4 }),
+  jobs: fc.array(job, { minLength: 1, maxLength: 5 }),
+  nodes: fc.array(node, { maxLength: 4, size: 'max' }),
   rounds: fc.array(fc.record({ reports: fc.array(report, { maxLength: 5 }), passMs: fc.constantFrom(0, 700, 5_000) }), {
     minLength: 1,
     maxLength: ROUNDS,
@@ -122,7 +127,7 @@ t.test('whatever happens: one active execution per partition, never over capacit
         for (const { pick, state } of reports) executions = reported(executions, pick, state, now);
       }
     }),
-    { numRuns: 1_000 },
+    { numRuns: 500 },
   );
-  t.ok(placements > 1_000, `the runs placed something: ${placements}`);
+  t.ok(placements > 500, `the runs placed something: ${placements}`);
 });
