@@ -93,7 +93,11 @@ export async function observeHeld(run: RunContext, processes: Processes): Promis
   // Looked at before the exit record is: a holder writes that just before it dies.
   const look = claim.holder === undefined ? 'gone' : processes.look(claim.holder);
   const exit = await readExit(folder);
-  if (exit !== undefined) return { ...marked, phase: 'exited', ...exit };
+  if (exit !== undefined) {
+    // A holder may know whole seconds only.
+    const finishedAt = Math.max(exit.finishedAt, claim.at);
+    return { ...marked, phase: 'exited', outcome: exit.outcome, finishedAt };
+  }
   if (look === 'alive') return { ...marked, phase: 'running' };
   if (look === 'stopped') return { ...marked, phase: 'paused' };
   if (sameBoot && survivors(spec.key, processes).length > 0) return { ...marked, phase: 'running' };

@@ -1,0 +1,297 @@
+/**
+ * A small host for one executor plugin, as an agent would run it: spawned detached over the go-plugin handshake, killed
+ * by pid, spawned again on the same folders.
+ *
+ *   const plugin = await drivePlugin(t, { program: 'executors/process/main.ts', config: {} });
+ *   await plugin.start({ executionId: 'e-1', params: { Command: ['true'] } });
+ *   await plugin.kill9(); await plugin.respawn();
+ *   await plugin.recover({ executionId: 'e-1' });
+ */
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Executor, type RunState } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
+import { GRPCController } from '../../plugins/proto/gen/plugin/plugin_pb.js';
+import { client, connect, type Client, type Connection } from '../../plugins/proto/grpc.ts';
+import {
+  COOKIE_KEY,
+  COOKIE_VALUE,
+  dialTarget,
+  ENV_INSTANCE,
+  ENV_PROTOCOL_VERSIONS,
+  ENV_SOCKET_DIR,
+  parseHandshake,
+} from '../../plugins/proto/handshake.ts';
+import { eventually } from './eventually.ts';
+import type { Teardown } from './teardown.ts';
+import { tempDir } from './temp-dir.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface DriverOptions {
+  /** A `.ts` file (run with tsx) or a built `.js`, relative to the repository. */
+  readonly program: string;
+  readonly config?: unknown;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly nodeId?: string;
+  readonly instanceId?: string;
+  /** The data folder; a fresh one when missing. */
+  readonly folder?: string;
+}
+
+export interface TestRun {
+  readonly executionId: string;
+  readonly run?: number;
+  readonly specHash?: string;
+  readonly params?: unknown;
+  readonly env?: Record<string, string>;
+  readonly mounts?: { source: string; target: string; readOnly: boolean }[];
+  readonly memoryBytes?: number;
+  readonly cpuMillis?: number;
+  readonly pids?: number;
+  readonly deadlineAt?: number;
+  readonly stopGraceMs?: number;
+  readonly digest?: string;
+  readonly network?: string;
+  readonly kind?: string;
+}
+
+export type TestRunKey = Pick<TestRun, 'executionId' | 'run'>;
+
+type Methods = typeof Executor extends { method: infer M } ? M : never;
+
+export async function drivePlugin(t: Teardown, options: DriverOptions): Promise<PluginDriver> {
+  const folder = options.folder ?? tempDir(t);
+  const driver = new PluginDriver(folder, options);
+  t.teardown(() => driver.end());
+  await driver.respawn();
+  return driver;
+}
+
+export class PluginDriver {
+  readonly folder: string;
+  readonly #options: DriverOptions;
+  #spawned = 0;
+  #child: ChildProcess | undefined;
+  #link: Connection | undefined;
+
+  constructor(folder: string, options: DriverOptions) {
+    this.folder = folder;
+    this.#options = options;
+    for (const name of ['runs', 'logs', 'state', 's', 'out'])
+      mkdirSync(join(folder, name), { recursive: true });
+  }
+
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error('the plugin is not running');
+    return this.#child.pid;
+  }
+
+  get instance(): string {
+    return `test-${this.#spawned}`;
+  }
+
+  /** Typed calls of the live plugin. */
+  get calls(): Client<Methods> {
+    return client(Executor, this.#connection()) as Client<Methods>;
+  }
+
+  /** What the live plugin has written to stderr. */
+  get stderr(): string {
+    return readFileSync(join(this.folder, 'out', `${this.instance}.err`), 'utf8');
+  }
+
+  runFolder({ executionId, run = 0 }: TestRunKey): string {
+    return join(this.folder, 'runs', executionId, String(run));
+  }
+
+  /** Starts a (new) plugin process and configures it. */
+  async respawn(): Promise<void> {
+    this.#spawned += 1;
+    const out = join(this.folder, 'out', `${this.instance}.out`);
+    const child = this.#spawn(out);
+    this.#child = child;
+    const line = await eventually(
+      `the handshake of ${this.#options.program}`,
+      () => {
+        if (child.exitCode !== null) throw new Error(`it ended: ${this.stderr}`);
+        return /^.*\n/.exec(readFileSync(out, 'utf8'))?.[0];
+      },
+      20_000,
+    );
+    this.#link = connect(dialTarget(parseHandshake(line)));
+    await this.configure();
+  }
+
+  async configure(): Promise<void> {
+    const { config = {}, nodeId = 'n-test', instanceId = 'i-test' } = this.#options;
+    await this.calls.configure({
+      configJson: JSON.stringify(config),
+      nodeId,
+      instanceId,
+      runsDir: join(this.folder, 'runs'),
+      logsDir: join(this.folder, 'logs'),
+      stateDir: join(this.folder, 'state'),
+      socketsDir: join(this.folder, 's'),
+    });
+  }
+
+  /** SIGKILL; resolves when the process is gone. Its runs go on. */
+  async kill9(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    child.kill('SIGKILL');
+    await this.#gone(child);
+  }
+
+  /** Controller.Shutdown; resolves when the process is gone. */
+  async shutdown(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    await client(GRPCController, this.#connection())
+      .shutdown({})
+      .catch(() => undefined);
+    await this.#gone(child);
+  }
+
+  async end(): Promise<void> {
+    await this.kill9();
+    this.#link?.close();
+  }
+
+  async start(run: TestRun): Promise<{ state: RunState; alreadyRunning: boolean }> {
+    const { state, alreadyRunning } = await this.calls.start(
+      { spec: wireSpec(run) },
+      { deadlineMs: 30_000 },
+    );
+    if (state === undefined) throw new Error('Start answered no state');
+    return { state, alreadyRunning };
+  }
+
+  /** The digest of Prepare's last message. */
+  async prepare(run: TestRun): Promise<string> {
+    let digest = '';
+    for await (const message of this.calls.prepare({ spec: wireSpec(run) }, { deadlineMs: 30_000 }))
+      if (message.done) digest = message.digest;
+    return digest;
+  }
+
+  recover(run: TestRunKey): Promise<RunState> {
+    return this.calls.recover({ key: wireKey(run) }, { deadlineMs: 30_000 });
+  }
+
+  status(run: TestRunKey): Promise<RunState> {
+    return this.calls.status({ key: wireKey(run) });
+  }
+
+  /** The state once the run has ended, or as it is after `timeoutMs`. */
+  wait(run: TestRunKey, timeoutMs = 20_000): Promise<RunState> {
+    return this.calls.wait({ key: wireKey(run), timeoutMs }, { deadlineMs: timeoutMs + 5000 });
+  }
+
+  async list(): Promise<readonly RunState[]> {
+    return (await this.calls.list({})).runs;
+  }
+
+  async stop(run: TestRunKey, graceMs = 10_000, reason = 'stopped by the test'): Promise<void> {
+    await this.calls.stop({ key: wireKey(run), graceMs, reason, by: 'stop' });
+  }
+
+  async remove(run: TestRunKey, withLogs = false): Promise<void> {
+    await this.calls.remove({ key: wireKey(run), withLogs }, { deadlineMs: 30_000 });
+  }
+
+  /** The log from an offset, until its end with `follow`, as text of stdout and stderr together. */
+  async logs(
+    { executionId }: Pick<TestRun, 'executionId'>,
+    { from = 0, follow = false, tail = 0 } = {},
+  ): Promise<{ text: string; stdout: string; stderr: string; end: boolean; next: number }> {
+    const parts = { text: '', stdout: '', stderr: '' };
+    let end = false;
+    let next = from;
+    const request = { executionId, fromOffset: BigInt(from), follow, tailLines: tail };
+    for await (const piece of this.calls.logs(request, { deadlineMs: 30_000 })) {
+      for (const { data, stream } of piece.frames) {
+        const text = Buffer.from(data).toString('latin1');
+        parts.text += text;
+        if (stream === 1) parts.stdout += text;
+        if (stream === 2) parts.stderr += text;
+      }
+      end = piece.end;
+      next = Number(piece.nextOffset);
+    }
+    return { ...parts, end, next };
+  }
+
+  #connection(): Connection {
+    if (this.#link === undefined) throw new Error('the plugin is not running');
+    return this.#link;
+  }
+
+  /** stdout and stderr are files, never pipes, so that the plugin outlives this process. */
+  #spawn(out: string): ChildProcess {
+    const program = resolve(ROOT, this.#options.program);
+    const loader = program.endsWith('.ts') ? ['--import', 'tsx'] : [];
+    const stdout = openSync(out, 'w');
+    const stderr = openSync(join(this.folder, 'out', `${this.instance}.err`), 'w');
+    try {
+      return spawn(process.execPath, [...loader, program], {
+        cwd: ROOT,
+        detached: true,
+        stdio: ['ignore', stdout, stderr],
+        env: {
+          PATH: process.env['PATH'] ?? '',
+          HOME: process.env['HOME'] ?? '/',
+          [COOKIE_KEY]: COOKIE_VALUE,
+          [ENV_PROTOCOL_VERSIONS]: '1',
+          [ENV_SOCKET_DIR]: join(this.folder, 's'),
+          [ENV_INSTANCE]: this.instance,
+          ...this.#options.env,
+        },
+      });
+    } finally {
+      closeSync(stdout);
+      closeSync(stderr);
+    }
+  }
+
+  async #gone(child: ChildProcess): Promise<void> {
+    await eventually(
+      'the plugin to be gone',
+      () => child.exitCode !== null || child.signalCode !== null,
+      10_000,
+    );
+    this.#link?.close();
+    this.#link = undefined;
+    this.#child = undefined;
+  }
+}
+
+function wireKey({ executionId, run = 0 }: TestRunKey) {
+  return { executionId, run };
+}
+
+function wireSpec(run: TestRun) {
+  return {
+    key: wireKey(run),
+    specHash: run.specHash ?? 'hash-1',
+    jobId: 'j-test',
+    jobName: 'test',
+    kind: run.kind ?? 'batch',
+    owner: 'requester-test',
+    token: '1.0.0',
+    paramsJson: JSON.stringify(run.params ?? {}),
+    env: run.env ?? {},
+    mounts: run.mounts ?? [],
+    limits: {
+      cpuMillis: run.cpuMillis ?? 0,
+      memoryBytes: BigInt(run.memoryBytes ?? 0),
+      pids: run.pids ?? 0,
+    },
+    network: run.network ?? 'none',
+    deadlineMs: BigInt(run.deadlineAt ?? 0),
+    digest: run.digest ?? '',
+    stopGraceMs: run.stopGraceMs ?? 10_000,
+  };
+}
