@@ -95,7 +95,7 @@ t.test('a reused pid, another boot and another instance are never signalled', as
     const next = bench.host([bench.spec()], { timings: { exitMs: 200 } });
     await next.ready('memory');
     t.ok(stranger.isAlive(), `${forge}: the stranger lives`);
-    t.not(next.pid('memory'), stranger.pid);
+    t.notOk([stranger.pid, pid].includes(next.pid('memory')));
     if (forge === 'same process, other instance')
       t.ok(pluginsOf(bench.runDir).includes(pid), 'what answers as another instance is left alone');
     await next.host.detach();

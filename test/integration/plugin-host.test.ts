@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import type { RunOrder } from '../../agent/plugins/port.ts';
 import { eventually } from '../kit/eventually.ts';
@@ -117,6 +118,28 @@ t.test('a killed plugin is lost, and started anew as the next generation', async
   t.match(host.health(), [{ restarts: 1, reattached: false }]);
   await t.rejects(first.list(), { code: 'plugin-failed' });
   await eventually('the old run folder is gone', () => pluginsOf(bench.runDir).length === 1);
+});
+
+t.test('what a plugin has started outlives the end of the plugin', async (t) => {
+  const bench = await makeBench(t);
+  const { ready, pid, host } = bench.host([bench.spec()]);
+  const client = await ready('memory');
+  await client.start({ ...ORDER, params: 'hold' });
+  const marked = (): readonly number[] =>
+    processes
+      .findByEnv('TMPDIR', join(bench.runDir, instance.slice(0, 8)))
+      .filter((found) => found !== pid('memory'));
+  const instance = host.health()[0]?.instance ?? '';
+  const [holder = -1] = await eventually(
+    'the holder runs',
+    () => marked().length === 1 && marked(),
+  );
+  const identity = processes.identify(holder);
+  t.teardown(() => identity !== undefined && processes.signal(identity, 'SIGKILL'));
+  process.kill(pid('memory'), 'SIGKILL');
+  await ready('memory', 2);
+  await host.shutdown();
+  t.equal(identity === undefined ? '' : processes.look(identity), 'alive');
 });
 
 t.test('a plugin that does not answer is slow, then ended and started anew', async (t) => {
