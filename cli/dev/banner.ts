@@ -1,6 +1,7 @@
 /** What stands on the screen when `limpet dev` is ready: where things are, and what to type next. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { shortId } from '../../core/ids.ts';
 import { tildePath } from '../options.ts';
 import { formatPairs } from '../output/table.ts';
 import type { DevFile } from './dev-file.ts';
@@ -20,7 +21,9 @@ export function banner(file: DevFile, options: BannerOptions): string {
   const pairs = formatPairs([
     ['broker', file.broker && `${file.broker.kind}, ${file.broker.url}`],
     ['requester', file.requester?.url],
-    ['agent', file.agent ? `${file.agent.node}: ${file.agent.executors}` : noAgent(data)],
+    ['node', file.agent ? shortId(file.agent.node) : noAgent(data)],
+    ['executors', file.agent?.healthy.join(', ')],
+    ...(file.agent?.unhealthy ?? []).map((why) => ['not usable', why] as const),
     ['data', tildePath(data)],
   ]);
   const next = [

@@ -95,9 +95,9 @@ export class Cluster {
     const config = writeAgentConfig(this.#options, broker);
     this.#agent = this.#program('agent', ['--config', config, '--data', folder]);
     await this.#agent.start();
-    const { node, executors } = await agentReady(this.#agent, folder);
+    const ready = await agentReady(this.#agent, folder);
     this.#agent.supervise();
-    this.#note({ agent: { node, executors } });
+    this.#note({ agent: ready });
   }
 
   async #stopAgent(): Promise<void> {

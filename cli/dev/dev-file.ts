@@ -12,8 +12,10 @@ const devFileSchema = z.object({
   ready: z.boolean(),
   broker: z.object({ kind: z.string(), url: z.string() }).optional(),
   requester: z.object({ url: z.string() }).optional(),
-  /** What an operator reads: `wasm, docker (unhealthy: no engine)`; missing without an agent. */
-  agent: z.object({ node: z.string(), executors: z.string() }).optional(),
+  /** Missing without an agent. */
+  agent: z
+    .object({ node: z.string(), healthy: z.array(z.string()), unhealthy: z.array(z.string()) })
+    .optional(),
   children: z.record(z.string(), identitySchema),
 });
 export type DevFile = z.infer<typeof devFileSchema>;

@@ -25,8 +25,9 @@ export async function requesterReady(child: Child, folder: string): Promise<stri
 
 export interface AgentReady {
   readonly node: string;
-  /** `wasm, docker (unhealthy: no engine)` */
-  readonly executors: string;
+  readonly healthy: string[];
+  /** `docker: no engine at ...` */
+  readonly unhealthy: string[];
 }
 
 const statusSchema = z.object({
@@ -53,10 +54,15 @@ export async function agentReady(child: Child, folder: string): Promise<AgentRea
       status.link.state === 'linked' &&
       status.executors.every(({ recovery, restarts }) => recovery === 'complete' || restarts > 0);
     if (!settled && performance.now() - startedAt < RECOVERY_MS) return undefined;
-    const executors = status.executors.map(({ name, health, reason }) =>
-      health === 'healthy' ? name : `${name} (${health}${reason === '' ? '' : `: ${reason}`})`,
-    );
-    return { node: status.nodeId, executors: executors.join(', ') };
+    const { executors } = status;
+    const bad = executors.filter(({ health }) => health !== 'healthy');
+    return {
+      node: status.nodeId,
+      healthy: executors.filter((executor) => !bad.includes(executor)).map(({ name }) => name),
+      unhealthy: bad.map(
+        ({ name, health, reason }) => `${name}: ${reason === '' ? health : reason}`,
+      ),
+    };
   });
 }
 

@@ -66,6 +66,8 @@ async function decode(text: string): Promise<unknown> {
     ],
   });
   const problem = document.errors[0];
+  if (problem?.code === 'MULTIPLE_DOCS')
+    throw new LimpetError('invalid-job', 'the file holds several documents; expected one job');
   if (problem !== undefined) throw notYaml(problem.message);
   try {
     const data: unknown = document.toJS({ maxAliasCount: 100 });

@@ -12,6 +12,8 @@ import { watchJob } from './watch-job.ts';
 
 /** After the end of the job its log may be silent for so long before it is given up. */
 const LOG_SILENCE_MS = 5_000;
+/** Work that never began has no log to wait for. */
+const NO_LOG_MS = 200;
 const POLL_MS = 100;
 
 export interface Stay {
@@ -39,7 +41,7 @@ export async function stayWith(context: Context, api: ApiClient, stay: Stay): Pr
         progress.show(`${message}; waiting for it`);
       },
     });
-    await log?.toTheEnd();
+    await log?.toTheEnd(hasRun(end));
     return end;
   } catch (error) {
     if (!leave.signal.aborted) throw error;
@@ -54,7 +56,11 @@ export async function stayWith(context: Context, api: ApiClient, stay: Stay): Pr
 
 interface FollowedLog {
   /** Resolves when the log has ended, or has been silent for 5 s. */
-  toTheEnd(): Promise<void>;
+  toTheEnd(hasRun: boolean): Promise<void>;
+}
+
+function hasRun({ executions }: WatchEvent): boolean {
+  return executions.some(({ state, outcome }) => state !== 'declined' && outcome?.by !== 'refused');
 }
 
 function followLog(
@@ -76,11 +82,12 @@ function followLog(
     })
     .finally(() => (over = true));
   return {
-    async toTheEnd() {
+    async toTheEnd(hasRun) {
       lastDataAt = performance.now();
-      while (!over && performance.now() - lastDataAt < LOG_SILENCE_MS)
+      const silenceMs = hasRun ? LOG_SILENCE_MS : NO_LOG_MS;
+      while (!over && performance.now() - lastDataAt < silenceMs)
         await Promise.race([reading, delay(POLL_MS, undefined, { signal })]);
-      if (!over) note(context, 'warning: the log may not be whole: it has no end mark');
+      if (!over && hasRun) note(context, 'warning: the log may not be whole: it has no end mark');
     },
   };
 }

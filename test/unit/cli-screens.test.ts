@@ -1,0 +1,395 @@
+import { PassThrough, Readable } from 'node:stream';
+import t from 'tap';
+import { executionPage, historyPage, jobPage, jobReply, nodePage } from '../../cli/api/models.ts';
+import { description } from '../../cli/commands/job-describe.ts';
+import { jobTable } from '../../cli/commands/job-list.ts';
+import { executionTable } from '../../cli/commands/job-executions.ts';
+import { historyTable } from '../../cli/commands/job-history.ts';
+import { nodePairs, nodeTable } from '../../cli/commands/node-list.ts';
+import { statusText } from '../../cli/commands/agent-status.ts';
+import { run } from '../../cli/run.ts';
+import { banner } from '../../cli/dev/banner.ts';
+
+const NOW = Date.parse('2026-04-18T10:33:20Z');
+const ns = (secondsAgo: number) => BigInt(NOW - secondsAgo * 1000) * 1_000_000n;
+
+async function screen(...args: string[]) {
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const exitCode = await run(args, {
+    env: { HOME: '/home/someone', LIMPET_DATA: '/nowhere' },
+    stdin: Readable.from([]),
+    stdout,
+    stderr,
+    now: () => NOW,
+  });
+  return { exitCode, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
+}
+
+t.test('the first screen', async (t) => {
+  const { exitCode, stdout, stderr } = await screen();
+  t.equal(exitCode, 0);
+  t.equal(stderr, '');
+  t.equal(
+    stdout,
+    `Usage: limpet [options] [command]
+
+Runs jobs on compute nodes, and finds every one again, whatever dies.
+
+Options:
+  -V, --version        print the version
+  -h, --help           display help for command
+
+Commands:
+  job                  submit jobs and see what becomes of them
+  docker               run container images
+  wasm                 run WebAssembly modules
+  node                 see the compute nodes
+  agent [options]      run the compute-node agent in the foreground
+  requester [options]  run the requester in the foreground
+  dev [options]        run broker, requester and agent in this terminal; Ctrl-C ends everything
+
+First steps:
+  limpet dev                              a whole cluster in this terminal
+  limpet wasm run module.wasm             run a module and show its output
+  limpet docker run busybox echo hello    run a container and show its output
+  limpet job run job.yaml --follow        run a job file
+`,
+  );
+  t.equal((await screen('--help')).stdout, stdout);
+  t.match(
+    (await screen('job', 'run', '--help')).stdout,
+    /^Usage: limpet job run \[options\] <file>\n/,
+  );
+});
+
+t.test('wrong usage is one line and exit code 2', async (t) => {
+  const cases: readonly (readonly [string[], RegExp])[] = [
+    [['joob'], /^error: unknown command 'joob'\n\(Did you mean job\?\)\n$/],
+    [['job', 'run'], /^error: missing required argument 'file'\n$/],
+    [['job', 'list', '--colour'], /^error: unknown option '--colour'\n$/],
+    [
+      ['job', 'list', '-n', 'many'],
+      /^error: option .*'many' is invalid. Expected a whole number.\n$/,
+    ],
+    [['job', 'list', '-o', 'xml'], /^error: option .* Allowed choices are table, json.\n$/],
+    [
+      ['job', 'list', '--api', 'nonsense'],
+      /^error: API address 'nonsense' is not valid; expected http:.*\n$/,
+    ],
+    [['docker', 'run', '-e', 'X', 'busybox'], /^error: 'X' is not a variable as NAME=value\n$/],
+    [
+      ['dev', '--executor', 'vm'],
+      /^error: option .* Allowed choices are docker, wasm, process.\n$/,
+    ],
+    [['dev', '--stop', '--detach'], /^error: option .* cannot be used with option .*\n$/],
+  ];
+  for (const [args, expected] of cases) {
+    const { exitCode, stdout, stderr } = await screen(...args);
+    t.equal(exitCode, 2, args.join(' '));
+    t.equal(stdout, '');
+    t.match(stderr, expected);
+  }
+});
+
+t.test('no requester is one line that says what to do', async (t) => {
+  const { exitCode, stderr } = await screen('job', 'list');
+  t.equal(exitCode, 1);
+  t.equal(
+    stderr,
+    'error: no requester found in /nowhere/requester; start one with `limpet dev`, or name one with --api or LIMPET_API\n',
+  );
+});
+
+const job = {
+  ID: 'j-0193d5a0-1111-7000-8000-0000aabbccdd',
+  Name: 'hello',
+  Namespace: 'default',
+  Type: 'batch',
+  Priority: 0,
+  Count: 1,
+  Labels: { team: 'a', area: 'b' },
+  Tasks: [{ Name: 'main', Engine: { Type: 'docker', Params: {} }, Publisher: { Type: '' } }],
+  State: { StateType: 'Completed' },
+  Version: 1,
+  Revision: 3,
+  CreateTime: ns(190),
+  ModifyTime: ns(180),
+};
+const unnamed = {
+  ...job,
+  ID: 'j-0193d5a0-2222-7000-8000-000011223344',
+  Name: 'j-0193d5a0-2222-7000-8000-000011223344',
+  Type: 'ops',
+  Labels: null,
+  State: { StateType: 'Queued', Message: 'no node has room:\n2 asked' },
+  CreateTime: ns(5),
+};
+const executions = [
+  {
+    ID: 'e-0193d5a0-1111-7000-8000-00000000000a',
+    NodeID: 'n-0193d5a0-9999-7000-8000-0000deadbeef',
+    JobID: job.ID,
+    DesiredState: { StateType: 2 },
+    ComputeState: { StateType: 10, Message: 'exit 7' },
+    RunOutput: { Stdout: '', stderr: 'no such\u001b[2J file\n', ExitCode: 7, ErrorMsg: '' },
+    CreateTime: ns(190),
+    ModifyTime: ns(189),
+  },
+  {
+    ID: 'e-0193d5a0-1111-7000-8000-00000000000b',
+    NodeID: 'n-b',
+    JobID: job.ID,
+    PartitionIndex: 1,
+    DesiredState: { StateType: 1 },
+    ComputeState: { StateType: 6 },
+    RunOutput: { Stdout: 'hello\nworld\n', stderr: '', ExitCode: 0, ErrorMsg: '' },
+    CreateTime: ns(60),
+    ModifyTime: ns(59),
+  },
+];
+const history = [
+  {
+    SeqNum: 1,
+    Type: 'JobLevel',
+    Event: { Message: 'Job submitted', Topic: 'Submission', Timestamp: '2026-04-18T10:30:10.5Z' },
+    Time: '2026-04-18T10:30:10.5Z',
+  },
+  {
+    SeqNum: 2,
+    Type: 'ExecutionLevel',
+    ExecutionID: executions[0]?.ID,
+    Event: {
+      Message: 'exit 7',
+      Topic: 'Execution',
+      Timestamp: '2026-04-18T10:30:11Z',
+      Details: { IsError: 'true' },
+    },
+    Time: '2026-04-18T10:30:11Z',
+  },
+];
+
+t.test('job list', async (t) => {
+  const { Items } = jobPage.parse({ NextToken: '', Items: [unnamed, job] });
+  t.equal(
+    jobTable(Items, NOW),
+    [
+      'ID        NAME   ENGINE  TYPE   STATE      AGE  MESSAGE',
+      '11223344         docker  ops    Queued     5s   no node has room: 2 asked',
+      'aabbccdd  hello  docker  batch  Completed  3m',
+    ].join('\n'),
+  );
+});
+
+t.test('job executions and history', async (t) => {
+  t.equal(
+    executionTable(executionPage.parse({ NextToken: '', Items: executions }).Items, NOW),
+    [
+      'ID        NODE      PART  STATE    EXIT  AGE  MESSAGE',
+      '0000000a  deadbeef  0     failed   7     3m   exit 7',
+      '0000000b  n-b       1     running        60s',
+    ].join('\n'),
+  );
+  t.equal(
+    historyTable(historyPage.parse({ NextToken: '', Items: history }).Items),
+    [
+      'TIME          EXECUTION  TOPIC       EVENT',
+      '10:30:10.500             Submission  Job submitted',
+      '10:30:11.000  0000000a   Execution   Error: exit 7',
+    ].join('\n'),
+  );
+});
+
+t.test('job describe', async (t) => {
+  const reply = jobReply.parse({
+    Job: job,
+    Executions: { NextToken: '', Items: executions },
+    History: { NextToken: '', Items: history },
+  });
+  t.equal(
+    description(reply, NOW),
+    `ID        j-0193d5a0-1111-7000-8000-0000aabbccdd (aabbccdd)
+Name      hello
+Type      batch
+Engine    docker
+Count     1
+Labels    area=b team=a
+State     Completed
+Version   1
+Created   2026-04-18 10:30:10
+Modified  2026-04-18 10:30:20
+
+Executions
+  ID        NODE      PART  STATE    EXIT  AGE  MESSAGE
+  0000000a  deadbeef  0     failed   7     3m   exit 7
+  0000000b  n-b       1     running        60s
+
+Output
+  hello
+  world
+
+History
+  TIME          EXECUTION  TOPIC       EVENT
+  10:30:10.500             Submission  Job submitted
+  10:30:11.000  0000000a   Execution   Error: exit 7`,
+  );
+  const failed = jobReply.parse({
+    Job: job,
+    Executions: { NextToken: '', Items: executions.slice(0, 1) },
+  });
+  t.match(description(failed, NOW), /\nErrors\n {2}no such·\[2J file$/);
+});
+
+t.test('node list and describe', async (t) => {
+  const node = {
+    Info: {
+      NodeID: 'n-0193d5a0-9999-7000-8000-0000deadbeef',
+      NodeType: 'Compute',
+      Labels: { region: 'eu' },
+      ComputeNodeInfo: {
+        ExecutionEngines: ['docker', 'wasm'],
+        MaxCapacity: { CPU: 8, Memory: 16e9, Disk: 1e11 },
+        AvailableCapacity: { CPU: 7.5, Memory: 15.5e9, Disk: 1e11 },
+        RunningExecutions: 1,
+      },
+    },
+    Membership: 'APPROVED',
+    Connection: 'CONNECTED',
+    ConnectionState: { LastHeartbeat: '2026-04-18T10:33:12Z', LastError: '' },
+  };
+  const never = {
+    ...node,
+    Info: { NodeID: 'n-new', NodeType: 'Compute' },
+    Membership: 'PENDING',
+    Connection: 'DISCONNECTED',
+    ConnectionState: { LastHeartbeat: '0001-01-01T00:00:00Z' },
+  };
+  const { Nodes } = nodePage.parse({ NextToken: '', Nodes: [node, never] });
+  t.equal(
+    nodeTable(Nodes, NOW),
+    [
+      'ID        APPROVAL  STATUS        SEEN  CPU FREE  MEMORY FREE      RUNS  ENGINES      LABELS',
+      'deadbeef  approved  connected     8s    7.5 / 8   15.5 GB / 16 GB  1     docker wasm  region=eu',
+      'n-new     pending   disconnected        0 / 0     0 B / 0 B        0',
+    ].join('\n'),
+  );
+  const [first] = Nodes;
+  if (first === undefined) throw new Error('no node');
+  t.equal(
+    nodePairs(first, NOW),
+    `ID         n-0193d5a0-9999-7000-8000-0000deadbeef
+Type       Compute
+Approval   approved
+Status     connected
+Last seen  8s ago
+CPU        7.5 of 8 free
+Memory     15.5 GB of 16 GB free
+Disk       100 GB of 100 GB free
+Running    1
+Engines    docker wasm
+Labels     region=eu`,
+  );
+});
+
+t.test('agent status', async (t) => {
+  const executor = {
+    health: 'healthy',
+    reason: '',
+    version: '0.1.0',
+    restarts: 0,
+    recovery: 'complete',
+    adopted: 1,
+  };
+  const text = statusText(
+    {
+      ok: false,
+      degraded: ['executor docker is unhealthy: no engine'],
+      version: '0.1.0',
+      pid: 77,
+      nodeId: 'n-a',
+      name: 'host',
+      dataDir: '/data',
+      startedAt: NOW - 60_000,
+      readyMs: 312.4,
+      capacity: { cpuMillis: 8000, memoryBytes: 16e9 },
+      allocated: { cpuMillis: 500, memoryBytes: 5e8 },
+      link: { state: 'linked', detail: '' },
+      executors: [
+        { ...executor, name: 'wasm', pid: 80, reattached: true },
+        { ...executor, name: 'docker', health: 'unhealthy', reason: 'no engine', adopted: 0 },
+      ],
+      executions: [
+        {
+          id: 'e-0193d5a0-1111-7000-8000-00000000000a',
+          jobId: job.ID,
+          executor: 'wasm',
+          state: 'running',
+          run: 0,
+          startedAt: NOW - 5000,
+          progress: '',
+        },
+      ],
+      quarantined: [],
+      foreign: [],
+    },
+    NOW,
+  );
+  t.equal(
+    text,
+    `Node       n-a (host)
+State      degraded
+Requester  linked
+Agent      version 0.1.0, pid 77, up 60s
+Ready      after 312 ms
+CPU        0.5 of 8 in use
+Memory     500 MB of 16 GB in use
+Data       /data
+
+Executors
+NAME    HEALTH     RECOVERY  PID  START       RESTARTS  ADOPTED  REASON
+wasm    healthy    complete  80   reattached  0         1
+docker  unhealthy  complete                   0         0        no engine
+
+Executions
+ID        JOB       EXECUTOR  STATE    RUN  AGE  PROGRESS
+0000000a  aabbccdd  wasm      running  0    5s
+
+Problems
+executor docker is unhealthy: no engine`,
+  );
+});
+
+t.test('what limpet dev says when it is ready', async (t) => {
+  const dev = { pid: 1, startTime: '1', bootId: 'b' };
+  const file = {
+    dev,
+    ready: true,
+    broker: { kind: 'embedded', url: 'nats://127.0.0.1:4' },
+    requester: { url: 'http://127.0.0.1:5' },
+    agent: {
+      node: 'n-0193d5a0-9999-7000-8000-0000deadbeef',
+      healthy: ['wasm'],
+      unhealthy: ['docker: no engine'],
+    },
+    children: {},
+  };
+  t.equal(
+    banner(file, { data: '/srv/a', detached: false, terminalData: undefined }),
+    `limpet dev is ready
+  broker      embedded, nats://127.0.0.1:4
+  requester   http://127.0.0.1:5
+  node        deadbeef
+  executors   wasm
+  not usable  docker: no engine
+  data        /srv/a
+
+Next, in another terminal:
+  LIMPET_DATA=/srv/a limpet node list
+  LIMPET_DATA=/srv/a limpet wasm run module.wasm
+  LIMPET_DATA=/srv/a limpet docker run busybox echo hello
+  LIMPET_DATA=/srv/a limpet job run job.yaml --follow
+
+Ctrl-C ends everything.
+`,
+  );
+});
