@@ -1,0 +1,162 @@
+/**
+ * Commands of this host, each held by a small shell script (`holder.sh`) that outlives this plugin.
+ *
+ * Limits: the memory limit is `ulimit -v`, which bounds address space and is too narrow for programs that reserve much
+ * more than they use. CPU is not limited, nor is the number of processes (`ulimit -u` counts per user, not per run).
+ * The command sees the host's files and network: this executor is for work that the operator trusts.
+ */
+import { constants } from 'node:os';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  killSurvivors,
+  LimpetError,
+  observeHeld,
+  orderDeadline,
+  orderStop,
+  pause,
+  rawSource,
+  readClaim,
+  readExit,
+  survivors,
+  type Executor,
+  type ExecutorHost,
+  type Fingerprint,
+  type LogSource,
+  type Observation,
+  type RunContext,
+  type RunKey,
+  type RunSpec,
+  type StopOrder,
+} from '../../plugins/sdk/index.ts';
+import type { Account } from './account.ts';
+import { environmentOf } from './environment.ts';
+import { launchHolder } from './launch.ts';
+import { findProgram, requireProgram } from './programs.ts';
+import type { Params } from './settings.ts';
+import { makeWorkFolder } from './work-folder.ts';
+
+const LOOK_MS = 200;
+/** Our own PATH for tools, the same as the holder's. */
+const TOOL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+export interface ProcessExecutorPorts {
+  readonly host: ExecutorHost;
+  /** The plugin's own environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly isAllowed: (name: string) => boolean;
+  readonly account?: Account;
+}
+
+export class ProcessExecutor implements Executor<Params> {
+  readonly #ports: ProcessExecutorPorts;
+
+  constructor(ports: ProcessExecutorPorts) {
+    this.#ports = ports;
+  }
+
+  async fingerprint(): Promise<Fingerprint> {
+    if ((await findProgram('sh', '/bin')) === undefined)
+      return { health: 'undetected', reason: 'there is no /bin/sh on this node' };
+    if ((await findProgram('setsid', TOOL_PATH)) === undefined)
+      return {
+        health: 'healthy',
+        reason: 'setsid is missing: stopping a run reaches its first process only',
+      };
+    return { health: 'healthy', reason: '' };
+  }
+
+  async prepare(spec: RunSpec<Params>): Promise<string> {
+    await this.#check(spec);
+    return '';
+  }
+
+  async start(run: RunContext<Params>): Promise<Observation> {
+    const { host, account } = this.#ports;
+    await this.#check(run.spec);
+    const start = await makeWorkFolder(run, account);
+    if ((await readClaim(run.folder)) === undefined) {
+      if (run.spec.deadlineAt > 0) await orderDeadline(run.folder, run.spec.deadlineAt);
+      const env = this.#environment(run.spec);
+      await launchHolder(run, { env, start, ...(account === undefined ? {} : { account }) });
+    }
+    host.reach('plugin.start.marked');
+    return this.observe(run);
+  }
+
+  observe(run: RunContext): Promise<Observation> {
+    return observeHeld(run, this.#ports.host.processes);
+  }
+
+  async list(): Promise<readonly Observation[]> {
+    const { host } = this.#ports;
+    const keys = await host.runFolders();
+    const seen = await Promise.all(keys.map((key) => this.#observeFolder(key)));
+    return seen.filter((one) => one !== undefined);
+  }
+
+  /** A dead holder cannot end what it held: the plugin does, before the run counts as gone. */
+  async supervise(run: RunContext<Params>, signal: AbortSignal): Promise<void> {
+    const { processes } = this.#ports.host;
+    while (!signal.aborted) {
+      const seen = await this.observe(run);
+      if (seen.phase !== 'running' && seen.phase !== 'paused') return;
+      if (!(await this.#isHeld(run.folder))) killSurvivors(run.spec.key, processes);
+      await pause(LOOK_MS, signal);
+    }
+  }
+
+  logs(run: RunContext<Params>): LogSource {
+    const hasEnded = async () => {
+      const { phase } = await this.observe(run);
+      return phase === 'exited' || phase === 'absent';
+    };
+    return rawSource({ folder: run.folder, hasEnded });
+  }
+
+  async stop(run: RunContext<Params>, order: StopOrder): Promise<void> {
+    await orderStop(run.folder, order, constants.signals[order.signal]);
+  }
+
+  /** KILLs by nonce, a holder that has not claimed yet included: without its folder it cannot claim any more. */
+  async remove(key: RunKey): Promise<void> {
+    const { host } = this.#ports;
+    await rm(join(host.runFolder(key), 'work'), { recursive: true, force: true });
+    for (let tries = 0; survivors(key, host.processes).length > 0; tries++) {
+      if (tries > 50)
+        throw new LimpetError('engine-failed', `processes of run ${key.executionId} do not end`);
+      killSurvivors(key, host.processes);
+      await pause(LOOK_MS / 4);
+    }
+  }
+
+  async renew(run: RunContext<Params>, untilMs: number): Promise<void> {
+    await orderDeadline(run.folder, untilMs);
+  }
+
+  async #check(spec: RunSpec<Params>): Promise<void> {
+    const [program = ''] = spec.params.Command;
+    await requireProgram(program, this.#environment(spec)['PATH'] ?? '');
+  }
+
+  #environment(spec: RunSpec<Params>): Record<string, string> {
+    return environmentOf(spec, this.#ports.env, this.#ports.isAllowed);
+  }
+
+  async #isHeld(folder: string): Promise<boolean> {
+    if ((await readExit(folder)) !== undefined) return true;
+    const holder = (await readClaim(folder))?.holder;
+    const look = holder === undefined ? 'gone' : this.#ports.host.processes.look(holder);
+    return look === 'alive' || look === 'stopped';
+  }
+
+  /** undefined for a folder that holds nothing of a run (yet). */
+  async #observeFolder(key: RunKey): Promise<Observation | undefined> {
+    const { host } = this.#ports;
+    const spec = await host.readRun(key).catch((thrown: unknown) => {
+      host.log.error('run folder cannot be read', { folder: host.runFolder(key), error: thrown });
+      return undefined;
+    });
+    return spec === undefined ? undefined : this.observe({ spec, folder: host.runFolder(key) });
+  }
+}

@@ -1,0 +1,128 @@
+#!/bin/sh
+# Holds one run of the process executor; outlives plugin and agent. Plain POSIX sh (dash, busybox).
+#
+#   holder.sh FOLDER GRACE_SECONDS MEMORY_KIB RUN_AS START_FOLDER COMMAND [ARGUMENT...]
+#
+# started in its own session, with LIMPET_RUN in its environment and the raw output files as stdout and stderr.
+#
+#   claim (O_EXCL, fsynced) -> command in its own session -> exit record (fsynced, renamed into place)
+#   beside it a watcher looks once a second:  stop order, deadline `until`, holder gone
+#                                             -> signal to the command's group, KILL after the grace
+#
+# Whoever finds the claim made by another holder leaves at once: one run never has two copies. Files and their formats:
+# the end of plugins/sdk/types.ts. Of its own it keeps `child` (pid and start time of the command) and `ending` (who ends
+# the run and why, written before the first signal).
+set -u
+folder=$1 grace=$2 memory=$3 run_as=$4 start_folder=$5
+shift 5
+
+# The job's PATH is the command's alone.
+job_path=${PATH-}
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+umask 077
+cd "$folder" || exit 70
+# The shell's own remarks ("Killed") must not get into the run's output.
+exec 3>&1 4>&2 >/dev/null 2>&1
+
+# Field 22 of /proc/PID/stat; the name in brackets may hold spaces and brackets. A zombie has none: it is dead.
+start_time() {
+  line=
+  read -r line < "/proc/$1/stat" || return 1
+  # shellcheck disable=SC2086
+  set -- ${line##*) }
+  case $1 in Z | X) return 1 ;; esac
+  echo "${20}"
+}
+
+now_ms() {
+  ms=$(date +%s%3N)
+  case $ms in
+    *[!0-9]* | '') ms=$(date +%s)000 ;;
+  esac
+  echo "$ms"
+}
+
+# Renamed into place when whole and on disk.
+write_whole() {
+  printf '%s\n' "$2" > "$1.tmp" && sync "$1.tmp" && mv "$1.tmp" "$1" && sync .
+}
+
+born=$(start_time $$) || exit 70
+read -r boot < /proc/sys/kernel/random/boot_id
+(set -C && printf '%s %s %s\n' "$$" "$born" "$boot" > claim) || exit 0
+sync claim . || exit 71
+
+session=$(command -v setsid) || session=
+reset_user=
+[ -z "$run_as" ] || reset_user="setpriv --reuid=${run_as%:*} --regid=${run_as#*:} --clear-groups --"
+
+# The command leads its own session, so that its pid names its whole group. Without setsid it is a single process.
+signal_command() {
+  [ -s child ] || return 0
+  read -r pid started < child
+  if [ -n "$session" ]; then
+    kill -s "$1" -- "-$pid"
+  elif [ "$(start_time "$pid")" = "$started" ]; then
+    kill -s "$1" "$pid"
+  fi
+}
+
+# Fills by, signal, grace and reason when somebody or something wants the run to end.
+wants_end() {
+  if [ -s stop ]; then
+    read -r by signal grace_ms reason < stop
+    grace=$(((grace_ms + 999) / 1000))
+    return 0
+  fi
+  until=0
+  [ -s until ] && read -r until < until
+  [ "$until" -gt 0 ] && [ "$(now_ms)" -ge "$until" ] || return 1
+  by=limit signal=15 reason=deadline
+}
+
+watch() {
+  while sleep 1; do
+    if [ "$(start_time $$)" != "$born" ]; then
+      signal_command KILL
+      return
+    fi
+    wants_end || continue
+    [ -s ending ] || write_whole ending "$by $reason"
+    signal_command "$signal"
+    waited=0
+    while [ "$waited" -lt "$grace" ] && sleep 1; do
+      waited=$((waited + 1))
+      wants_end
+    done
+    signal_command KILL
+  done
+}
+
+# Started before the signals are ignored, so that it can be ended by TERM from its first moment.
+watch 3>&- 4>&- < /dev/null &
+watcher=$!
+trap '' HUP INT TERM QUIT
+
+(
+  trap - HUP INT TERM QUIT
+  read -r pid _ < /proc/self/stat
+  echo "$pid $(start_time "$pid")" > child.tmp && mv child.tmp child
+  cd "$start_folder" || exit 126
+  umask 022
+  [ "$memory" -eq 0 ] || ulimit -v "$memory"
+  # shellcheck disable=SC2086
+  PATH=$job_path exec ${session:+"$session"} $reset_user "$@" >&3 2>&4 3>&- 4>&-
+)
+code=$?
+
+# What the command left behind in its group ends with it.
+signal_command KILL
+kill "$watcher"
+wait "$watcher"
+
+by=exit reason=exited
+if [ "$code" -gt 128 ] && [ "$code" -le 192 ]; then
+  by=signal reason="signal $((code - 128))"
+fi
+[ ! -s ending ] || read -r by reason < ending
+write_whole exit "$by $code $(now_ms) $reason"

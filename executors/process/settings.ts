@@ -1,0 +1,35 @@
+/** What an operator may set and what a job may ask for. */
+import { z } from 'zod';
+
+export const config = z.strictObject({
+  envAllow: z
+    .array(z.string())
+    .default([])
+    .describe(
+      "Regular expressions, matched against the whole name: which variables of the plugin's own environment a command inherits. PATH, HOME, LANG and TZ always are.",
+    ),
+  user: z
+    .string()
+    .optional()
+    .describe(
+      'Name of the user that commands run as; needs root and setpriv. Without it they run as the plugin does.',
+    ),
+});
+
+export const params = z.strictObject({
+  Command: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe('Program and arguments; no shell is involved. A plain name is looked up in PATH.'),
+  WorkingDirectory: z
+    .string()
+    .optional()
+    .describe("Relative to the run's work folder; '/input' and './input' are the same."),
+  EnvironmentVariables: z
+    .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*=/, 'expected NAME=value'))
+    .optional()
+    .describe('Beside the variables of the job; these win.'),
+});
+
+export type Config = z.infer<typeof config>;
+export type Params = z.infer<typeof params>;
