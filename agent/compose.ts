@@ -80,7 +80,9 @@ export async function composeAgent(
     repository,
     host,
     reports: {
-      rows: (record, event) => outbox.append([reportRow(record, [event])]),
+      // That nothing is left of an ended execution is news to this node only.
+      rows: (record, event) =>
+        record.removed && event.from === event.to ? [] : outbox.append([reportRow(record, [event])]),
       wake: () => link?.wake(),
     },
     folders,
@@ -148,7 +150,7 @@ export async function composeAgent(
       void engine.dispatch(parseExecutionId(id), { type: 'stop', by: 'stop', reason: 'its owner does not want it here' });
     },
   });
-  const streamServer = createStreamServer({ transport, nodeId: identity.nodeId, clock, random: systemRandom });
+  const streamServer = createStreamServer({ transport, nodeId: identity.nodeId, clock, random: systemRandom, log });
   const streams = new AgentStreams({
     transport,
     nodeId: identity.nodeId,

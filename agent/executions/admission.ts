@@ -3,7 +3,7 @@
  * and the resources fit. What another node might do is declined; what no node can do is refused.
  * `accepted` holds its resources from the moment it is written, so two placements never share the same room.
  */
-import { Ajv, type ValidateFunction } from 'ajv';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { messageOf } from '../../core/errors.ts';
 import type { ExecutionEvent } from '../../core/execution/events.ts';
 import { firstShortage, type Resources } from '../../core/resources.ts';
@@ -22,7 +22,7 @@ export interface AdmissionDeps {
 
 export class Admission {
   readonly #deps: AdmissionDeps;
-  readonly #ajv = new Ajv({ strict: false, allErrors: false });
+  readonly #ajv = new Ajv2020({ strict: false, allErrors: false });
   readonly #validators = new WeakMap<ExecutorClient, ValidateFunction>();
 
   constructor(deps: AdmissionDeps) {
