@@ -104,7 +104,14 @@ async function assemble(given: Assembly): Promise<Api> {
     rules: config.nodes,
     heartbeatIntervalMs,
   });
-  const silence = new SilenceWatch({ coordinator, world, presence, clock, log, thresholds: config.nodes });
+  const silence = new SilenceWatch({
+    coordinator,
+    world,
+    presence,
+    clock,
+    log,
+    thresholds: config.nodes,
+  });
   undo.unshift(
     leave,
     () => silence.close(),
@@ -113,11 +120,28 @@ async function assemble(given: Assembly): Promise<Api> {
     () => links.close(),
   );
   await coordinator.run(() => undefined);
-  const streams = new NodeStreams({ transport, clock, requestTimeoutMs: config.nats.requestTimeoutMs, requesterId: identity.requesterId });
+  const streams = new NodeStreams({
+    transport,
+    clock,
+    requestTimeoutMs: config.nats.requestTimeoutMs,
+    requesterId: identity.requesterId,
+  });
   undo.unshift(() => streams[Symbol.asyncDispose]());
   const logs = new LogReader({ streams, reader, watchers: core.watchers, clock });
   return serveApi({
-    ...{ config, folder: given.folder, token: given.token, log, clock, world, reader, mint, coordinator, presence, transport },
+    ...{
+      config,
+      folder: given.folder,
+      token: given.token,
+      log,
+      clock,
+      world,
+      reader,
+      mint,
+      coordinator,
+      presence,
+      transport,
+    },
     ...{ logs, streams, watchers: core.watchers, requesterId: identity.requesterId },
   });
 }
@@ -136,7 +160,16 @@ function wire(
   const { config, store, transport, clock, log, faults, mint, world, requesterId } = given;
   const { declineBackoffMs: firstMs, declineBackoffMaxMs: lastMs } = config.scheduling;
   const { requestTimeoutMs } = config.nats;
-  const links = new Links({ store, transport, clock, log, mint, requestTimeoutMs, batchRows: 200, batchBytes: 512 * 1024 });
+  const links = new Links({
+    store,
+    transport,
+    clock,
+    log,
+    mint,
+    requestTimeoutMs,
+    batchRows: 200,
+    batchBytes: 512 * 1024,
+  });
   const presence = new Presence(clock.now());
   const watchers = new Watchers();
   const scheduler = new Scheduler({

@@ -5,7 +5,11 @@ import { LimpetError, messageOf } from '../core/errors.ts';
 
 const LOOPBACK = ['127.0.0.1', '::1', 'localhost'] as const;
 
-function durationMs(fallback: number, [least, most]: readonly [number, number], description: string) {
+function durationMs(
+  fallback: number,
+  [least, most]: readonly [number, number],
+  description: string,
+) {
   return z.int().min(least).max(most).default(fallback).describe(`${description} Milliseconds.`);
 }
 
@@ -15,7 +19,12 @@ const httpSchema = z
       .enum(LOOPBACK)
       .default('127.0.0.1')
       .describe('Where the API listens. Loopback only, since it speaks no TLS.'),
-    port: z.int().min(0).max(65_535).default(1234).describe('0 takes any free port; endpoint.json names it.'),
+    port: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(1234)
+      .describe('0 takes any free port; endpoint.json names it.'),
     maxBodyBytes: z
       .int()
       .min(1024)
@@ -45,10 +54,20 @@ const nodesSchema = z
     approval: z
       .enum(['auto', 'manual'])
       .default('auto')
-      .describe('auto: every node that reaches the broker may work. manual: it waits for an operator.'),
+      .describe(
+        'auto: every node that reaches the broker may work. manual: it waits for an operator.',
+      ),
     heartbeatIntervalMs: durationMs(15_000, [200, 600_000], 'How often each node reports.'),
-    unknownAfterMs: durationMs(45_000, [400, 3_600_000], 'Silence after which a node gets no new work.'),
-    unhealthyAfterMs: durationMs(300_000, [1_000, 86_400_000], 'Silence after which a node is shown unhealthy.'),
+    unknownAfterMs: durationMs(
+      45_000,
+      [400, 3_600_000],
+      'Silence after which a node gets no new work.',
+    ),
+    unhealthyAfterMs: durationMs(
+      300_000,
+      [1_000, 86_400_000],
+      'Silence after which a node is shown unhealthy.',
+    ),
   })
   .prefault({})
   .refine((nodes) => nodes.unknownAfterMs >= 2 * nodes.heartbeatIntervalMs, {
@@ -69,22 +88,37 @@ const schedulingSchema = z
       .max(900 * 1024)
       .default(700 * 1024)
       .describe('Largest task of a job; it has to fit one NATS message. Bytes.'),
-    declineBackoffMs: durationMs(1_000, [10, 600_000], 'A node that declined is first asked again after this.'),
-    declineBackoffMaxMs: durationMs(60_000, [10, 3_600_000], 'The wait doubles with each refusal up to this.'),
+    declineBackoffMs: durationMs(
+      1_000,
+      [10, 600_000],
+      'A node that declined is first asked again after this.',
+    ),
+    declineBackoffMaxMs: durationMs(
+      60_000,
+      [10, 3_600_000],
+      'The wait doubles with each refusal up to this.',
+    ),
   })
   .prefault({})
   .describe('Placing work.');
 
 const resultsSchema = z
   .strictObject({
-    urlTtlMs: durationMs(3_600_000, [1_000, 604_800_000], 'How long the URLs of the results list can be used.'),
+    urlTtlMs: durationMs(
+      3_600_000,
+      [1_000, 604_800_000],
+      'How long the URLs of the results list can be used.',
+    ),
   })
   .prefault({})
   .describe('Results of jobs.');
 
 const logSchema = z
   .strictObject({
-    level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least level that is logged.'),
+    level: z
+      .enum(['debug', 'info', 'warn', 'error'])
+      .default('info')
+      .describe('Least level that is logged.'),
   })
   .prefault({})
   .describe('The log on stderr.');
@@ -102,14 +136,18 @@ export type Config = z.output<typeof configSchema>;
 
 /** `undefined` is a config without a file. Errors: `invalid-config`, one line: path, value, what is allowed. */
 export async function loadConfig(file: string | undefined): Promise<Config> {
-  return file === undefined ? parseConfig({}, 'the default config') : parseConfig(await readJson(file), file);
+  return file === undefined
+    ? parseConfig({}, 'the default config')
+    : parseConfig(await readJson(file), file);
 }
 
 async function readJson(file: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, 'utf8'));
   } catch (thrown) {
-    throw new LimpetError('invalid-config', `cannot read ${file}: ${messageOf(thrown)}`, { cause: thrown });
+    throw new LimpetError('invalid-config', `cannot read ${file}: ${messageOf(thrown)}`, {
+      cause: thrown,
+    });
   }
 }
 
@@ -126,8 +164,12 @@ function issueText(issue: z.core.$ZodIssue, data: unknown): string {
     const keys = issue.keys.map((key) => (path === '' ? key : `${path}.${key}`));
     return `unknown key ${keys.join(', ')}; known here: ${knownKeys(issue.path).join(', ')}`;
   }
-  const value = issue.path.reduce<unknown>((at, key) => new Map(Object.entries(at ?? {})).get(String(key)), data);
-  const shown = value === undefined ? 'is missing or at its default' : `is ${JSON.stringify(value)}`;
+  const value = issue.path.reduce<unknown>(
+    (at, key) => new Map(Object.entries(at ?? {})).get(String(key)),
+    data,
+  );
+  const shown =
+    value === undefined ? 'is missing or at its default' : `is ${JSON.stringify(value)}`;
   return `${path === '' ? 'the config' : path} ${shown}: ${lowerFirst(issue.message)}`;
 }
 
@@ -138,7 +180,11 @@ function knownKeys(path: readonly PropertyKey[]): readonly string[] {
 }
 
 function parseConfigShape(): unknown {
-  return { $schema: '', ...configSchema.parse({}), nats: { ...configSchema.parse({}).nats, user: '', password: '' } };
+  return {
+    $schema: '',
+    ...configSchema.parse({}),
+    nats: { ...configSchema.parse({}).nats, user: '', password: '' },
+  };
 }
 
 function lowerFirst(text: string): string {

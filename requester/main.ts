@@ -21,11 +21,16 @@ interface Flags {
 
 function readFlags(): Flags {
   const { values } = parseArgs({
-    options: { config: { type: 'string' }, data: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      config: { type: 'string' },
+      data: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
   if (values.help === true) throw new LimpetError('invalid-argument', USAGE);
   const base = process.env['LIMPET_DATA'];
-  const data = values.data ?? (base === undefined || base === '' ? undefined : join(base, 'requester'));
+  const data =
+    values.data ?? (base === undefined || base === '' ? undefined : join(base, 'requester'));
   if (data === undefined) throw new LimpetError('invalid-argument', `--data is missing\n${USAGE}`);
   return { config: values.config, data };
 }

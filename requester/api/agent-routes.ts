@@ -13,6 +13,7 @@ export function agentRoutes(app: Hono, { requesterId }: ApiContext): void {
   // No method: a client without a token is told so, and finds it in BACALHAU_API_KEY.
   app.get('/api/v1/auth', (c) => answer(c, { NextToken: '', Methods: {} }));
   app.get('/api/v1/agent/authconfig', (c) => answer(c, { Version: '1.0.0', Config: {} }));
-  for (const path of ['/', '/version']) app.get(path, (c) => c.redirect('/api/v1/agent/version', 301));
+  for (const path of ['/', '/version'])
+    app.get(path, (c) => c.redirect('/api/v1/agent/version', 301));
   app.get('/livez', (c) => c.redirect('/api/v1/agent/alive', 301));
 }

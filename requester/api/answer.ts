@@ -12,7 +12,10 @@ export async function readBody({ req }: Context): Promise<unknown> {
   const text = await req.text();
   if (text === '') return undefined;
   if (!/^application\/json\b/i.test(req.header('content-type') ?? ''))
-    throw new LimpetError('invalid-argument', 'Unsupported Media Type; expected content-type application/json');
+    throw new LimpetError(
+      'invalid-argument',
+      'Unsupported Media Type; expected content-type application/json',
+    );
   try {
     return JSON.parse(text);
   } catch (thrown) {

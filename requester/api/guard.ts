@@ -23,7 +23,8 @@ export function guard(token: string, clock: Clock): MiddlewareHandler {
     const origin = req.header('origin');
     if (origin !== undefined) checkPlace('Origin', originHost(origin));
     const url = new URL(req.url);
-    if (!OPEN.has(url.pathname) && !isSigned(url, token, clock.now())) checkToken(req.header('authorization'), token);
+    if (!OPEN.has(url.pathname) && !isSigned(url, token, clock.now()))
+      checkToken(req.header('authorization'), token);
     await next();
   };
 }
@@ -32,7 +33,10 @@ export function guard(token: string, clock: Clock): MiddlewareHandler {
 function checkPlace(header: string, host: string): void {
   const name = host.toLowerCase().replace(/:\d+$/, '');
   if (!LOOPBACK.has(name))
-    throw new LimpetError('forbidden', `${header} '${host}' is foreign; this API answers only on loopback names`);
+    throw new LimpetError(
+      'forbidden',
+      `${header} '${host}' is foreign; this API answers only on loopback names`,
+    );
 }
 
 function originHost(origin: string): string {
@@ -46,9 +50,15 @@ function originHost(origin: string): string {
 function checkToken(authorization: string | undefined, token: string): void {
   const given = /^Bearer\s+(\S+)$/i.exec(authorization ?? '')?.[1];
   if (given === undefined)
-    throw new LimpetError('unauthorized', 'the bearer token is missing; it is in the file token of the data folder');
+    throw new LimpetError(
+      'unauthorized',
+      'the bearer token is missing; it is in the file token of the data folder',
+    );
   if (!sameSecret(given, token))
-    throw new LimpetError('unauthorized', 'the bearer token is wrong; it is in the file token of the data folder');
+    throw new LimpetError(
+      'unauthorized',
+      'the bearer token is wrong; it is in the file token of the data folder',
+    );
 }
 
 /** Only archives have such URLs: {path}?exp=&sig= of the results list. */
@@ -56,6 +66,7 @@ function isSigned(url: URL, token: string, now: number): boolean {
   const sig = url.searchParams.get('sig');
   const exp = Number(url.searchParams.get('exp'));
   if (sig === null || !url.pathname.endsWith('/result.tar.gz')) return false;
-  if (!(exp > now)) throw new LimpetError('forbidden', 'this URL has expired; ask for the results again');
+  if (!(exp > now))
+    throw new LimpetError('forbidden', 'this URL has expired; ask for the results again');
   return sameSecret(sig, signPath(token, url.pathname, exp));
 }

@@ -15,7 +15,10 @@ export async function historyPage(
 ) {
   const kind = (query['event_type'] ?? '').toLowerCase();
   if (!['', 'all', 'job', 'execution'].includes(kind))
-    throw new LimpetError('invalid-argument', `event_type is '${kind}'; expected all, job or execution`);
+    throw new LimpetError(
+      'invalid-argument',
+      `event_type is '${kind}'; expected all, job or execution`,
+    );
   const sinceMs = (count(query['since'], 'since') ?? 0) * 1000;
   const execution = query['execution_id'] ?? '';
   const limit = count(query['limit'], 'limit') ?? DEFAULT_LIMIT;
@@ -31,5 +34,8 @@ export async function historyPage(
   const next = offset + page.length;
   // Read before the history: a job that had ended then has its whole history in these items.
   const more = next < items.length || !isTerminalJobState(job.state);
-  return { NextToken: more ? pageToken(next) : '', Items: page.map((item) => historyShape(item, job.id)) };
+  return {
+    NextToken: more ? pageToken(next) : '',
+    Items: page.map((item) => historyShape(item, job.id)),
+  };
 }

@@ -26,14 +26,19 @@ export function jobRoutes(app: Hono, context: ApiContext): void {
   app.get(`${JOBS}/:id`, async (c) => describe(context, c, await named(c)));
   app.delete(`${JOBS}/:id`, async (c) => {
     const body = await readBody(c);
-    const reason = member(body, 'reason') ?? c.req.query('reason') ?? '';
-    const evaluation = await stopJob(context, (await named(c)).id, String(reason));
+    const told = member(body, 'reason') ?? c.req.query('reason');
+    const reason = typeof told === 'string' ? told : '';
+    const evaluation = await stopJob(context, (await named(c)).id, reason);
     return answer(c, { EvaluationID: evaluation ?? '' });
   });
-  app.get(`${JOBS}/:id/history`, async (c) => answer(c, await historyPage(reader, await named(c), c.req.query())));
+  app.get(`${JOBS}/:id/history`, async (c) =>
+    answer(c, await historyPage(reader, await named(c), c.req.query())),
+  );
   app.get(`${JOBS}/:id/executions`, async (c) => {
     const job = await named(c);
-    const items = (await executions(context, job, c)).map((e) => executionShape(e, job.spec.Namespace));
+    const items = (await executions(context, job, c)).map((e) =>
+      executionShape(e, job.spec.Namespace),
+    );
     return answer(c, { NextToken: '', Items: items });
   });
   app.get(`${JOBS}/:id/versions`, async (c) =>
@@ -52,7 +57,11 @@ async function submit(context: ApiContext, c: Context): Promise<Response> {
     throw new LimpetError('invalid-argument', 'the body has no Job; expected {"Job": {...}}');
   const { maxSpecBytes } = context.config.scheduling;
   const { jobId, evaluationId, warnings } = await submitJob({ ...context, maxSpecBytes }, job);
-  return answer(c, { JobID: jobId, EvaluationID: evaluationId, Warnings: warnings.length === 0 ? null : warnings });
+  return answer(c, {
+    JobID: jobId,
+    EvaluationID: evaluationId,
+    Warnings: warnings.length === 0 ? null : warnings,
+  });
 }
 
 async function list({ reader, requesterId }: ApiContext, c: Context): Promise<Response> {
@@ -78,7 +87,9 @@ async function list({ reader, requesterId }: ApiContext, c: Context): Promise<Re
 async function describe(context: ApiContext, c: Context, job: JobRecord): Promise<Response> {
   const { reader, requesterId } = context;
   const include = (c.req.query('include') ?? '').split(',');
-  const history = include.includes('history') ? (await reader.history(job.id)).slice(0, 100) : undefined;
+  const history = include.includes('history')
+    ? (await reader.history(job.id)).slice(0, 100)
+    : undefined;
   const found = include.includes('executions') ? await executions(context, job, c) : undefined;
   return answer(c, {
     Job: jobShape(job, requesterId),
@@ -87,13 +98,23 @@ async function describe(context: ApiContext, c: Context, job: JobRecord): Promis
       : { History: { NextToken: '', Items: history.map((item) => historyShape(item, job.id)) } }),
     ...(found === undefined
       ? {}
-      : { Executions: { NextToken: '', Items: found.map((e) => executionShape(e, job.spec.Namespace)) } }),
+      : {
+          Executions: {
+            NextToken: '',
+            Items: found.map((e) => executionShape(e, job.spec.Namespace)),
+          },
+        }),
   });
 }
 
-async function executions({ reader }: ApiContext, job: JobRecord, c: Context): Promise<ExecutionRecord[]> {
+async function executions(
+  { reader }: ApiContext,
+  job: JobRecord,
+  c: Context,
+): Promise<ExecutionRecord[]> {
   const records = await reader.executionsOf(job.id);
-  if (/^modif/.test(c.req.query('order_by') ?? '')) records.sort((a, b) => a.modifiedAt - b.modifiedAt);
+  if (/^modif/.test(c.req.query('order_by') ?? ''))
+    records.sort((a, b) => a.modifiedAt - b.modifiedAt);
   if (flag(c.req.query('reverse'), 'reverse')) records.reverse();
   const limit = count(c.req.query('limit'), 'limit') ?? 0;
   return limit === 0 ? records : records.slice(0, limit);

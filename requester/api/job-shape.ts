@@ -19,7 +19,11 @@ export function jobShape(job: JobRecord, requesterId: string) {
     Meta: { ...spec.Meta, 'bacalhau.org/orchestrator.id': requesterId },
     Labels: spec.Labels,
     Tasks: [
-      { ...task, Publisher: task.Publisher ?? { Type: '' }, Network: { ...task.Network, Type: networkWord(task.Network.Type) } },
+      {
+        ...task,
+        Publisher: task.Publisher ?? { Type: '' },
+        Network: { ...task.Network, Type: networkWord(task.Network.Type) },
+      },
     ],
     State: { StateType: job.state, ...(job.message === '' ? {} : { Message: job.message }) },
     Version: job.version,
@@ -50,7 +54,11 @@ export function executionShape(execution: ExecutionRecord, namespace: string) {
     ComputeState: {
       StateType: stateNumber(execution),
       ...(message === '' ? {} : { Message: message }),
-      Details: { State: execution.state, Run: String(execution.run), Attempt: String(token.attempt) },
+      Details: {
+        State: execution.state,
+        Run: String(execution.run),
+        Attempt: String(token.attempt),
+      },
     },
     PublishedResult: publishedShape(execution),
     RunOutput: {

@@ -70,7 +70,10 @@ async function logs(context: ApiContext, c: Context): Promise<Response> {
   return sse(c, async (stream, signal) => {
     for await (const event of context.logs.read({ ...options, signal })) {
       const isEnd = event.type === 'end';
-      await stream.writeSSE({ ...(isEnd ? { event: 'end' } : {}), data: JSON.stringify(event.data) });
+      await stream.writeSSE({
+        ...(isEnd ? { event: 'end' } : {}),
+        data: JSON.stringify(event.data),
+      });
     }
   });
 }
@@ -111,7 +114,10 @@ async function snapshot(
 }
 
 /** `signal` fires when the reader has left or the work is over. */
-function sse(c: Context, work: (stream: SSEStreamingApi, signal: AbortSignal) => Promise<void>): Response {
+function sse(
+  c: Context,
+  work: (stream: SSEStreamingApi, signal: AbortSignal) => Promise<void>,
+): Response {
   return streamSSE(c, async (stream) => {
     const left = new AbortController();
     stream.onAbort(() => left.abort());

@@ -25,7 +25,11 @@ export function findNode(world: WorldView, text: string): NodeRecord {
   const nodes = [...world.nodes()];
   const exact = nodes.find(({ id }) => id === text);
   const matches = exact === undefined ? nodes.filter(({ id }) => idMatches(id, text)) : [exact];
-  const id = single(matches.map((node) => node.id), 'node', text);
+  const id = single(
+    matches.map((node) => node.id),
+    'node',
+    text,
+  );
   const found = matches.find((node) => node.id === id);
   if (found === undefined) throw new LimpetError('not-found', `node not found: ${text}`);
   return found;
@@ -35,6 +39,9 @@ function single(ids: readonly string[], what: string, text: string): string {
   const [first, second] = ids;
   if (first === undefined) throw new LimpetError('not-found', `${what} not found: ${text}`);
   if (second !== undefined && first !== text)
-    throw new LimpetError('ambiguous-id', `several ${what}s match '${text}'; use the full ${what} id`);
+    throw new LimpetError(
+      'ambiguous-id',
+      `several ${what}s match '${text}'; use the full ${what} id`,
+    );
   return first;
 }

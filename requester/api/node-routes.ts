@@ -17,8 +17,15 @@ export function nodeRoutes(app: Hono, context: ApiContext): void {
   const { world, requesterId } = context;
   app.get('/api/v1/orchestrator/nodes', (c) => {
     const selectors = (c.req.queries('labels') ?? []).flatMap((text) => parseSelector(text));
-    const wanted = oneOf(c.req.query('filter-approval'), 'filter-approval', ['approved', 'pending', 'rejected']);
-    const status = oneOf(c.req.query('filter-status'), 'filter-status', ['connected', 'disconnected']);
+    const wanted = oneOf(c.req.query('filter-approval'), 'filter-approval', [
+      'approved',
+      'pending',
+      'rejected',
+    ]);
+    const status = oneOf(c.req.query('filter-status'), 'filter-status', [
+      'connected',
+      'disconnected',
+    ]);
     const nodes = [...world.nodes()]
       .filter((node) => matchConstraints(node.info.labels, selectors).ok)
       .filter((node) => wanted === undefined || node.membership.state === wanted)
@@ -31,14 +38,23 @@ export function nodeRoutes(app: Hono, context: ApiContext): void {
   });
   app.get('/api/v1/orchestrator/nodes/:id', (c) => {
     const id = pathPart(c, 'id');
-    if (id === requesterId) return answer(c, { Node: { Info: requesterShape(requesterId), Membership: 'APPROVED', Connection: 'CONNECTED' } });
+    if (id === requesterId)
+      return answer(c, {
+        Node: {
+          Info: requesterShape(requesterId),
+          Membership: 'APPROVED',
+          Connection: 'CONNECTED',
+        },
+      });
     const node = findNode(world, id);
     return answer(c, { Node: nodeShape(node, nodeNow(context, node)) });
   });
 }
 
 function nodeNow({ world, presence }: ApiContext, { id }: NodeRecord): NodeNow {
-  const ours = [...world.executions()].filter(({ nodeId, state }) => nodeId === id && !isTerminal(state));
+  const ours = [...world.executions()].filter(
+    ({ nodeId, state }) => nodeId === id && !isTerminal(state),
+  );
   return {
     heardAt: presence.heardAt(id),
     allocated: addResources(heldBy(ours), presence.foreign(id)),
@@ -46,7 +62,11 @@ function nodeNow({ world, presence }: ApiContext, { id }: NodeRecord): NodeNow {
   };
 }
 
-function oneOf(text: string | undefined, name: string, words: readonly string[]): string | undefined {
+function oneOf(
+  text: string | undefined,
+  name: string,
+  words: readonly string[],
+): string | undefined {
   if (text === undefined || text === '') return undefined;
   const word = text.toLowerCase();
   if (words.includes(word)) return word;

@@ -41,14 +41,22 @@ export function nodeShape(node: NodeRecord, now: NodeNow) {
       Membership: membership,
       Connection: connection,
       Scheduling: node.scheduling,
-      Executors: info.executors.map(({ name, version, health, reason, recovery }) => ({ name, version, health, reason, recovery })),
+      Executors: info.executors.map(({ name, version, health, reason, recovery }) => ({
+        name,
+        version,
+        health,
+        reason,
+        recovery,
+      })),
     },
   };
 }
 
 function computeShape({ info }: NodeRecord, now: NodeNow) {
   return {
-    ExecutionEngines: info.executors.filter(({ health }) => health === 'healthy').map(({ name }) => name),
+    ExecutionEngines: info.executors
+      .filter(({ health }) => health === 'healthy')
+      .map(({ name }) => name),
     Publishers: info.publishers,
     StorageSources: info.sources,
     MaxCapacity: resourcesShape(info.capacity),

@@ -24,6 +24,7 @@ export function pageToken(offset: number): string {
 export function pageOffset(token: string | undefined): number {
   if (token === undefined || token === '') return 0;
   const offset = /^o:(\d{1,15})$/.exec(Buffer.from(token, 'base64url').toString())?.[1];
-  if (offset === undefined) throw new LimpetError('invalid-argument', `next_token '${token}' is not one of ours`);
+  if (offset === undefined)
+    throw new LimpetError('invalid-argument', `next_token '${token}' is not one of ours`);
   return Number(offset);
 }

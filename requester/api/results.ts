@@ -18,7 +18,11 @@ export async function resultItems(context: ApiContext, job: JobRecord, origin: s
     .map((execution) => resultItem(context, execution, origin));
 }
 
-function resultItem({ config, token, clock }: ApiContext, execution: ExecutionRecord, origin: string) {
+function resultItem(
+  { config, token, clock }: ApiContext,
+  execution: ExecutionRecord,
+  origin: string,
+) {
   if (execution.published?.type !== 'local')
     return { Type: execution.published?.type ?? '', Params: execution.published?.params ?? {} };
   const path = archivePath(execution.id);
@@ -35,13 +39,24 @@ export function resultRoutes(app: Hono, context: ApiContext): void {
   app.get(ARCHIVE, async (c) => {
     const execution = await findExecution(context.reader, pathPart(c, 'id'));
     if (execution.published === undefined)
-      throw new LimpetError('not-found', `execution ${execution.id} has published no result; it is ${execution.state}`);
+      throw new LimpetError(
+        'not-found',
+        `execution ${execution.id} has published no result; it is ${execution.state}`,
+      );
     const stream = await context.streams.result(execution);
     c.req.raw.signal.addEventListener('abort', () => stream.cancel(), { once: true });
-    return c.body(toBody(stream.chunks(), () => stream.end, () => stream.cancel()), 200, {
-      'content-type': 'application/gzip',
-      'content-disposition': `attachment; filename="${execution.id}.tar.gz"`,
-    });
+    return c.body(
+      toBody(
+        stream.chunks(),
+        () => stream.end,
+        () => stream.cancel(),
+      ),
+      200,
+      {
+        'content-type': 'application/gzip',
+        'content-disposition': `attachment; filename="${execution.id}.tar.gz"`,
+      },
+    );
   });
 }
 
@@ -58,7 +73,12 @@ function toBody(
       if (next.done !== true) return controller.enqueue(next.value);
       const end = ending();
       if (end?.code === 'finished') return controller.close();
-      controller.error(new LimpetError('unavailable', `the archive ended early: ${end?.message ?? 'no reason given'}`));
+      controller.error(
+        new LimpetError(
+          'unavailable',
+          `the archive ended early: ${end?.message ?? 'no reason given'}`,
+        ),
+      );
     },
     cancel,
   });

@@ -1,7 +1,6 @@
 /** The HTTP server on loopback, and endpoint.json, which tells clients of this machine where it is. */
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { serve, type ServerType } from '@hono/node-server';
 import { Hono } from 'hono';
@@ -55,7 +54,10 @@ function buildApp(context: ApiContext): Hono {
     bodyLimit({
       maxSize: config.http.maxBodyBytes,
       onError: () => {
-        throw new LimpetError('too-large', `the body is larger than ${config.http.maxBodyBytes} bytes`);
+        throw new LimpetError(
+          'too-large',
+          `the body is larger than ${config.http.maxBodyBytes} bytes`,
+        );
       },
     }),
   );
@@ -82,9 +84,15 @@ function listen(
 ): Promise<{ readonly server: ServerType; readonly port: number }> {
   const { host, port } = config.http;
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, hostname: host, port }, (info) => resolve({ server, port: info.port }));
+    const server = serve({ fetch: app.fetch, hostname: host, port }, (info) =>
+      resolve({ server, port: info.port }),
+    );
     server.once('error', (error) =>
-      reject(new LimpetError('unavailable', `cannot listen on ${host}:${port}: ${messageOf(error)}`, { cause: error })),
+      reject(
+        new LimpetError('unavailable', `cannot listen on ${host}:${port}: ${messageOf(error)}`, {
+          cause: error,
+        }),
+      ),
     );
   });
 }
@@ -97,5 +105,5 @@ async function close(server: ServerType): Promise<void> {
 }
 
 function cutAll(server: ServerType): void {
-  if ('closeAllConnections' in server) (server as Server).closeAllConnections();
+  if ('closeAllConnections' in server) server.closeAllConnections();
 }

@@ -16,7 +16,10 @@ export async function readToken(folder: string): Promise<string> {
   if (found !== undefined) {
     const token = found.trim();
     if (TOKEN.test(token)) return token;
-    throw new LimpetError('invalid-config', `${file} holds no token of 32 or more letters and digits; remove it`);
+    throw new LimpetError(
+      'invalid-config',
+      `${file} holds no token of 32 or more letters and digits; remove it`,
+    );
   }
   const token = randomBytes(32).toString('base64url');
   await writeFileAtomic(file, `${token}\n`);
@@ -31,5 +34,7 @@ export function sameSecret(a: string, b: string): boolean {
 
 /** What makes a URL usable without the token: path and end of validity, signed with it. */
 export function signPath(token: string, path: string, expiresAt: number): string {
-  return createHmac('sha256', token).update(`limpet result\n${path}\n${expiresAt}`).digest('base64url');
+  return createHmac('sha256', token)
+    .update(`limpet result\n${path}\n${expiresAt}`)
+    .digest('base64url');
 }

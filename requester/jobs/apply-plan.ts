@@ -76,7 +76,12 @@ export function placeRow(
 }
 
 function stop(draft: Draft, execution: ExecutionRecord, reason: string): void {
-  draft.putExecution({ ...execution, desired: 'stop', desiredReason: reason, modifiedAt: draft.now });
+  draft.putExecution({
+    ...execution,
+    desired: 'stop',
+    desiredReason: reason,
+    modifiedAt: draft.now,
+  });
   draft.send(execution.nodeId, { type: 'stop', executionId: execution.id, reason });
   draft.history(execution.jobId, {
     topic: 'Scheduling',

@@ -35,7 +35,8 @@ async function applyReport(
   { reader, log }: ReportContext,
 ): Promise<void> {
   const id = idOf(report);
-  const known = id === undefined ? undefined : (draft.execution(id) ?? (await reader.execution(id)));
+  const known =
+    id === undefined ? undefined : (draft.execution(id) ?? (await reader.execution(id)));
   const fields = { nodeId: node, executionId: id, state: report.state, revision: report.revision };
   if (known === undefined || known.nodeId !== node || !sameToken(known, report)) {
     log.warn('report.not-ours', fields);
@@ -50,7 +51,7 @@ async function applyReport(
   }
   draft.putExecution(merge(known, report, draft.now));
   for (const event of report.events)
-    if (event.revision > known.revision) 
+    if (event.revision > known.revision)
       draft.op({ type: 'put', key: eventKey(known.id, event.revision), value: event });
   recordHistory(draft, known, report);
 }
@@ -64,7 +65,9 @@ function forgetUnlisted(draft: Draft, { id, nodeId }: ExecutionRecord): void {
 
 function sameToken({ token }: ExecutionRecord, report: ExecutionReport): boolean {
   const { jobVersion, partition, attempt } = report.token;
-  return token.jobVersion === jobVersion && token.partition === partition && token.attempt === attempt;
+  return (
+    token.jobVersion === jobVersion && token.partition === partition && token.attempt === attempt
+  );
 }
 
 /** One number above the node's, because the owner's own verdict may stand at that of the node. */
@@ -132,7 +135,14 @@ export function markLost(draft: Draft, execution: ExecutionRecord): void {
   const outcome: Outcome = { by: 'lost', reason: 'lost_on_node' };
   const revision = execution.revision + 1;
   const cause = `${execution.nodeId} no longer has it, and its executor ${execution.executor} has recovered`;
-  draft.putExecution({ ...execution, state: 'failed', outcome, reason: 'lost_on_node', modifiedAt: draft.now, finishedAt: draft.now });
+  draft.putExecution({
+    ...execution,
+    state: 'failed',
+    outcome,
+    reason: 'lost_on_node',
+    modifiedAt: draft.now,
+    finishedAt: draft.now,
+  });
   draft.op({
     type: 'put',
     key: eventKey(execution.id, revision),

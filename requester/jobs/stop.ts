@@ -7,7 +7,11 @@ import type { Reader } from '../state/reader.ts';
 
 /** undefined when it was stopped already. Errors: `not-found`, `conflict` (it has ended otherwise). */
 export function stopJob(
-  { coordinator, reader, mint }: { readonly coordinator: Coordinator; readonly reader: Reader; readonly mint: Mint },
+  {
+    coordinator,
+    reader,
+    mint,
+  }: { readonly coordinator: Coordinator; readonly reader: Reader; readonly mint: Mint },
   id: JobId,
   reason: string,
 ): Promise<EvaluationId | undefined> {
@@ -16,7 +20,10 @@ export function stopJob(
     if (job === undefined) throw new LimpetError('not-found', `job not found: ${id}`);
     if (job.state === 'Stopped') return undefined;
     if (job.state === 'Completed' || job.state === 'Failed')
-      throw new LimpetError('conflict', `cannot stop job ${id}: it is ${job.state.toLowerCase()} already`);
+      throw new LimpetError(
+        'conflict',
+        `cannot stop job ${id}: it is ${job.state.toLowerCase()} already`,
+      );
     const evaluationId = mint.evaluation();
     const message = reason === '' ? 'stopped at user request' : reason;
     draft.putJob({

@@ -32,9 +32,12 @@ export function submitJob(by: Submitter, data: unknown): Promise<Submitted> {
   const { spec, warnings } = parseJobSpec(data, 'lenient');
   checkKind(spec);
   checkSize(spec, by.maxSpecBytes);
-  const specHash = createHash('sha256').update(canonicalJson(rawTask(data))).digest('hex');
+  const specHash = createHash('sha256')
+    .update(canonicalJson(rawTask(data)))
+    .digest('hex');
   return by.coordinator.run(async (draft) => {
-    if (spec.Name !== undefined) await checkName(draft, by.reader, { namespace: spec.Namespace, name: spec.Name });
+    if (spec.Name !== undefined)
+      await checkName(draft, by.reader, { namespace: spec.Namespace, name: spec.Name });
     const job = newJob(spec, specHash, { mint: by.mint, now: draft.now });
     store(draft, job);
     return { jobId: job.id, evaluationId: job.evaluationId, warnings };
@@ -43,7 +46,10 @@ export function submitJob(by: Submitter, data: unknown): Promise<Submitted> {
 
 function checkKind({ Type }: JobSpec): void {
   if (Type !== 'batch')
-    throw new LimpetError('unimplemented', `Type: ${Type} is not scheduled by this version yet; use batch`);
+    throw new LimpetError(
+      'unimplemented',
+      `Type: ${Type} is not scheduled by this version yet; use batch`,
+    );
 }
 
 function checkSize(spec: JobSpec, maxBytes: number): void {
@@ -60,7 +66,9 @@ async function checkName(
   reader: Reader,
   { namespace, name }: { readonly namespace: string; readonly name: string },
 ): Promise<void> {
-  const live = [...draft.jobs()].find((job) => job.name === name && job.spec.Namespace === namespace);
+  const live = [...draft.jobs()].find(
+    (job) => job.name === name && job.spec.Namespace === namespace,
+  );
   const holder = live ?? (await reader.jobByName(namespace, name));
   if (holder !== undefined && !isTerminalJobState(draft.job(holder.id)?.state ?? holder.state))
     throw new LimpetError(
@@ -112,6 +120,8 @@ function wantedBy({ CPU = '0', Memory = '0', Disk = '0', GPU = '0' }: ResourcesS
 
 /** The task as it was sent, in the sender's own spelling. It has been parsed before, so it is there. */
 function rawTask(data: unknown): unknown {
-  const tasks: unknown = Object.entries(data ?? {}).find(([key]) => key.toLowerCase() === 'tasks')?.[1];
+  const tasks: unknown = Object.entries(data ?? {}).find(
+    ([key]) => key.toLowerCase() === 'tasks',
+  )?.[1];
   return Array.isArray(tasks) ? (tasks[0] ?? null) : null;
 }

@@ -23,10 +23,13 @@ export class Watchers {
     };
     const set = this.#waiting.get(id) ?? new Set();
     this.#waiting.set(id, set.add(listener));
-    const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    const aborted = new Promise<void>((resolve) =>
+      signal.addEventListener('abort', () => resolve(), { once: true }),
+    );
     return {
       next: async () => {
-        if (!seen && !signal.aborted) await Promise.race([new Promise<void>((resolve) => (wake = resolve)), aborted]);
+        if (!seen && !signal.aborted)
+          await Promise.race([new Promise<void>((resolve) => (wake = resolve)), aborted]);
         seen = false;
         return !signal.aborted;
       },

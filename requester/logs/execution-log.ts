@@ -10,7 +10,7 @@ import type { NodeStreams } from '../nodes/streams.ts';
 import type { Reader } from '../state/reader.ts';
 import type { ExecutionRecord } from '../state/records.ts';
 import { jsonLines } from './json-lines.ts';
-import type { LogQuery } from './log-reader.ts';
+import type { LogQuery } from './log-query.ts';
 
 export interface ExecutionLogOptions {
   readonly streams: NodeStreams;
@@ -65,7 +65,8 @@ export class ExecutionLog {
     const leave = (): void => stream.cancel();
     query.signal.addEventListener('abort', leave, { once: true });
     try {
-      for await (const value of jsonLines(stream.chunks())) await this.#take(logItemSchema.parse(value), push);
+      for await (const value of jsonLines(stream.chunks()))
+        await this.#take(logItemSchema.parse(value), push);
     } finally {
       query.signal.removeEventListener('abort', leave);
       stream.cancel();

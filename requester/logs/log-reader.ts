@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../adapters/clock/port.ts';
 import { LimpetError } from '../../core/errors.ts';
-import type { ExecutionId, JobId } from '../../core/ids.ts';
+import type { ExecutionId } from '../../core/ids.ts';
 import { isTerminalJobState } from '../../core/job.ts';
 import type { LogEnd, LogEvent } from '../../wire/http.ts';
 import type { Watchers } from '../jobs/watchers.ts';
@@ -13,22 +13,13 @@ import type { Reader } from '../state/reader.ts';
 import type { ExecutionRecord } from '../state/records.ts';
 import { Channel } from './channel.ts';
 import { ExecutionLog } from './execution-log.ts';
+import type { LogQuery } from './log-query.ts';
 
 export interface LogReaderOptions {
   readonly streams: NodeStreams;
   readonly reader: Reader;
   readonly watchers: Watchers;
   readonly clock: Clock;
-}
-
-export interface LogQuery {
-  readonly jobId: JobId;
-  /** Only this one of its executions. */
-  readonly executionId?: ExecutionId;
-  readonly follow: boolean;
-  readonly tail?: number;
-  readonly streams: readonly ('stdout' | 'stderr')[];
-  readonly signal: AbortSignal;
 }
 
 export type LogOutput =
@@ -88,7 +79,11 @@ export class LogReader {
     return executionId === undefined ? all : all.filter(({ id }) => id === executionId);
   }
 
-  #follow(execution: ExecutionRecord, query: LogQuery, channel: Channel<LogEvent>): Promise<LogEnd> {
+  #follow(
+    execution: ExecutionRecord,
+    query: LogQuery,
+    channel: Channel<LogEvent>,
+  ): Promise<LogEnd> {
     const log = new ExecutionLog({ ...this.#options, execution, query });
     return log.pumpTo((event) => channel.push(event));
   }

@@ -10,24 +10,37 @@ export interface AdmissionRules {
 }
 
 export type Admission =
-  | { readonly type: 'approved' | 'pending' | 'rejected'; readonly membership: NodeRecord['membership'] }
+  | {
+      readonly type: 'approved' | 'pending' | 'rejected';
+      readonly membership: NodeRecord['membership'];
+    }
   | { readonly type: 'superseded'; readonly reason: string };
 
 export function admit(
   known: NodeRecord | undefined,
   handshake: Handshake,
-  { rules, heardAt, now }: { readonly rules: AdmissionRules; readonly heardAt: number; readonly now: number },
+  {
+    rules,
+    heardAt,
+    now,
+  }: { readonly rules: AdmissionRules; readonly heardAt: number; readonly now: number },
 ): Admission {
   const verdict = (state: 'approved' | 'pending' | 'rejected', reason: string): Admission => ({
     type: state,
     membership: { state, reason, by: 'requester', at: now },
   });
   if (handshake.v !== PROTOCOL_VERSION)
-    return verdict('rejected', `protocol version ${handshake.v}; this requester speaks ${PROTOCOL_VERSION}`);
+    return verdict(
+      'rejected',
+      `protocol version ${handshake.v}; this requester speaks ${PROTOCOL_VERSION}`,
+    );
   if (known === undefined || wasVersion(known)) return first(rules, verdict);
   const present = known.connection.state === 'connected' && now - heardAt < rules.unknownAfterMs;
   if (present && known.instanceId !== handshake.instanceId)
-    return { type: 'superseded', reason: `node id ${known.id} is in use by another agent; give this one its own` };
+    return {
+      type: 'superseded',
+      reason: `node id ${known.id} is in use by another agent; give this one its own`,
+    };
   if (present && known.processStartedAt > handshake.startedAt)
     return { type: 'superseded', reason: `a younger agent works as ${known.id}` };
   return { type: known.membership.state, membership: known.membership };

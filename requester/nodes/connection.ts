@@ -15,7 +15,12 @@ export function judgeSilence(
   silentMs: number,
   { unknownAfterMs, unhealthyAfterMs }: Thresholds,
 ): Pick<Connection, 'state' | 'reason'> | undefined {
-  const state = silentMs >= unhealthyAfterMs ? 'unhealthy' : silentMs >= unknownAfterMs ? 'unknown' : 'connected';
+  const state =
+    silentMs >= unhealthyAfterMs
+      ? 'unhealthy'
+      : silentMs >= unknownAfterMs
+        ? 'unknown'
+        : 'connected';
   if (state === current.state || state === 'connected') return undefined;
   if (state === 'unknown' && current.state === 'unhealthy') return undefined;
   const after = state === 'unknown' ? unknownAfterMs : unhealthyAfterMs;

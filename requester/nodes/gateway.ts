@@ -68,7 +68,8 @@ async function takePush(context: GatewayContext, node: NodeId, push: Push): Prom
   const session = checkSession(context.world.node(node), push.session);
   const link = context.links.get(node);
   if (session.type !== 'current') return { type: 'handshake-required', reason: session.reason };
-  if (link === undefined) return { type: 'handshake-required', reason: 'this node is not known here' };
+  if (link === undefined)
+    return { type: 'handshake-required', reason: 'this node is not known here' };
   return receive(context, { node, link, push });
 }
 

@@ -53,15 +53,24 @@ export async function shakeHands(
   const first = judge(context, { known: context.world.node(id), id, handshake });
   // Outside the turn: it waits for pushes that are being taken, and these wait for turns.
   if (first.type === 'approved') await link.inbox.adopt(handshake.link.incarnation);
-  const answer = await coordinator.runAlone((draft) => take(context, { draft, link, id, handshake }));
-  log.info(`node.${answer.type}`, { nodeId: id, ...('reason' in answer ? { reason: answer.reason } : {}) });
+  const answer = await coordinator.runAlone((draft) =>
+    take(context, { draft, link, id, handshake }),
+  );
+  log.info(`node.${answer.type}`, {
+    nodeId: id,
+    ...('reason' in answer ? { reason: answer.reason } : {}),
+  });
   if (answer.type === 'accepted') link.sender.open(answer.session);
   return answer;
 }
 
 function judge(
   { rules, presence, clock }: HandshakeContext,
-  { known, id, handshake }: { readonly known: NodeRecord | undefined; readonly id: NodeId; readonly handshake: Handshake },
+  {
+    known,
+    id,
+    handshake,
+  }: { readonly known: NodeRecord | undefined; readonly id: NodeId; readonly handshake: Handshake },
 ): Admission {
   return admit(known, handshake, { rules, heardAt: presence.heardAt(id), now: clock.now() });
 }
@@ -80,19 +89,31 @@ async function take(context: HandshakeContext, taking: Taking): Promise<Handshak
   if (verdict.type === 'superseded') return { type: 'superseded', reason: verdict.reason };
   link.sender.close();
   if (verdict.type !== 'approved') {
-    draft.putNode({ ...toRecord(draft.now, id, { handshake, known }), membership: verdict.membership });
+    draft.putNode({
+      ...toRecord(draft.now, id, { handshake, known }),
+      membership: verdict.membership,
+    });
     const { reason } = verdict.membership;
     return verdict.type === 'rejected'
       ? { type: 'rejected', reason }
       : { type: 'pending', reason, retryAfterMs: context.heartbeatIntervalMs };
   }
-  return accept(context, taking, { ...toRecord(draft.now, id, { handshake, known }), membership: verdict.membership });
+  return accept(context, taking, {
+    ...toRecord(draft.now, id, { handshake, known }),
+    membership: verdict.membership,
+  });
 }
 
-async function accept(context: HandshakeContext, taking: Taking, node: NodeRecord): Promise<HandshakeAnswer> {
+async function accept(
+  context: HandshakeContext,
+  taking: Taking,
+  node: NodeRecord,
+): Promise<HandshakeAnswer> {
   const { draft, link, id, handshake } = taking;
   const stale = isStale(link, handshake.link);
-  const ours = [...draft.executions()].filter((mine) => mine.nodeId === id && !isTerminal(mine.state));
+  const ours = [...draft.executions()].filter(
+    (mine) => mine.nodeId === id && !isTerminal(mine.state),
+  );
   const listed = await lookUp(context, draft, handshake);
   const result = reconcile({ handshake, ours, listed, stale });
   for (const execution of result.lost) markLost(draft, execution);
@@ -106,7 +127,11 @@ async function accept(context: HandshakeContext, taking: Taking, node: NodeRecor
     connection: { state: 'connected', reason: 'handshake', at: draft.now },
     unlisted: [...result.unlisted],
   });
-  context.presence.heard(id, { allocated: handshake.node.allocated, ours: draft.executions(), now: draft.now });
+  context.presence.heard(id, {
+    allocated: handshake.node.allocated,
+    ours: draft.executions(),
+    now: draft.now,
+  });
   return {
     type: 'accepted',
     v: PROTOCOL_VERSION,
@@ -173,7 +198,12 @@ function toRecord(
     instanceId: handshake.instanceId,
     info: handshake.node,
     connection: known?.connection ?? { state: 'unknown', reason: 'not accepted yet', at: now },
-    scheduling: known?.scheduling ?? { state: 'eligible', reason: 'registered', by: 'requester', at: now },
+    scheduling: known?.scheduling ?? {
+      state: 'eligible',
+      reason: 'registered',
+      by: 'requester',
+      at: now,
+    },
     session: known?.session ?? '',
     process: processOf(handshake),
     processStartedAt: handshake.startedAt,

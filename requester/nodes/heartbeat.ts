@@ -33,7 +33,8 @@ export async function takeHeartbeat(
     ours: world.executions(),
     now: clock.now(),
   });
-  if (foreignChanged || hasNews(node, beat)) await coordinator.run((draft) => store(draft, id, beat));
+  if (foreignChanged || hasNews(node, beat))
+    await coordinator.run((draft) => store(draft, id, beat));
   const stop = [...world.executions()]
     .filter((mine) => mine.nodeId === id && mine.desired === 'stop' && !isTerminal(mine.state))
     .map((mine) => mine.id);
@@ -59,15 +60,24 @@ function store(draft: Draft, id: NodeId, beat: Heartbeat): void {
   const complete = new Set(
     beat.executors.filter(({ recovery }) => recovery === 'complete').map(({ name }) => name),
   );
-  const missing = node.unlisted.flatMap((one) => draft.execution(one) ?? []).filter(({ state }) => !isTerminal(state));
+  const missing = node.unlisted
+    .flatMap((one) => draft.execution(one) ?? [])
+    .filter(({ state }) => !isTerminal(state));
   for (const execution of missing) if (complete.has(execution.executor)) markLost(draft, execution);
   draft.putNode({
     ...node,
-    info: { ...node.info, executors: beat.executors, running: beat.running, allocated: beat.allocated },
+    info: {
+      ...node.info,
+      executors: beat.executors,
+      running: beat.running,
+      allocated: beat.allocated,
+    },
     connection:
       node.connection.state === 'connected'
         ? node.connection
         : { state: 'connected', reason: 'heartbeat', at: draft.now },
-    unlisted: missing.filter(({ executor }) => !complete.has(executor)).map((execution) => execution.id),
+    unlisted: missing
+      .filter(({ executor }) => !complete.has(executor))
+      .map((execution) => execution.id),
   });
 }

@@ -8,7 +8,12 @@ import type { Transport } from '../../adapters/nats/port.ts';
 import type { Store, StoreOp } from '../../adapters/store/port.ts';
 import { LimpetError } from '../../core/errors.ts';
 import type { NodeId } from '../../core/ids.ts';
-import { pushAnswerSchema, type Push, type PushAnswer, type RequesterRow } from '../../wire/messages.ts';
+import {
+  pushAnswerSchema,
+  type Push,
+  type PushAnswer,
+  type RequesterRow,
+} from '../../wire/messages.ts';
 import { toAgent } from '../../wire/subjects.ts';
 import { linkPrefix } from '../state/keys.ts';
 import type { Mint } from '../state/minting.ts';
@@ -56,7 +61,8 @@ export class Links {
 
   append(node: NodeId, rows: readonly RequesterRow[]): StoreOp[] {
     const link = this.#links.get(node);
-    if (link === undefined) throw new LimpetError('internal', `rows for ${node}, which has never shaken hands`);
+    if (link === undefined)
+      throw new LimpetError('internal', `rows for ${node}, which has never shaken hands`);
     return link.outbox.append(rows);
   }
 

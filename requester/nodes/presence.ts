@@ -28,10 +28,16 @@ export class Presence {
   /** `allocated` is the node's own sum; what is not ours of it is foreign. Answers whether that has changed. */
   heard(
     node: NodeId,
-    told: { readonly allocated: Resources; readonly ours: Iterable<ExecutionRecord>; readonly now: number },
+    told: {
+      readonly allocated: Resources;
+      readonly ours: Iterable<ExecutionRecord>;
+      readonly now: number;
+    },
   ): boolean {
     this.#heard.set(node, told.now);
-    const mine = [...told.ours].filter(({ nodeId, state }) => nodeId === node && !isTerminal(state));
+    const mine = [...told.ours].filter(
+      ({ nodeId, state }) => nodeId === node && !isTerminal(state),
+    );
     const rest = subtractResources(told.allocated, heldBy(mine));
     const foreign = {
       cpuMillis: Math.max(0, rest.cpuMillis),

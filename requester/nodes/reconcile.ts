@@ -28,10 +28,14 @@ export interface Reconciled {
 export function reconcile({ handshake, ours, listed, stale }: ReconcileInput): Reconciled {
   const present = new Set(handshake.executions.map(({ executionId }) => executionId));
   const recovering = new Set(
-    handshake.node.executors.filter(({ recovery }) => recovery !== 'complete').map(({ name }) => name),
+    handshake.node.executors
+      .filter(({ recovery }) => recovery !== 'complete')
+      .map(({ name }) => name),
   );
   // One that was never reported may still be on its way to the node.
-  const missing = stale ? [] : ours.filter((mine) => isActive(mine) && mine.revision > 0 && !present.has(mine.id));
+  const missing = stale
+    ? []
+    : ours.filter((mine) => isActive(mine) && mine.revision > 0 && !present.has(mine.id));
   return {
     unknown: [...present].filter((id) => !listed.has(id)),
     stop: handshake.executions.flatMap(({ executionId, state, token }) => {

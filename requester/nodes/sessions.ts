@@ -10,7 +10,8 @@ export type SessionCheck =
   | { readonly type: 'handshake-required'; readonly reason: string };
 
 export function checkSession(node: NodeRecord | undefined, session: string): SessionCheck {
-  if (node === undefined) return { type: 'handshake-required', reason: 'this node is not known here' };
+  if (node === undefined)
+    return { type: 'handshake-required', reason: 'this node is not known here' };
   if (node.membership.state !== 'approved')
     return { type: 'handshake-required', reason: `this node is ${node.membership.state}` };
   if (node.session !== '' && node.session === session) return { type: 'current' };

@@ -40,7 +40,8 @@ export class SilenceWatch {
   async #look(): Promise<void> {
     const { coordinator, world, clock, log } = this.#options;
     try {
-      if (this.#changes(world, clock.now()).length > 0) await coordinator.run((draft) => this.#store(draft));
+      if (this.#changes(world, clock.now()).length > 0)
+        await coordinator.run((draft) => this.#store(draft));
     } catch (thrown) {
       log.error('node.silence-not-stored', { reason: messageOf(thrown) });
     }
@@ -59,7 +60,10 @@ export class SilenceWatch {
   #store(draft: Draft): void {
     for (const { node, connection } of this.#changes(draft, draft.now)) {
       draft.putNode({ ...node, connection });
-      this.#options.log.warn(`node.${connection.state}`, { nodeId: node.id, reason: connection.reason });
+      this.#options.log.warn(`node.${connection.state}`, {
+        nodeId: node.id,
+        reason: connection.reason,
+      });
     }
   }
 }

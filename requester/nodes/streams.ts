@@ -31,7 +31,10 @@ export class NodeStreams {
   }
 
   /** Errors: `unavailable`, `timeout`, `permission-denied`, and what the node refuses with (`not-found`). */
-  logs({ id, nodeId }: ExecutionRecord, { follow, fromOffset, streams, tail }: LogWish): Promise<IncomingStream> {
+  logs(
+    { id, nodeId }: ExecutionRecord,
+    { follow, fromOffset, streams, tail }: LogWish,
+  ): Promise<IncomingStream> {
     const request: LogsRequest = {
       SourcePeerId: this.#options.requesterId,
       TargetPeerId: nodeId,
@@ -47,7 +50,11 @@ export class NodeStreams {
   /** Errors as of `logs`. */
   result({ id, nodeId }: ExecutionRecord): Promise<IncomingStream> {
     const { requesterId, requestTimeoutMs } = this.#options;
-    const request: ResultRequest = { SourcePeerId: requesterId, TargetPeerId: nodeId, ExecutionId: id };
+    const request: ResultRequest = {
+      SourcePeerId: requesterId,
+      TargetPeerId: nodeId,
+      ExecutionId: id,
+    };
     return this.#client.request(nodeId, 'ExecutionResult', request, requestTimeoutMs);
   }
 

@@ -1,5 +1,10 @@
 /** Nodes with their free resources while a plan is made: who may take a partition, who is best, and if none, why. */
-import { addResources, firstShortage, subtractResources, type Resources } from '../../core/resources.ts';
+import {
+  addResources,
+  firstShortage,
+  subtractResources,
+  type Resources,
+} from '../../core/resources.ts';
 import { matchConstraints } from '../../core/labels.ts';
 import type { NodeId } from '../../core/ids.ts';
 import type { ExecutionRecord, JobRecord, NodeRecord } from '../state/records.ts';
@@ -60,7 +65,11 @@ export class Board {
       const reason = `best of ${fitting.length} fitting out of ${this.#seats.size}`;
       return { type: 'node', node: best.node, reason };
     }
-    return { type: 'none', reason: noneText(reasons), ...(retryAt === undefined ? {} : { retryAt }) };
+    return {
+      type: 'none',
+      reason: noneText(reasons),
+      ...(retryAt === undefined ? {} : { retryAt }),
+    };
   }
 
   #hold(id: NodeId, jobId: string, wanted: Resources): void {
@@ -80,7 +89,8 @@ function reasonAgainst(job: JobRecord, { node, free }: Seat): string | undefined
   const task = job.spec.Tasks[0];
   const executor = info.executors.find(({ name }) => name === task.Engine.Type);
   if (executor === undefined) return `has no executor ${task.Engine.Type}`;
-  if (executor.health !== 'healthy') return `executor ${executor.name} is ${executor.health}: ${executor.reason}`;
+  if (executor.health !== 'healthy')
+    return `executor ${executor.name} is ${executor.health}: ${executor.reason}`;
   if (executor.recovery !== 'complete') return `executor ${executor.name} is still recovering`;
   const match = matchConstraints(info.labels, job.spec.Constraints);
   if (!match.ok) return match.reason;
@@ -98,7 +108,10 @@ function reasonAgainst(job: JobRecord, { node, free }: Seat): string | undefined
 function rank(job: JobRecord, { node, free, load }: Seat): number {
   const { capacity } = node.record.info;
   const left = subtractResources(free, job.wanted);
-  const shares = [share(left.cpuMillis, capacity.cpuMillis), share(left.memoryBytes, capacity.memoryBytes)];
+  const shares = [
+    share(left.cpuMillis, capacity.cpuMillis),
+    share(left.memoryBytes, capacity.memoryBytes),
+  ];
   return Math.min(...shares) + (load.get(job.id) ?? 0);
 }
 

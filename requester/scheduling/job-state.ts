@@ -34,7 +34,8 @@ export function judgeJob(
   if (done === partitions.length) return change('Completed', '');
   const message = waiting === 0 ? '' : waitingText(waiting, partitions.length, reason);
   if (!active && placed === 0 && done === 0) return change('Queued', message);
-  if (done > 0 || partitions.some((partition) => partition.taken)) return change('Running', message);
+  if (done > 0 || partitions.some((partition) => partition.taken))
+    return change('Running', message);
   return change('Pending', message);
 }
 

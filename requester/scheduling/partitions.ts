@@ -34,11 +34,16 @@ export function partitionsOf(
 ): Partition[] {
   const groups: ExecutionRecord[][] = Array.from({ length: job.spec.Count }, () => []);
   for (const execution of executions)
-    if (execution.token.jobVersion === job.version) groups[execution.token.partition]?.push(execution);
+    if (execution.token.jobVersion === job.version)
+      groups[execution.token.partition]?.push(execution);
   return groups.map((group, index) => toPartition(index, group, backoff));
 }
 
-function toPartition(index: number, group: readonly ExecutionRecord[], backoff: Backoff): Partition {
+function toPartition(
+  index: number,
+  group: readonly ExecutionRecord[],
+  backoff: Backoff,
+): Partition {
   const failed = group.find((execution) => execution.state === 'failed');
   const done = group.some((execution) => execution.state === 'completed');
   const active = group.some(isActive);
@@ -52,14 +57,22 @@ function toPartition(index: number, group: readonly ExecutionRecord[], backoff: 
   };
 }
 
-function refusals(group: readonly ExecutionRecord[], backoff: Backoff): ReadonlyMap<NodeId, Refusal> {
+function refusals(
+  group: readonly ExecutionRecord[],
+  backoff: Backoff,
+): ReadonlyMap<NodeId, Refusal> {
   const refused = new Map<NodeId, Refusal>();
   const times = new Map<NodeId, number>();
   const given = group.filter(({ state }) => state === 'declined' || state === 'cancelled');
-  for (const { nodeId, modifiedAt, state, reason } of [...given].sort((a, b) => a.token.attempt - b.token.attempt)) {
+  for (const { nodeId, modifiedAt, state, reason } of [...given].sort(
+    (a, b) => a.token.attempt - b.token.attempt,
+  )) {
     const before = times.get(nodeId) ?? 0;
     times.set(nodeId, before + 1);
-    refused.set(nodeId, { until: modifiedAt + backoffMs(backoff, before), reason: `${state} it: ${reason}` });
+    refused.set(nodeId, {
+      until: modifiedAt + backoffMs(backoff, before),
+      reason: `${state} it: ${reason}`,
+    });
   }
   return refused;
 }

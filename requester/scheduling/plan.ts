@@ -79,7 +79,12 @@ function placeJob(
   const failure = failureOf(partitions) ?? times.expired;
   if (failure !== undefined) return ending(job, all, { job, state: 'Failed', message: failure });
   const open = partitions.filter((partition) => partition.state === 'open');
-  return { job, partitions, expiresAt: times.nextAt, ...placeOpen(job, open, { board, now: input.now }) };
+  return {
+    job,
+    partitions,
+    expiresAt: times.nextAt,
+    ...placeOpen(job, open, { board, now: input.now }),
+  };
 }
 
 function placeOpen(
@@ -104,11 +109,19 @@ function placeOpen(
   return { placements, waiting };
 }
 
-function judge({ job, partitions, placements, waiting, expiresAt }: Placed, board: Board, now: number): Plan {
+function judge(
+  { job, partitions, placements, waiting, expiresAt }: Placed,
+  board: Board,
+  now: number,
+): Plan {
   const last = waiting.at(-1);
   const found = last === undefined ? undefined : board.choose(job, last, now);
   const reason = found?.reason ?? '';
-  const change = judgeJob(job, partitions, { placed: placements.length, waiting: waiting.length, reason });
+  const change = judgeJob(job, partitions, {
+    placed: placements.length,
+    waiting: waiting.length,
+    reason,
+  });
   const retryAt = found?.type === 'none' ? found.retryAt : undefined;
   const wakes = [expiresAt, retryAt].flatMap((at) => (at === undefined ? [] : [at]));
   return {
@@ -140,7 +153,11 @@ function toPlacement(
   };
 }
 
-function ending(job: JobRecord, all: readonly ExecutionRecord[], change: JobChange | undefined): Plan {
+function ending(
+  job: JobRecord,
+  all: readonly ExecutionRecord[],
+  change: JobChange | undefined,
+): Plan {
   const state = change?.state ?? job.state;
   const reason = state === 'Stopped' ? 'the job was stopped' : `the job is ${state.toLowerCase()}`;
   const stops = all

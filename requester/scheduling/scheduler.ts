@@ -48,7 +48,9 @@ export class Scheduler {
   #arm(at: number): Timer {
     const { clock, log, wake } = this.#options;
     return clock.after(Math.max(1, at - clock.now()), () => {
-      wake().catch((thrown: unknown) => log.error('scheduler.turn-failed', { reason: messageOf(thrown) }));
+      wake().catch((thrown: unknown) =>
+        log.error('scheduler.turn-failed', { reason: messageOf(thrown) }),
+      );
     });
   }
 }

@@ -22,7 +22,8 @@ export function expiry(job: JobRecord, partitions: readonly Partition[], now: nu
   if (QueueTimeout > 0 && queued) {
     const at = job.createdAt + QueueTimeout * 1000;
     const why = job.state === 'Queued' && job.message !== '' ? `: ${job.message}` : '';
-    if (now >= at) return { expired: `queued longer than its QueueTimeout of ${QueueTimeout} s${why}` };
+    if (now >= at)
+      return { expired: `queued longer than its QueueTimeout of ${QueueTimeout} s${why}` };
     ends.push(at);
   }
   return ends.length === 0 ? {} : { nextAt: Math.min(...ends) };

@@ -70,7 +70,8 @@ export class Coordinator {
   }
 
   #add<T>(step: Step<T>, alone: boolean, commit: Waiting['commit']): Promise<T> {
-    if (this.#closed) return Promise.reject(new LimpetError('unavailable', 'the requester is stopping'));
+    if (this.#closed)
+      return Promise.reject(new LimpetError('unavailable', 'the requester is stopping'));
     return new Promise<T>((resolve, reject) => {
       let answer: { readonly value: T } | undefined;
       this.#queue.push({

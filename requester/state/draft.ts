@@ -75,7 +75,8 @@ export class Draft implements WorldView {
   /** Adds the next history item of a job that is in this draft or in the world. */
   history(jobId: JobId, item: NewHistoryItem): void {
     const job = this.job(jobId);
-    if (job === undefined) throw new LimpetError('internal', `history of job ${jobId}, which is not at hand`);
+    if (job === undefined)
+      throw new LimpetError('internal', `history of job ${jobId}, which is not at hand`);
     const seq = job.historySeq + 1;
     const { topic, message, executionId, details = {}, at = this.now } = item;
     const stored: HistoryItem = {
@@ -106,7 +107,8 @@ export class Draft implements WorldView {
   merge(fork: Draft): void {
     for (const job of fork.#jobs.values()) this.#jobs.set(job.id, job);
     for (const node of fork.#nodes.values()) this.#nodes.set(node.id, node);
-    for (const execution of fork.#executions.values()) this.#executions.set(execution.id, execution);
+    for (const execution of fork.#executions.values())
+      this.#executions.set(execution.id, execution);
     this.#ops.push(...fork.#ops);
     this.#rows.push(...fork.#rows);
   }
@@ -123,11 +125,21 @@ export class Draft implements WorldView {
   /** Everything as operations; called once, when the turn is complete, since it numbers the rows. */
   seal(): StoreOp[] {
     return [
-      ...[...this.#jobs.values()].map((value): StoreOp => ({ type: 'put', key: jobKey(value.id), value })),
-      ...[...this.#nodes.values()].map((value): StoreOp => ({ type: 'put', key: nodeKey(value.id), value })),
-      ...[...this.#executions.values()].map(
-        (value): StoreOp => ({ type: 'put', key: executionKey(value.id), value }),
-      ),
+      ...[...this.#jobs.values()].map((value): StoreOp => ({
+        type: 'put',
+        key: jobKey(value.id),
+        value,
+      })),
+      ...[...this.#nodes.values()].map((value): StoreOp => ({
+        type: 'put',
+        key: nodeKey(value.id),
+        value,
+      })),
+      ...[...this.#executions.values()].map((value): StoreOp => ({
+        type: 'put',
+        key: executionKey(value.id),
+        value,
+      })),
       ...this.#ops,
       ...this.#rows.flatMap(({ node, row }) => this.#append(node, [row])),
     ];

@@ -16,9 +16,14 @@ export async function loadWorld(store: Store, log: Logger): Promise<World> {
   const world = new World();
   const nodes = await store.scan({ prefix: 'node/' });
   for (const corrupt of nodes.corrupt) await quarantine(store, corrupt, log);
-  world.put({ nodes: nodes.entries.map(({ value }) => nodeRecordSchema.parse(value)), jobs: [], executions: [] });
+  world.put({
+    nodes: nodes.entries.map(({ value }) => nodeRecordSchema.parse(value)),
+    jobs: [],
+    executions: [],
+  });
   const live = await store.scan({ prefix: 'live/' });
-  for (const { key } of live.entries) await loadJob(store, world, { id: key.slice('live/'.length), log });
+  for (const { key } of live.entries)
+    await loadJob(store, world, { id: key.slice('live/'.length), log });
   return world;
 }
 
@@ -43,7 +48,9 @@ async function loadJob(
     const index = await store.scan({ prefix });
     const executions: ExecutionRecord[] = [];
     for (const { key } of index.entries)
-      executions.push(executionRecordSchema.parse(await store.get(executionKey(key.slice(prefix.length)))));
+      executions.push(
+        executionRecordSchema.parse(await store.get(executionKey(key.slice(prefix.length)))),
+      );
     world.put({ jobs: [job], executions, nodes: [] });
   } catch (thrown) {
     log.error('job.unreadable', { jobId: id, reason: messageOf(thrown) });

@@ -3,7 +3,15 @@ import { parseExecutionId, parseJobId, type ExecutionId, type JobId } from '../.
 import type { Entry, Range, Store } from '../../adapters/store/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
 import { executionEventSchema, type ExecutionEvent } from '../../wire/messages.ts';
-import { backwards, eventPrefix, executionKey, executionsOfPrefix, historyPrefix, jobKey, jobNameKey } from './keys.ts';
+import {
+  backwards,
+  eventPrefix,
+  executionKey,
+  executionsOfPrefix,
+  historyPrefix,
+  jobKey,
+  jobNameKey,
+} from './keys.ts';
 import {
   executionRecordSchema,
   historyItemSchema,
@@ -65,13 +73,15 @@ export class Reader {
 
   async history(jobId: JobId): Promise<HistoryItem[]> {
     const items: HistoryItem[] = [];
-    for await (const { value } of this.#each({ prefix: historyPrefix(jobId) })) items.push(historyItemSchema.parse(value));
+    for await (const { value } of this.#each({ prefix: historyPrefix(jobId) }))
+      items.push(historyItemSchema.parse(value));
     return items;
   }
 
   async events(id: ExecutionId): Promise<ExecutionEvent[]> {
     const events: ExecutionEvent[] = [];
-    for await (const { value } of this.#each({ prefix: eventPrefix(id) })) events.push(executionEventSchema.parse(value));
+    for await (const { value } of this.#each({ prefix: eventPrefix(id) }))
+      events.push(executionEventSchema.parse(value));
     return events;
   }
 
@@ -88,16 +98,25 @@ export class Reader {
     return [...new Set(ids)];
   }
 
-  async *#each({ prefix, reverse = false }: Pick<Range, 'prefix' | 'reverse'>): AsyncIterable<Entry> {
+  async *#each({
+    prefix,
+    reverse = false,
+  }: Pick<Range, 'prefix' | 'reverse'>): AsyncIterable<Entry> {
     const step = 500;
     let after: string | undefined;
     for (let seen = 0; ; seen += step) {
       const range = reverse ? { prefix, reverse, limit: seen + step } : { prefix, limit: step };
-      const found = await this.#store.scan(after === undefined || reverse ? range : { ...range, after });
-      for (const bad of found.corrupt) this.#log.error('store.corrupt-record', { key: bad.key, reason: bad.reason });
+      const found = await this.#store.scan(
+        after === undefined || reverse ? range : { ...range, after },
+      );
+      for (const bad of found.corrupt)
+        this.#log.error('store.corrupt-record', { key: bad.key, reason: bad.reason });
       yield* reverse ? found.entries.slice(seen) : found.entries;
       if (found.entries.length + found.corrupt.length < range.limit) return;
-      after = [...found.entries, ...found.corrupt].reduce((last, { key }) => (key > last ? key : last), prefix);
+      after = [...found.entries, ...found.corrupt].reduce(
+        (last, { key }) => (key > last ? key : last),
+        prefix,
+      );
     }
   }
 }

@@ -48,7 +48,11 @@ export const executionRecordSchema = z.object({
   jobId,
   nodeId,
   evaluationId,
-  token: z.object({ jobVersion: z.number().int(), partition: z.number().int(), attempt: z.number().int() }),
+  token: z.object({
+    jobVersion: z.number().int(),
+    partition: z.number().int(),
+    attempt: z.number().int(),
+  }),
   wanted: resourcesSchema,
   executor: z.string(),
   desired: z.enum(['run', 'stop']),
@@ -59,7 +63,11 @@ export const executionRecordSchema = z.object({
   revision: z.number().int(),
   run: z.number().int(),
   outcome: z
-    .object({ by: z.enum(OUTCOME_CAUSES), code: z.number().int().exactOptional(), reason: z.string() })
+    .object({
+      by: z.enum(OUTCOME_CAUSES),
+      code: z.number().int().exactOptional(),
+      reason: z.string(),
+    })
     .exactOptional(),
   reason: z.string(),
   placedAt: z.number(),

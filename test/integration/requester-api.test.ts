@@ -39,51 +39,94 @@ t.test('the API', { skip }, async (t) => {
   });
 
   t.test('needs the token, which only its owner can read', async (t) => {
-    t.match(await requester.call('GET', '/orchestrator/jobs', undefined, { authorization: '' }), { status: 401 });
-    t.match(await requester.call('GET', '/orchestrator/jobs', undefined, { authorization: 'Bearer wrong' }), {
+    t.match(await requester.call('GET', '/orchestrator/jobs', undefined, { authorization: '' }), {
       status: 401,
-      body: { Code: 'Unauthorized' },
     });
+    t.match(
+      await requester.call('GET', '/orchestrator/jobs', undefined, {
+        authorization: 'Bearer wrong',
+      }),
+      {
+        status: 401,
+        body: { Code: 'Unauthorized' },
+      },
+    );
     t.equal(statSync(join(requester.folder, 'token')).mode & 0o777, 0o600);
-    t.match(await requester.call('GET', '/auth', undefined, { authorization: '' }), { body: { Methods: {} } });
+    t.match(await requester.call('GET', '/auth', undefined, { authorization: '' }), {
+      body: { Methods: {} },
+    });
   });
 
   t.test('answers an unknown key with a warning and keeps times exact', async (t) => {
     const tasks = [{ name: 'main', engine: { type: 'wasm', extra: 1 } }];
-    const sent = await requester.call('POST', '/orchestrator/jobs', { job: { name: 'warned', type: 'batch', tasks, Version: 3 } });
+    const sent = await requester.call('POST', '/orchestrator/jobs', {
+      job: { name: 'warned', type: 'batch', tasks, Version: 3 },
+    });
     t.match(sent, { status: 200 });
-    t.match(sent.text, /"Warnings":\["job version is ignored when submitting a job","unknown key Tasks\[0\]\.Engine\.extra/);
+    t.match(
+      sent.text,
+      /"Warnings":\["job version is ignored when submitting a job","unknown key Tasks\[0\]\.Engine\.extra/,
+    );
     const { text } = await requester.call('GET', '/orchestrator/jobs/warned');
     t.match(text, /"CreateTime":\d{13}000000,/);
     t.match(text, /"StateType":"Queued","Message":"no node has registered yet"/);
   });
 
   t.test('refuses what it cannot do in one line each', async (t) => {
-    const bad = async (more: Readonly<Record<string, unknown>>, name = 'bad') => (await requester.submit(name, more)).body;
-    t.match(await bad({ Type: 'service' }), { Status: 501, Message: 'Type: service is not scheduled by this version yet; use batch' });
-    t.match(await bad({ Count: 'three' }), { Status: 400, Message: /^Count is "three"; expected / });
-    t.match(await bad({}, 'warned'), { Status: 409, Message: /job 'warned' is queued as j-.*; stop it first/ });
-    const big = [{ Name: 'main', Engine: { Type: 'wasm', Params: { Input: 'x'.repeat(800_000) } } }];
-    t.match(await bad({ Tasks: big }), { Status: 413, Message: /the task takes \d+ bytes, and a node is told at most 716800; .* local source/ });
-    const huge = [{ Name: 'main', Engine: { Type: 'wasm', Params: { Input: 'x'.repeat(11 * 1024 * 1024) } } }];
+    const bad = async (more: Readonly<Record<string, unknown>>, name = 'bad') =>
+      (await requester.submit(name, more)).body;
+    t.match(await bad({ Type: 'service' }), {
+      Status: 501,
+      Message: 'Type: service is not scheduled by this version yet; use batch',
+    });
+    t.match(await bad({ Count: 'three' }), {
+      Status: 400,
+      Message: /^Count is "three"; expected /,
+    });
+    t.match(await bad({}, 'warned'), {
+      Status: 409,
+      Message: /job 'warned' is queued as j-.*; stop it first/,
+    });
+    const big = [
+      { Name: 'main', Engine: { Type: 'wasm', Params: { Input: 'x'.repeat(800_000) } } },
+    ];
+    t.match(await bad({ Tasks: big }), {
+      Status: 413,
+      Message: /the task takes \d+ bytes, and a node is told at most 716800; .* local source/,
+    });
+    const huge = [
+      { Name: 'main', Engine: { Type: 'wasm', Params: { Input: 'x'.repeat(11 * 1024 * 1024) } } },
+    ];
     t.match(await bad({ Tasks: huge }), { Status: 413, Message: /larger than 10485760 bytes/ });
-    t.match(await requester.call('GET', '/orchestrator/jobs/nobody'), { status: 404, body: { Message: 'job not found: nobody' } });
+    t.match(await requester.call('GET', '/orchestrator/jobs/nobody'), {
+      status: 404,
+      body: { Message: 'job not found: nobody' },
+    });
     t.match(await requester.call('GET', '/nowhere'), { status: 404, body: { Code: 'NotFound' } });
   });
 
   t.test('pages through jobs and history by the token', async (t) => {
-    for (const name of ['p1', 'p2', 'p3']) await requester.submit(name, { Labels: { page: 'yes' } });
+    for (const name of ['p1', 'p2', 'p3'])
+      await requester.submit(name, { Labels: { page: 'yes' } });
     const names: string[] = [];
     let token = '';
     do {
-      const { text } = await requester.call('GET', `/orchestrator/jobs?labels=page%3Dyes&limit=2&next_token=${token}`);
+      const { text } = await requester.call(
+        'GET',
+        `/orchestrator/jobs?labels=page%3Dyes&limit=2&next_token=${token}`,
+      );
       names.push(...[...text.matchAll(/"Name":"(p\d)"/g)].map(([, name]) => name ?? ''));
       token = /"NextToken":"([^"]*)"/.exec(text)?.[1] ?? '';
     } while (token !== '');
     t.strictSame(names, ['p1', 'p2', 'p3']);
-    const history = (query: string) => requester.call('GET', `/orchestrator/jobs/p1/history?event_type=all&${query}`);
+    const history = (query: string) =>
+      requester.call('GET', `/orchestrator/jobs/p1/history?event_type=all&${query}`);
     const next = /"NextToken":"([^"]+)"/.exec((await history('limit=10')).text)?.[1] ?? '';
-    t.match(await history(`limit=10&next_token=${next}`), { body: { NextToken: next, Items: [] } }, 'more may come');
+    t.match(
+      await history(`limit=10&next_token=${next}`),
+      { body: { NextToken: next, Items: [] } },
+      'more may come',
+    );
     await requester.call('DELETE', '/orchestrator/jobs/p1');
     const last = await history(`limit=10&next_token=${next}`);
     t.match(last.body, { NextToken: '' });

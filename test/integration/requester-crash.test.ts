@@ -35,51 +35,84 @@ function supervise(requester: RequesterProgram): { stop(): Promise<void> } {
   };
 }
 
-t.test('killed between any two steps, the requester loses nothing and does nothing twice', { skip }, async (t) => {
-  const nats = await startNatsServer(t);
-  for (const [i, [point, passage]] of PASSAGES.entries()) {
-    const where = `${point}:${passage}`;
-    const requester = new RequesterProgram(t, nats.url);
-    await requester.start({ LIMPET_CRASH_AT: where });
-    const first = requester.program;
-    const supervisor = supervise(requester);
-    const agent = await ScriptedAgent.start(t, { natsUrl: nats.url, nodeId: `n-${i}`, behaviour: 'complete' });
-    await eventually(`${where}: the handshake`, () => agent.session, 15_000);
-    await eventually(`${where}: the submission`, () => submitted(requester, 'once'), 20_000);
-    const { Executions, History } = await eventually(
-      `${where}: the end of the job`,
-      async () => {
-        const view = await requester.job('once');
-        return view.Job.State.StateType === 'Completed' ? view : undefined;
-      },
-      20_000,
-    );
-    await supervisor.stop();
-    t.equal(first.exit?.signal, 'SIGKILL', `${where} was passed`);
-    t.equal(Executions.Items.length, 1, `${where}: one execution`);
-    t.strictSame(agent.placements.map(({ executionId }) => executionId), [Executions.Items[0]?.ID], `${where}: placed once`);
-    t.strictSame(History.Items.map(({ SeqNum }) => SeqNum), History.Items.map((_, n) => n + 1), `${where}: history without a gap`);
-    t.equal(History.Items.filter(({ Event }) => Event.Topic === 'State Update' && /Completed/.test(Event.Message)).length, 1, where);
-    await agent.stop();
-    await requester.program.kill('SIGTERM');
-  }
-});
+t.test(
+  'killed between any two steps, the requester loses nothing and does nothing twice',
+  { skip },
+  async (t) => {
+    const nats = await startNatsServer(t);
+    for (const [i, [point, passage]] of PASSAGES.entries()) {
+      const where = `${point}:${passage}`;
+      const requester = new RequesterProgram(t, nats.url);
+      await requester.start({ LIMPET_CRASH_AT: where });
+      const first = requester.program;
+      const supervisor = supervise(requester);
+      const agent = await ScriptedAgent.start(t, {
+        natsUrl: nats.url,
+        nodeId: `n-${i}`,
+        behaviour: 'complete',
+      });
+      await eventually(`${where}: the handshake`, () => agent.session, 15_000);
+      await eventually(`${where}: the submission`, () => submitted(requester, 'once'), 20_000);
+      const { Executions, History } = await eventually(
+        `${where}: the end of the job`,
+        async () => {
+          const view = await requester.job('once');
+          return view.Job.State.StateType === 'Completed' ? view : undefined;
+        },
+        20_000,
+      );
+      await supervisor.stop();
+      t.equal(first.exit?.signal, 'SIGKILL', `${where} was passed`);
+      t.equal(Executions.Items.length, 1, `${where}: one execution`);
+      t.strictSame(
+        agent.placements.map(({ executionId }) => executionId),
+        [Executions.Items[0]?.ID],
+        `${where}: placed once`,
+      );
+      t.strictSame(
+        History.Items.map(({ SeqNum }) => SeqNum),
+        History.Items.map((_, n) => n + 1),
+        `${where}: history without a gap`,
+      );
+      t.equal(
+        History.Items.filter(
+          ({ Event }) => Event.Topic === 'State Update' && /Completed/.test(Event.Message),
+        ).length,
+        1,
+        where,
+      );
+      await agent.stop();
+      await requester.program.kill('SIGTERM');
+    }
+  },
+);
 
-t.test('killed while a job waits and while one runs, both go on, and the node is not harmed', { skip }, async (t) => {
-  const nats = await startNatsServer(t);
-  const requester = new RequesterProgram(t, nats.url);
-  await requester.start();
-  const agent = await ScriptedAgent.start(t, { natsUrl: nats.url, nodeId: 'n-one', behaviour: 'hold', cpuMillis: 500 });
-  await requester.submit('runs');
-  const { Executions } = await requester.jobIs('runs', 'Running');
-  await requester.submit('waits');
-  await requester.jobIs('waits', 'Queued');
-  const session = agent.session;
-  await requester.program.kill('SIGKILL');
-  await agent.report(Executions.Items[0]?.ID ?? '', 'completed', { outcome: { by: 'exit', code: 0, reason: '' } });
-  await requester.start();
-  await requester.jobIs('runs', 'Completed');
-  await requester.jobIs('waits', 'Running');
-  t.equal(agent.stops.length, 0);
-  t.equal(agent.session, session, 'the session outlives the requester');
-});
+t.test(
+  'killed while a job waits and while one runs, both go on, and the node is not harmed',
+  { skip },
+  async (t) => {
+    const nats = await startNatsServer(t);
+    const requester = new RequesterProgram(t, nats.url);
+    await requester.start();
+    const agent = await ScriptedAgent.start(t, {
+      natsUrl: nats.url,
+      nodeId: 'n-one',
+      behaviour: 'hold',
+      cpuMillis: 500,
+    });
+    await requester.submit('runs');
+    const { Executions } = await requester.jobIs('runs', 'Running');
+    await requester.submit('waits');
+    await requester.jobIs('waits', 'Queued');
+    const session = agent.session;
+    await requester.program.kill('SIGKILL');
+    await agent.report(Executions.Items[0]?.ID ?? '', 'completed', {
+      outcome: { by: 'exit', code: 0, reason: '' },
+    });
+    await requester.start();
+    await requester.jobIs('runs', 'Completed');
+    await requester.jobIs('waits', 'Running');
+    t.equal(agent.stops.length, 0);
+    t.equal(agent.session, session, 'the session outlives the requester');
+  },
+);

@@ -20,14 +20,31 @@ export interface JobWish {
   readonly state?: JobRecord['state'];
 }
 
-export function aJob({ n, count = 1, cpuMillis = 500, priority = 0, timeouts = {}, zone, state = 'Pending' }: JobWish): JobRecord {
+export function aJob({
+  n,
+  count = 1,
+  cpuMillis = 500,
+  priority = 0,
+  timeouts = {},
+  zone,
+  state = 'Pending',
+}: JobWish): JobRecord {
   const { spec } = parseJobSpec(
     {
       Type: 'batch',
       Count: count,
       Priority: priority,
-      ...(zone === undefined ? {} : { Constraints: [{ Key: 'zone', Operator: '=', Values: [zone] }] }),
-      Tasks: [{ Name: 'main', Engine: { Type: 'wasm' }, Resources: { CPU: `${cpuMillis}m`, Memory: '1mb' }, Timeouts: timeouts }],
+      ...(zone === undefined
+        ? {}
+        : { Constraints: [{ Key: 'zone', Operator: '=', Values: [zone] }] }),
+      Tasks: [
+        {
+          Name: 'main',
+          Engine: { Type: 'wasm' },
+          Resources: { CPU: `${cpuMillis}m`, Memory: '1mb' },
+          Timeouts: timeouts,
+        },
+      ],
     },
     'strict',
   );
@@ -62,8 +79,19 @@ export interface NodeWish {
 }
 
 export function aNode(wish: NodeWish): PlanNode {
-  const { n, cpuMillis = 2000, zone = 'a', connection = 'connected', membership = 'approved' } = wish;
-  const { scheduling = 'eligible', health = 'healthy', recovery = 'complete', foreign = NO_RESOURCES } = wish;
+  const {
+    n,
+    cpuMillis = 2000,
+    zone = 'a',
+    connection = 'connected',
+    membership = 'approved',
+  } = wish;
+  const {
+    scheduling = 'eligible',
+    health = 'healthy',
+    recovery = 'complete',
+    foreign = NO_RESOURCES,
+  } = wish;
   const why = { reason: 'test', by: 'test', at: 0 };
   const record: NodeRecord = {
     v: 1,
@@ -129,7 +157,9 @@ export function applied(
     executions: [
       ...executions.map((execution): ExecutionRecord => {
         const reason = stopped.get(execution.id);
-        return reason === undefined ? execution : { ...execution, desired: 'stop', desiredReason: reason };
+        return reason === undefined
+          ? execution
+          : { ...execution, desired: 'stop', desiredReason: reason };
       }),
       ...placed,
     ],

@@ -15,13 +15,21 @@ const job = fc.record({
   count: fc.integer({ min: 0, max: 5 }),
   cpuMillis: fc.constantFrom(100, 500, 900, 2_500),
   priority: fc.integer({ min: 0, max: 2 }),
-  timeouts: fc.constantFrom({}, { TotalTimeout: 10, ExecutionTimeout: 5 }, { QueueTimeout: 3 }, { ExecutionTimeout: 0 }),
+  timeouts: fc.constantFrom(
+    {},
+    { TotalTimeout: 10, ExecutionTimeout: 5 },
+    { QueueTimeout: 3 },
+    { ExecutionTimeout: 0 },
+  ),
   zone: fc.constantFrom(undefined, 'a', 'b'),
 });
 
 /** Mostly the first, now and then another. */
 function mostly<T>(usual: T, ...others: readonly T[]): fc.Arbitrary<T> {
-  return fc.oneof({ weight: 12, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(usual, ...others) });
+  return fc.oneof(
+    { weight: 12, arbitrary: fc.constant(usual) },
+    { weight: 1, arbitrary: fc.constantFrom(usual, ...others) },
+  );
 }
 
 const node = fc.record({
@@ -32,22 +40,38 @@ const node = fc.record({
   scheduling: mostly<'eligible' | 'ineligible'>('eligible', 'ineligible'),
   health: mostly<'healthy' | 'unhealthy'>('healthy', 'unhealthy'),
   recovery: mostly<'complete' | 'recovering'>('complete', 'recovering'),
-  foreign: fc.constantFrom(0, 0, 400).map((cpuMillis) => ({ cpuMillis, memoryBytes: 0, diskBytes: 0, gpus: 0 })),
+  foreign: fc
+    .constantFrom(0, 0, 400)
+    .map((cpuMillis) => ({ cpuMillis, memoryBytes: 0, diskBytes: 0, gpus: 0 })),
 });
 
 /** What nodes may say next of any execution. */
 const report = fc.record({
   pick: fc.nat(),
-  state: fc.constantFrom<ExecutionState>('running', 'publishing', 'completed', 'completed', 'failed', 'declined', 'cancelled'),
+  state: fc.constantFrom<ExecutionState>(
+    'running',
+    'publishing',
+    'completed',
+    'completed',
+    'failed',
+    'declined',
+    'cancelled',
+  ),
 });
 
 const world = fc.record({
   jobs: fc.array(job, { minLength: 1, maxLength: 5 }),
   nodes: fc.array(node, { maxLength: 4, size: 'max' }),
-  rounds: fc.array(fc.record({ reports: fc.array(report, { maxLength: 5 }), passMs: fc.constantFrom(0, 700, 5_000) }), {
-    minLength: 1,
-    maxLength: ROUNDS,
-  }),
+  rounds: fc.array(
+    fc.record({
+      reports: fc.array(report, { maxLength: 5 }),
+      passMs: fc.constantFrom(0, 700, 5_000),
+    }),
+    {
+      minLength: 1,
+      maxLength: ROUNDS,
+    },
+  ),
 });
 
 function onePerPartition(executions: readonly ExecutionRecord[]): string | undefined {
@@ -62,11 +86,18 @@ function onePerPartition(executions: readonly ExecutionRecord[]): string | undef
 }
 
 function oneTokenEach(executions: readonly ExecutionRecord[]): string | undefined {
-  const tokens = executions.map(({ jobId, token }) => `${jobId}/${token.partition}/${token.attempt}`);
-  return new Set(tokens).size === tokens.length ? undefined : `a token was given out twice: ${tokens.join(' ')}`;
+  const tokens = executions.map(
+    ({ jobId, token }) => `${jobId}/${token.partition}/${token.attempt}`,
+  );
+  return new Set(tokens).size === tokens.length
+    ? undefined
+    : `a token was given out twice: ${tokens.join(' ')}`;
 }
 
-function withinCapacity(nodes: readonly PlanNode[], executions: readonly ExecutionRecord[]): string | undefined {
+function withinCapacity(
+  nodes: readonly PlanNode[],
+  executions: readonly ExecutionRecord[],
+): string | undefined {
   for (const { record, foreign } of nodes) {
     const used = executions
       .filter(({ nodeId, state }) => nodeId === record.id && !isTerminal(state))
@@ -78,12 +109,18 @@ function withinCapacity(nodes: readonly PlanNode[], executions: readonly Executi
 }
 
 function onlyWhereAllowed(made: ReturnType<typeof plan>): string | undefined {
-  for (const { node: { record }, job: wanted } of made.placements) {
+  for (const {
+    node: { record },
+    job: wanted,
+  } of made.placements) {
     const zone = wanted.spec.Constraints[0]?.Values[0];
     const [executor] = record.info.executors;
     const good =
-      record.connection.state === 'connected' && record.membership.state === 'approved' &&
-      record.scheduling.state === 'eligible' && executor?.health === 'healthy' && executor.recovery === 'complete' &&
+      record.connection.state === 'connected' &&
+      record.membership.state === 'approved' &&
+      record.scheduling.state === 'eligible' &&
+      executor?.health === 'healthy' &&
+      executor.recovery === 'complete' &&
       (zone === undefined || record.info.labels['zone'] === zone);
     if (!good) return `${wanted.id} was placed on ${record.id}`;
     if (isTerminalJobState(wanted.state)) return `${wanted.id} had ended`;
@@ -96,7 +133,12 @@ function waitingHasReason(jobs: readonly JobRecord[]): string | undefined {
   return silent === undefined ? undefined : `${silent.id} waits without a reason`;
 }
 
-function reported(executions: readonly ExecutionRecord[], pick: number, state: ExecutionState, now: number): ExecutionRecord[] {
+function reported(
+  executions: readonly ExecutionRecord[],
+  pick: number,
+  state: ExecutionState,
+  now: number,
+): ExecutionRecord[] {
   return executions.map((execution, i) =>
     i === pick % executions.length && !isTerminal(execution.state)
       ? { ...execution, state, revision: execution.revision + 1, modifiedAt: now }
@@ -104,30 +146,45 @@ function reported(executions: readonly ExecutionRecord[], pick: number, state: E
   );
 }
 
-t.test('whatever happens: one active execution per partition, never over capacity, and a plan of its own result is empty', async (t) => {
-  let placements = 0;
-  fc.assert(
-    fc.property(world, (given) => {
-      let jobs = given.jobs.map(({ zone, ...wish }, n) => aJob({ n, ...wish, ...(zone === undefined ? {} : { zone }) }));
-      const nodes = given.nodes.map((wish, n) => aNode({ n, ...wish }));
-      let executions: ExecutionRecord[] = [];
-      let now = 1_000;
-      for (const { reports, passMs } of given.rounds) {
-        const input: PlanInput = { jobs, nodes, executions, now, declineBackoff };
-        const made = plan(input);
-        placements += made.placements.length;
-        ({ jobs, executions } = applied(jobs, executions, { plan: made, now, firstId: executions.length }));
-        const again = plan({ ...input, jobs, executions });
-        const wrong =
-          onePerPartition(executions) ?? oneTokenEach(executions) ?? withinCapacity(nodes, executions) ??
-          onlyWhereAllowed(made) ?? waitingHasReason(jobs) ??
-          (again.placements.length + again.stops.length + again.jobs.length > 0 ? `not stable: ${JSON.stringify(again)}` : undefined);
-        if (wrong !== undefined) throw new Error(wrong);
-        now += passMs;
-        for (const { pick, state } of reports) executions = reported(executions, pick, state, now);
-      }
-    }),
-    { numRuns: 500 },
-  );
-  t.ok(placements > 500, `the runs placed something: ${placements}`);
-});
+t.test(
+  'whatever happens: one active execution per partition, never over capacity, and a plan of its own result is empty',
+  async (t) => {
+    let placements = 0;
+    fc.assert(
+      fc.property(world, (given) => {
+        let jobs = given.jobs.map(({ zone, ...wish }, n) =>
+          aJob({ n, ...wish, ...(zone === undefined ? {} : { zone }) }),
+        );
+        const nodes = given.nodes.map((wish, n) => aNode({ n, ...wish }));
+        let executions: ExecutionRecord[] = [];
+        let now = 1_000;
+        for (const { reports, passMs } of given.rounds) {
+          const input: PlanInput = { jobs, nodes, executions, now, declineBackoff };
+          const made = plan(input);
+          placements += made.placements.length;
+          ({ jobs, executions } = applied(jobs, executions, {
+            plan: made,
+            now,
+            firstId: executions.length,
+          }));
+          const again = plan({ ...input, jobs, executions });
+          const wrong =
+            onePerPartition(executions) ??
+            oneTokenEach(executions) ??
+            withinCapacity(nodes, executions) ??
+            onlyWhereAllowed(made) ??
+            waitingHasReason(jobs) ??
+            (again.placements.length + again.stops.length + again.jobs.length > 0
+              ? `not stable: ${JSON.stringify(again)}`
+              : undefined);
+          if (wrong !== undefined) throw new Error(wrong);
+          now += passMs;
+          for (const { pick, state } of reports)
+            executions = reported(executions, pick, state, now);
+        }
+      }),
+      { numRuns: 500 },
+    );
+    t.ok(placements > 500, `the runs placed something: ${placements}`);
+  },
+);

@@ -6,7 +6,12 @@ import { aJob, aNode, applied } from './requester-records.ts';
 
 const declineBackoff = { firstMs: 1_000, lastMs: 60_000 };
 
-function planFor(jobs: readonly JobRecord[], nodes: readonly PlanNode[], executions: readonly ExecutionRecord[] = [], now = 1_000): Plan {
+function planFor(
+  jobs: readonly JobRecord[],
+  nodes: readonly PlanNode[],
+  executions: readonly ExecutionRecord[] = [],
+  now = 1_000,
+): Plan {
   return plan({ jobs, nodes, executions, now, declineBackoff });
 }
 
@@ -20,7 +25,11 @@ t.test('a job without a node waits, with the reason', async (t) => {
 });
 
 t.test('the reason names what each node lacks', async (t) => {
-  const nodes = [aNode({ n: 1, health: 'unhealthy' }), aNode({ n: 2, cpuMillis: 100 }), aNode({ n: 3, zone: 'b' })];
+  const nodes = [
+    aNode({ n: 1, health: 'unhealthy' }),
+    aNode({ n: 2, cpuMillis: 100 }),
+    aNode({ n: 3, zone: 'b' }),
+  ];
   const message = planFor([aJob({ n: 1, zone: 'a' })], nodes).jobs[0]?.message ?? '';
   t.match(message, /n-1 executor wasm is unhealthy: test/);
   t.match(message, /n-2 is too small for it: cpu: 500m wanted, 100m free/);
@@ -28,8 +37,14 @@ t.test('the reason names what each node lacks', async (t) => {
 });
 
 t.test('the higher priority gets the room that is left', async (t) => {
-  const made = planFor([aJob({ n: 1 }), aJob({ n: 2, priority: 5 })], [aNode({ n: 1, cpuMillis: 600 })]);
-  t.match(made.placements.map(({ job }) => job.name), ['job-2']);
+  const made = planFor(
+    [aJob({ n: 1 }), aJob({ n: 2, priority: 5 })],
+    [aNode({ n: 1, cpuMillis: 600 })],
+  );
+  t.match(
+    made.placements.map(({ job }) => job.name),
+    ['job-2'],
+  );
 });
 
 t.test('what others run on a node counts', async (t) => {
@@ -39,43 +54,71 @@ t.test('what others run on a node counts', async (t) => {
   t.match(made.jobs[0]?.message, /n-1 is full: cpu: 500m wanted, 200m free/);
 });
 
-t.test('the deadline is the earlier of execution and total timeout, counted from placement and submission', async (t) => {
-  const short = aJob({ n: 1, timeouts: { ExecutionTimeout: 5, TotalTimeout: 100 } });
-  const late = aJob({ n: 2, timeouts: { ExecutionTimeout: 90, TotalTimeout: 100 } });
-  const made = planFor([short, late], [aNode({ n: 1 })], [], 50_000);
-  t.strictSame(made.placements.map(({ deadlineAt }) => deadlineAt), [55_000, 100_002]);
-});
+t.test(
+  'the deadline is the earlier of execution and total timeout, counted from placement and submission',
+  async (t) => {
+    const short = aJob({ n: 1, timeouts: { ExecutionTimeout: 5, TotalTimeout: 100 } });
+    const late = aJob({ n: 2, timeouts: { ExecutionTimeout: 90, TotalTimeout: 100 } });
+    const made = planFor([short, late], [aNode({ n: 1 })], [], 50_000);
+    t.strictSame(
+      made.placements.map(({ deadlineAt }) => deadlineAt),
+      [55_000, 100_002],
+    );
+  },
+);
 
 t.test('one failed partition fails the job and stops the others', async (t) => {
   const jobs = [aJob({ n: 1, count: 2, state: 'Running' })];
   const nodes = [aNode({ n: 1 })];
   const [first, second] = placedOn(jobs, nodes);
   if (first === undefined || second === undefined) throw new Error('two executions were expected');
-  const failed: ExecutionRecord = { ...first, state: 'failed', revision: 3, outcome: { by: 'exit', code: 7, reason: '' } };
+  const failed: ExecutionRecord = {
+    ...first,
+    state: 'failed',
+    revision: 3,
+    outcome: { by: 'exit', code: 7, reason: '' },
+  };
   const made = planFor(jobs, nodes, [failed, second]);
   t.match(made.jobs, [{ state: 'Failed', message: 'partition 0 failed on n-1: exit 7' }]);
-  t.strictSame(made.stops.map(({ execution }) => execution.id), [second.id]);
+  t.strictSame(
+    made.stops.map(({ execution }) => execution.id),
+    [second.id],
+  );
 });
 
-t.test('a declined partition goes to another node at once, and back to the same one only after a while', async (t) => {
-  const jobs = [aJob({ n: 1 })];
-  const one = aNode({ n: 1 });
-  const [execution] = placedOn(jobs, [one]);
-  if (execution === undefined) throw new Error('an execution was expected');
-  const declined: ExecutionRecord = { ...execution, state: 'declined', revision: 1, reason: 'no disk', modifiedAt: 2_000 };
-  const alone = planFor(jobs, [one], [declined], 2_500);
-  t.match(alone.jobs, [{ state: 'Queued', message: 'no node fits: n-1 declined it: no disk' }]);
-  t.equal(alone.wakeAt, 3_000);
-  t.match(planFor(jobs, [one, aNode({ n: 2 })], [declined], 2_500).placements, [{ attempt: 1, node: { record: { id: 'n-2' } } }]);
-  t.match(planFor(jobs, [one], [declined], 3_000).placements, [{ attempt: 1 }]);
-});
+t.test(
+  'a declined partition goes to another node at once, and back to the same one only after a while',
+  async (t) => {
+    const jobs = [aJob({ n: 1 })];
+    const one = aNode({ n: 1 });
+    const [execution] = placedOn(jobs, [one]);
+    if (execution === undefined) throw new Error('an execution was expected');
+    const declined: ExecutionRecord = {
+      ...execution,
+      state: 'declined',
+      revision: 1,
+      reason: 'no disk',
+      modifiedAt: 2_000,
+    };
+    const alone = planFor(jobs, [one], [declined], 2_500);
+    t.match(alone.jobs, [{ state: 'Queued', message: 'no node fits: n-1 declined it: no disk' }]);
+    t.equal(alone.wakeAt, 3_000);
+    t.match(planFor(jobs, [one, aNode({ n: 2 })], [declined], 2_500).placements, [
+      { attempt: 1, node: { record: { id: 'n-2' } } },
+    ]);
+    t.match(planFor(jobs, [one], [declined], 3_000).placements, [{ attempt: 1 }]);
+  },
+);
 
 t.test('a queue timeout fails the job and says why it waited', async (t) => {
   const waiting = aJob({ n: 0, timeouts: { QueueTimeout: 3 } });
   t.equal(planFor([waiting], [], [], 2_999).wakeAt, 3_000);
   const queued: JobRecord = { ...waiting, state: 'Queued', message: 'no node has registered yet' };
   t.match(planFor([queued], [], [], 3_000).jobs, [
-    { state: 'Failed', message: 'queued longer than its QueueTimeout of 3 s: no node has registered yet' },
+    {
+      state: 'Failed',
+      message: 'queued longer than its QueueTimeout of 3 s: no node has registered yet',
+    },
   ]);
 });
 

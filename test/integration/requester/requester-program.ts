@@ -56,19 +56,34 @@ export class RequesterProgram {
   async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     const program = await this.launch(env);
     this.#program = program;
-    await eventually('the requester to be ready', () => program.exit !== undefined || this.#readEndpoint(program.pid), 20_000);
+    await eventually(
+      'the requester to be ready',
+      () => program.exit !== undefined || this.#readEndpoint(program.pid),
+      20_000,
+    );
   }
 
   #readEndpoint(pid: number): boolean {
-    const endpoint = endpointSchema.parse(JSON.parse(readFileSync(join(this.folder, 'endpoint.json'), 'utf8')));
+    const endpoint = endpointSchema.parse(
+      JSON.parse(readFileSync(join(this.folder, 'endpoint.json'), 'utf8')),
+    );
     this.#url = endpoint.url;
     return endpoint.pid === pid;
   }
 
-  async call(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Reply> {
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Reply> {
     const response = await fetch(`${this.#url}/api/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${this.token}`, 'content-type': 'application/json', ...headers },
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        'content-type': 'application/json',
+        ...headers,
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(10_000),
     });
@@ -78,11 +93,16 @@ export class RequesterProgram {
 
   submit(name: string, more: Readonly<Record<string, unknown>> = {}): Promise<Reply> {
     const Tasks = [{ Name: 'main', Engine: { Type: 'wasm', Params: { EntryModule: 'm.wasm' } } }];
-    return this.call('PUT', '/orchestrator/jobs', { Job: { Name: name, Type: 'batch', Tasks, ...more } });
+    return this.call('PUT', '/orchestrator/jobs', {
+      Job: { Name: name, Type: 'batch', Tasks, ...more },
+    });
   }
 
   async job(name: string): Promise<JobView> {
-    const { body } = await this.call('GET', `/orchestrator/jobs/${name}?include=executions,history`);
+    const { body } = await this.call(
+      'GET',
+      `/orchestrator/jobs/${name}?include=executions,history`,
+    );
     return jobViewSchema.parse(body);
   }
 
@@ -119,7 +139,9 @@ const jobViewSchema = z.object({
     ),
   }),
   History: z.object({
-    Items: z.array(z.object({ SeqNum: z.number(), Event: z.object({ Message: z.string(), Topic: z.string() }) })),
+    Items: z.array(
+      z.object({ SeqNum: z.number(), Event: z.object({ Message: z.string(), Topic: z.string() }) }),
+    ),
   }),
 });
 export type JobView = z.infer<typeof jobViewSchema>;

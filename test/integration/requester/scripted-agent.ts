@@ -76,7 +76,10 @@ export class ScriptedAgent {
   #session = '';
   #busy = false;
 
-  private constructor(options: AgentOptions, parts: { transport: Transport; store: Store; outbox: Outbox; inbox: Inbox }) {
+  private constructor(
+    options: AgentOptions,
+    parts: { transport: Transport; store: Store; outbox: Outbox; inbox: Inbox },
+  ) {
     this.nodeId = parseNodeId(options.nodeId);
     this.#options = options;
     this.#transport = parts.transport;
@@ -129,12 +132,18 @@ export class ScriptedAgent {
   }
 
   /** Moves an execution on, in order and exactly once as far as the link goes. */
-  async report(executionId: string, state: ExecutionState, more: Partial<ExecutionReport> = {}): Promise<void> {
+  async report(
+    executionId: string,
+    state: ExecutionState,
+    more: Partial<ExecutionReport> = {},
+  ): Promise<void> {
     const held = this.executions.get(executionId);
     if (held === undefined || isTerminal(held.state)) return;
     const next = { ...held, state, revision: held.revision + 1 };
     this.executions.set(executionId, next);
-    await this.#store.batch(this.#outbox.append([{ type: 'report', report: reportOf(executionId, next, more) }]));
+    await this.#store.batch(
+      this.#outbox.append([{ type: 'report', report: reportOf(executionId, next, more) }]),
+    );
     this.#sender.wake();
   }
 
@@ -165,7 +174,10 @@ export class ScriptedAgent {
     });
     this.#transport.subscribe(toAgent(this.nodeId, 'ExecutionLogs'), (message) => {
       const { FromOffset } = logsRequestSchema.parse(decode(message.payload));
-      return encode({ type: 'opened', streamId: server.serve(logItems(log(FromOffset), FromOffset)) });
+      return encode({
+        type: 'opened',
+        streamId: server.serve(logItems(log(FromOffset), FromOffset)),
+      });
     });
   }
 
@@ -193,10 +205,15 @@ export class ScriptedAgent {
 
   async #act(id: string): Promise<void> {
     const { behaviour } = this.#options;
-    if (behaviour === 'decline') return this.report(id, 'declined', { reason: 'no room on the disk' });
+    if (behaviour === 'decline')
+      return this.report(id, 'declined', { reason: 'no room on the disk' });
     await this.report(id, 'running', { startedAt: Date.now() });
     if (behaviour === 'complete')
-      await this.report(id, 'completed', { outcome: { by: 'exit', code: 0, reason: '' }, finishedAt: Date.now(), stdout: 'done\n' });
+      await this.report(id, 'completed', {
+        outcome: { by: 'exit', code: 0, reason: '' },
+        finishedAt: Date.now(),
+        stdout: 'done\n',
+      });
   }
 
   async #beat(): Promise<void> {
@@ -246,19 +263,32 @@ export class ScriptedAgent {
   #info(): NodeInfo {
     return {
       ...{ nodeId: this.nodeId, name: 'scripted', version: '0', labels: { zone: 'a' } },
-      capacity: { cpuMillis: this.#options.cpuMillis ?? 4_000, memoryBytes: 8e9, diskBytes: 8e9, gpus: 0 },
+      capacity: {
+        cpuMillis: this.#options.cpuMillis ?? 4_000,
+        memoryBytes: 8e9,
+        diskBytes: 8e9,
+        gpus: 0,
+      },
       allocated: NO_RESOURCES,
-      executors: [{ name: 'wasm', version: '0', health: 'healthy', reason: '', recovery: 'complete' }],
+      executors: [
+        { name: 'wasm', version: '0', health: 'healthy', reason: '', recovery: 'complete' },
+      ],
       ...{ sources: ['inline'], publishers: ['local'], running: 0 },
     };
   }
 
   async #ask(method: 'Handshake' | 'Heartbeat' | 'Push', message: unknown): Promise<unknown> {
-    return decode(await this.#transport.request(toRequester(this.nodeId, method), encode(message), 1_000));
+    return decode(
+      await this.#transport.request(toRequester(this.nodeId, method), encode(message), 1_000),
+    );
   }
 }
 
-export function reportOf(executionId: string, held: Held, more: Partial<ExecutionReport> = {}): ExecutionReport {
+export function reportOf(
+  executionId: string,
+  held: Held,
+  more: Partial<ExecutionReport> = {},
+): ExecutionReport {
   const { token, revision, state } = held;
   const event = { revision, at: Date.now(), from: '', to: state, cause: 'script' };
   return { executionId, token, revision, state, run: 0, reason: '', events: [event], ...more };
@@ -266,7 +296,11 @@ export function reportOf(executionId: string, held: Held, more: Partial<Executio
 
 function reportToken(token: unknown): Held['token'] {
   const number = (name: string): number => Number(new Map(Object.entries(token ?? {})).get(name));
-  return { jobVersion: number('jobVersion'), partition: number('partition'), attempt: number('attempt') };
+  return {
+    jobVersion: number('jobVersion'),
+    partition: number('partition'),
+    attempt: number('attempt'),
+  };
 }
 
 async function* logItems(texts: AsyncIterable<string>, from: number): AsyncIterable<Uint8Array> {
