@@ -71,21 +71,17 @@ export async function serves(link: PluginLink, wait: ServingWait): Promise<boole
 }
 
 /** A connection that is refused is tried again until the time of one check is over. */
-async function answersWithin(
-  link: PluginLink,
-  ms: number,
-  { clock, alive }: ServingWait,
-): Promise<boolean> {
-  const end = clock.uptime() + ms;
+async function answersWithin(link: PluginLink, ms: number, wait: ServingWait): Promise<boolean> {
+  const end = wait.clock.uptime() + ms;
   for (;;) {
-    const left = end - clock.uptime();
+    const left = end - wait.clock.uptime();
     if (left <= 0) return false;
     try {
       if (await link.isServing(left)) return true;
     } catch (error) {
       if (LimpetError.from(error).code === 'timeout') return false;
     }
-    if (!alive() || link.closed.aborted) return false;
-    await clock.sleep(Math.min(QUICK_RETRY_MS, left));
+    if (!wait.alive() || link.closed.aborted) return false;
+    await wait.clock.sleep(Math.min(QUICK_RETRY_MS, left));
   }
 }

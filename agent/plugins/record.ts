@@ -49,7 +49,7 @@ export async function loadRecord(
     const stored = await store.get(PREFIX + name);
     return stored === undefined ? undefined : PluginRecordSchema.parse(stored);
   } catch (error) {
-    log.warn('plugin.record-unreadable', { name, reason: messageOf(error) });
+    log.warn('plugin.record-unreadable', { reason: messageOf(error) });
     return undefined;
   }
 }

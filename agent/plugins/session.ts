@@ -57,11 +57,7 @@ export class PluginSession {
       wake: (ref: RunRef | undefined) => this.#sink.wake(ref),
       broken: () => this.#lookAlive(),
     };
-    holdStreams(this.live.link, sink, {
-      clock,
-      log: log.child({ name: this.live.record.name }),
-      retry: timings.streamRetry,
-    });
+    holdStreams(this.live.link, sink, { clock, log, retry: timings.streamRetry });
   }
 
   /** Lets go: the process is left as it is. */
@@ -111,7 +107,7 @@ export class PluginSession {
       await boundLog(logFile(configureFacts.stateDir, name), timings.logLimitBytes);
       await boundOutput(outFile(runDir), timings.logLimitBytes);
     } catch (error) {
-      log.warn('plugin.log-not-bounded', { name, error });
+      log.warn('plugin.log-not-bounded', { error });
     }
   }
 }

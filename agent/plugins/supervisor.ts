@@ -96,7 +96,8 @@ export class PluginSupervisor {
       if (!signal.aborted) await this.#backOff(reason);
     }
     acquired?.live.link.close();
-    this.#enter({ state: 'stopped' });
+    // Not told: a plugin that was let go is not unhealthy.
+    this.#supervision = { state: 'stopped' };
   }
 
   /** From start to loss of one process. Answers why it is over; never throws. */
