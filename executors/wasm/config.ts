@@ -72,11 +72,7 @@ export const wasmParams = z.strictObject({
     .array(z.string().regex(ASSIGNMENT, 'expected NAME=value'))
     .default([])
     .describe('NAME=value pairs; they win over Env of the task'),
-  ImportModules: z
-    .array(z.unknown())
-    .max(0, 'linking further modules is not supported yet; link them into the entry module')
-    .optional()
-    .describe('not supported yet'),
+  ImportModules: z.array(z.unknown()).default([]).describe('must be empty: not supported yet'),
   Stdin: z
     .string()
     .min(1)

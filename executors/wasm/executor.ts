@@ -72,7 +72,7 @@ export class WasmExecutor implements Executor<WasmParams> {
   }
 
   async prepare(spec: RunSpec<WasmParams>, progress: (p: Progress) => void): Promise<string> {
-    if ((spec.params.ImportModules ?? []).length > 0)
+    if (spec.params.ImportModules.length > 0)
       throw new LimpetError(
         'refused',
         'ImportModules is not supported yet; link the modules into the entry module',

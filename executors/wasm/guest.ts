@@ -11,7 +11,7 @@ import type { Outcome } from '../../plugins/sdk/index.ts';
 import { EXTISM_MODULE } from './module/imports.ts';
 import { PAGE_BYTES } from './module/pages.ts';
 import { Output } from './output.ts';
-import type { Assignment } from './protocol.ts';
+import type { Assignment, GuestCall } from './protocol.ts';
 import type { Verdict } from './verdict.ts';
 import { WASI_MODULE } from './wasi/calls.ts';
 import { createWasi, type HostCall } from './wasi/preview1.ts';
@@ -25,21 +25,17 @@ type ExtismFunctions = NonNullable<ExtismOptions['functions']>;
 /** Extism's way of reporting an error that the plugin set. */
 const ORIGINATED = 'Plugin-originated error: ';
 
+/** The second bound on memory holds for the whole process, and Node has a little wasm of its own (undici). */
+const LEAST_BELT_PAGES = 1024;
+
 const OUT_OF_MEMORY: Outcome = { by: 'limit', reason: 'memory' };
 
-interface Guest {
+export interface Guest {
   readonly options: ExtismOptions;
   readonly output: Output;
   /** Set as soon as there is an instance. */
   memory: WebAssembly.Memory | undefined;
   initialBytes: number;
-}
-
-/** Loads what the first createPlugin loads lazily, so that a run does not pay for it. */
-export async function warmUp(): Promise<void> {
-  void Response;
-  const empty = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
-  await createPlugin({ wasm: [{ module: empty }] }, { useWasi: false });
 }
 
 export async function runGuest(assignment: Assignment, verdict: Verdict, end: End): Promise<never> {
@@ -51,7 +47,7 @@ export async function runGuest(assignment: Assignment, verdict: Verdict, end: En
     return end({ by: 'refused', reason: `cannot be set up: ${messageOf(thrown)}` });
   }
   try {
-    const result = await call(assignment, guest);
+    const result = await call(fs.readFileSync(assignment.modulePath), assignment.call, guest);
     if (result !== undefined) guest.output.stdout([result]);
     return end({ by: 'exit', code: 0, reason: '' });
   } catch (thrown) {
@@ -64,8 +60,9 @@ export async function runGuest(assignment: Assignment, verdict: Verdict, end: En
   }
 }
 
-function prepare(assignment: Assignment, verdict: Verdict, end: End): Guest {
-  v8.setFlagsFromString(`--wasm-max-mem-pages=${assignment.memoryPages}`);
+export function prepare(assignment: Assignment, verdict: Verdict, end: End): Guest {
+  const belt = Math.max(assignment.memoryPages, LEAST_BELT_PAGES);
+  v8.setFlagsFromString(`--wasm-max-mem-pages=${belt}`);
   const root = buildTree(assignment.mounts);
   const output = new Output(assignment.folder, assignment.maxOutputBytes, () =>
     end({ by: 'limit', reason: 'output' }),
@@ -125,13 +122,17 @@ function functionsOf(
   };
 }
 
-async function call(assignment: Assignment, guest: Guest): Promise<Uint8Array | undefined> {
-  const module = new WebAssembly.Module(fs.readFileSync(assignment.modulePath));
+/** Answers the output of the Extism form. */
+export async function call(
+  bytes: Uint8Array,
+  entry: GuestCall,
+  guest: Guest,
+): Promise<Uint8Array | undefined> {
+  const module = new WebAssembly.Module(bytes);
   const plugin = await createPlugin({ wasm: [{ module }] }, guest.options);
   const { exports } = await plugin.getInstance();
   if (exports['memory'] instanceof WebAssembly.Memory) guest.memory = exports['memory'];
   guest.initialBytes = guest.memory?.buffer.byteLength ?? 0;
-  const entry = assignment.call;
   if (entry.function !== '_start' && exports['_initialize'] !== undefined)
     await plugin.call('_initialize');
   const result = await plugin.call(entry.function, entry.input);

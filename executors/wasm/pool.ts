@@ -11,7 +11,7 @@ import { RUNNER_SOCKET, spawnRunner, type SpawnOptions } from './spawn.ts';
 /** Wait before the next attempt after a failed spawn. */
 const RETRY_MS = 2_000;
 /** A run that was just given away comes first; starting the next runner takes a processor for a while. */
-const REFILL_MS = 20;
+const REFILL_MS = 50;
 
 export interface PoolOptions extends SpawnOptions {
   readonly warm: number;

@@ -35,8 +35,7 @@ export function ownIdentity(): Identity {
   return { pid: process.pid, startTime, bootId };
 }
 
-function writeSynced(file: string, text: string): void {
-  const fd = fs.openSync(file, 'w', 0o600);
+function writeAndClose(fd: number, text: string): void {
   try {
     fs.writeSync(fd, text);
     fs.fsyncSync(fd);
@@ -45,7 +44,7 @@ function writeSynced(file: string, text: string): void {
   }
 }
 
-function syncFolder(folder: string): void {
+export function syncFolder(folder: string): void {
   const fd = fs.openSync(folder, 'r');
   try {
     fs.fsyncSync(fd);
@@ -54,31 +53,28 @@ function syncFolder(folder: string): void {
   }
 }
 
-/**
- * Makes the claim: whole or not at all, and only one of all who try. link(2) refuses an existing name just as O_EXCL
- * does, but what appears under the name is already complete and on disk. False: somebody else has it.
- */
-export function claim(folder: string, identity: Identity): boolean {
-  const own = path.join(folder, `${RUN_FILE.claim}.${identity.pid}`);
-  writeSynced(own, `${identity.pid} ${identity.startTime} ${identity.bootId}\n`);
+/** Makes the claim and puts it on disk. False: somebody else has it. */
+export function claim(folder: string, { pid, startTime, bootId }: Identity): boolean {
+  const file = path.join(folder, RUN_FILE.claim);
+  let fd: number;
   try {
-    fs.linkSync(own, path.join(folder, RUN_FILE.claim));
+    fd = fs.openSync(file, 'wx', 0o600);
   } catch (thrown) {
     if (thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST') return false;
     throw thrown;
-  } finally {
-    fs.unlinkSync(own);
   }
+  writeAndClose(fd, `${pid} ${startTime} ${bootId}\n`);
   syncFolder(folder);
   return true;
 }
 
+/** Whole, or not there at all. The name itself is durable after `syncFolder`, which may follow the news of the end. */
 export function writeExit(folder: string, outcome: Outcome, finishedAt: number): void {
   const reason = outcome.reason.replaceAll(/\s+/g, ' ').slice(0, 500);
   const file = path.join(folder, RUN_FILE.exit);
-  writeSynced(`${file}.tmp`, `${outcome.by} ${outcome.code ?? '-'} ${finishedAt} ${reason}\n`);
+  const text = `${outcome.by} ${outcome.code ?? '-'} ${finishedAt} ${reason}\n`;
+  writeAndClose(fs.openSync(`${file}.tmp`, 'w', 0o600), text);
   fs.renameSync(`${file}.tmp`, file);
-  syncFolder(folder);
 }
 
 function readText(folder: string, name: string): string | undefined {

@@ -8,11 +8,12 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { runGuest, warmUp } from './guest.ts';
+import { runGuest } from './guest.ts';
 import type { Assignment } from './protocol.ts';
 import { writeExit } from './record.ts';
 import { siblingProgram } from './programs.ts';
 import { Verdict } from './verdict.ts';
+import { warmUp } from './warm-up.ts';
 
 function startWatchdog(verdict: Verdict): Worker {
   const { file, loader } = siblingProgram('watchdog');

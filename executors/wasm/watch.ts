@@ -16,7 +16,15 @@ import {
   type FromRunner,
   type ToRunner,
 } from './protocol.ts';
-import { RUN_FILE, claim, ownIdentity, readStop, readUntil, writeExit } from './record.ts';
+import {
+  RUN_FILE,
+  claim,
+  ownIdentity,
+  readStop,
+  readUntil,
+  syncFolder,
+  writeExit,
+} from './record.ts';
 import type { Verdict } from './verdict.ts';
 
 const TICK_MS = 500;
@@ -53,18 +61,19 @@ export class Watchdog {
     setInterval(() => this.#tick(), Math.min(TICK_MS, this.#options.idleMs));
   }
 
-  /** The run has its exit record: tells everybody, then ends the process. */
+  /** The run has its exit record: tells everybody, makes the record's name durable, then ends the process. */
   leave(): void {
     fs.rmSync(this.#options.socketPath, { force: true });
-    const kill = (): void => void process.kill(process.pid, 'SIGKILL');
-    if (this.#connections.size === 0) return kill();
-    setTimeout(kill, GOODBYE_MS);
-    let waiting = this.#connections.size;
-    for (const connection of this.#connections)
-      connection.end(`${JSON.stringify({ type: 'ended' } satisfies FromRunner)}\n`, () => {
-        waiting -= 1;
-        if (waiting === 0) kill();
-      });
+    const end = (): void => void process.kill(process.pid, 'SIGKILL');
+    setTimeout(end, GOODBYE_MS);
+    const told = Array.from(this.#connections, (connection) => {
+      const line = `${JSON.stringify({ type: 'ended' } satisfies FromRunner)}\n`;
+      return new Promise<void>((resolve) => connection.end(line, () => resolve()));
+    });
+    void Promise.all(told).then(() => {
+      if (this.#held !== undefined) syncFolder(this.#held.folder);
+      end();
+    });
   }
 
   #welcome(connection: net.Socket): void {
