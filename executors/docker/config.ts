@@ -2,7 +2,6 @@
 import { z } from 'zod';
 
 export const PULL_POLICIES = ['missing', 'never', 'always'] as const;
-export type PullPolicy = (typeof PULL_POLICIES)[number];
 
 /**
  * Docker gives 14 capabilities. Dropping them all breaks every image whose entry point chowns or changes its user, so

@@ -34,7 +34,7 @@ export class EngineCalls {
 
   /** The parsed answer. Errors: `unavailable`, `timeout`, `permission-denied`, `not-found`, `conflict`, `engine-failed`, `cancelled`. */
   async json(request: EngineRequest): Promise<unknown> {
-    return await this.#dial(request, false);
+    return this.#dial(request, false);
   }
 
   /** The open answer as a stream; destroying it or aborting `signal` closes the connection. Same errors. */
@@ -43,50 +43,55 @@ export class EngineCalls {
     return answer as IncomingMessage;
   }
 
-  #dial(request: EngineRequest, isStream: boolean): Promise<unknown> {
+  async #dial(request: EngineRequest, isStream: boolean): Promise<unknown> {
     const controller = new AbortController();
-    const timeoutMs = request.timeoutMs ?? CALL_TIMEOUT_MS;
     const { promise, resolve, reject } = withResolvers<unknown>();
-    const abort = () => controller.abort();
-    const timer = setTimeout(() => {
-      reject(
-        new LimpetError(
-          'timeout',
-          `${request.what}: no answer from ${this.host} in ${timeoutMs} ms`,
-        ),
-      );
-      abort();
-    }, timeoutMs);
-    const outer = request.signal;
-    const cancel = () => {
-      reject(new LimpetError('cancelled', `${request.what} was cancelled`));
-      abort();
+    const giveUp = (error: LimpetError) => {
+      reject(error);
+      controller.abort();
     };
-    if (outer?.aborted === true) cancel();
-    else outer?.addEventListener('abort', cancel, { once: true });
+    const { what, timeoutMs = CALL_TIMEOUT_MS, signal } = request;
+    const late = `${what}: no answer from ${this.host} in ${timeoutMs} ms`;
+    const timer = setTimeout(() => giveUp(new LimpetError('timeout', late)), timeoutMs);
+    const cancel = () => giveUp(new LimpetError('cancelled', `${what} was cancelled`));
+    const untie = () => signal?.removeEventListener('abort', cancel);
+    if (signal?.aborted === true) cancel();
+    else signal?.addEventListener('abort', cancel, { once: true });
+    this.#send(request, { isStream, signal: controller.signal }, (error, answer) => {
+      if (error === null) resolve(answer);
+      else reject(engineError(what, this.host, error));
+    });
+    try {
+      const answer = await promise;
+      // A stream stays tied to the caller's signal until it closes; an error before anybody reads is not fatal.
+      if (isStream) (answer as IncomingMessage).on('error', () => undefined).once('close', untie);
+      else untie();
+      return answer;
+    } catch (thrown) {
+      untie();
+      throw thrown;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #send(
+    request: EngineRequest,
+    { isStream, signal }: { readonly isStream: boolean; readonly signal: AbortSignal },
+    done: (error: Error | null, answer: unknown) => void,
+  ): void {
     this.#docker.modem.dial(
       {
         path: `${request.path}?`,
         method: request.method ?? 'GET',
+        // The modem changes what it is given: nothing here is shared between calls.
         options: { _query: { ...request.query }, _body: request.body ?? {} },
-        abortSignal: controller.signal,
+        abortSignal: signal,
         isStream,
         statusCodes: { ...SUCCESS },
       },
-      (error, answer) => {
-        if (error === null) resolve(answer);
-        else reject(engineError(request.what, this.host, error));
-      },
+      done,
     );
-    const untie = () => outer?.removeEventListener('abort', cancel);
-    return promise
-      .then((answer) => {
-        // A stream stays tied to the caller's signal until it closes; an error before anybody reads is not fatal.
-        if (isStream) (answer as IncomingMessage).on('error', () => undefined).once('close', untie);
-        else untie();
-        return answer;
-      })
-      .finally(() => clearTimeout(timer));
   }
 }
 

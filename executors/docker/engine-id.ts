@@ -37,6 +37,6 @@ export class EngineId {
       'limpet.node-id': this.#identity.nodeId,
       'limpet.role': 'engine-id',
     });
-    return await this.read();
+    return this.read();
   }
 }

@@ -18,7 +18,7 @@ export async function openLogs(
   { since, signal }: LogsOptions,
 ): Promise<IncomingMessage> {
   const query = { follow: true, stdout: true, stderr: true, timestamps: true };
-  return await calls.stream({
+  return calls.stream({
     what: `logs of container ${id.slice(0, 12)}`,
     path: `/containers/${id}/logs`,
     query: since === '' ? query : { ...query, since },

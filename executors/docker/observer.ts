@@ -1,0 +1,142 @@
+/** What this node's runs look like now: one by name, or all by one labelled list. No side effects. */
+import type { ExecutorHost, Observation, RunKey } from '../../plugins/sdk/index.ts';
+import type { EngineId } from './engine-id.ts';
+import { isAway } from './engine-error.ts';
+import { engineStartedAt } from './engine-start.ts';
+import type { ContainerSummary, Engine } from './engine.ts';
+import {
+  containerName,
+  INSTANCE_LABEL,
+  isOurs,
+  runOf,
+  specHashOf,
+  type Identity,
+} from './labels.ts';
+import { Limit } from './limit.ts';
+import { observation, phaseOf, unseen, type HostFacts, type RunRecord } from './observe.ts';
+import { dockerParams } from './params.ts';
+import { readLoss, readMark, readOrder } from './run-files.ts';
+
+const LIST_INSPECTS = 8;
+
+export interface ObserverParts {
+  readonly engine: Engine;
+  readonly engineId: EngineId;
+  readonly host: ExecutorHost;
+  readonly identity: Identity;
+  readonly pidFile: string;
+}
+
+export class Observer {
+  readonly #parts: ObserverParts;
+
+  constructor(parts: ObserverParts) {
+    this.#parts = parts;
+  }
+
+  async observe(key: RunKey): Promise<Observation> {
+    const record = await this.record(key);
+    const host = await this.#hostFacts();
+    try {
+      const container = await this.#parts.engine.inspect(this.name(key));
+      if (container !== undefined) return observation(container, record, host);
+      return unseen((await this.isHere(record)) ? 'absent' : 'unobservable', record, host);
+    } catch (thrown) {
+      if (isAway(thrown)) return unseen('unobservable', record, host);
+      throw thrown;
+    }
+  }
+
+  async list(): Promise<readonly Observation[]> {
+    const { engine, engineId, host } = this.#parts;
+    const folders = await host.runFolders();
+    try {
+      const containers = await engine.list(`${INSTANCE_LABEL}=${host.instanceId}`);
+      const limit = new Limit(LIST_INSPECTS);
+      const seen = await Promise.all(containers.map((c) => limit.run(() => this.#listed(c))));
+      const found = seen.filter((o) => o !== undefined);
+      const names = new Set(containers.map((c) => c.name));
+      const rest = folders.filter((key) => !names.has(this.name(key)));
+      const id = rest.length === 0 ? undefined : await engineId.read();
+      return [...found, ...(await this.#elsewhere(rest, id))];
+    } catch (thrown) {
+      if (!isAway(thrown)) throw thrown;
+      return this.#allUnobservable(folders);
+    }
+  }
+
+  name(key: RunKey): string {
+    return containerName(this.#parts.identity, key);
+  }
+
+  async record(key: RunKey): Promise<RunRecord> {
+    const folder = this.#parts.host.runFolder(key);
+    const [mark, order, loss] = await Promise.all([
+      readMark(folder),
+      readOrder(folder),
+      readLoss(folder),
+    ]);
+    return { key, mark, order, loss };
+  }
+
+  /** False when the run was launched in another engine than the one that answers now. */
+  async isHere({ mark }: RunRecord): Promise<boolean> {
+    return mark === undefined || mark.engineId === (await this.#parts.engineId.read());
+  }
+
+  /** How many runs were launched in another engine than this one. */
+  async otherEnginesMarks(engineId: string | undefined): Promise<number> {
+    const { host } = this.#parts;
+    const keys = await host.runFolders();
+    const marks = await Promise.all(keys.map((key) => readMark(host.runFolder(key))));
+    return marks.filter((mark) => mark !== undefined && mark.engineId !== engineId).length;
+  }
+
+  async #hostFacts(): Promise<HostFacts> {
+    return {
+      identity: this.#parts.identity,
+      bootId: this.#parts.host.bootId,
+      engineStartedAt: await engineStartedAt(this.#parts.pidFile),
+    };
+  }
+
+  /** A container of the list as an observation; undefined when its labels name no run. */
+  async #listed(container: ContainerSummary): Promise<Observation | undefined> {
+    const key = runOf(container.labels);
+    if (key === undefined) return undefined;
+    const phase = phaseOf(container.status);
+    const facts = { container: container.name, containerId: container.id };
+    if (!isOurs(this.#parts.identity, container))
+      return { key, phase, marked: false, sameBoot: false, ours: false, facts };
+    if (phase !== 'running' && phase !== 'paused') return this.observe(key);
+    const seen = unseen('absent', await this.record(key), await this.#hostFacts());
+    return { ...seen, phase, specHash: specHashOf(container.labels), facts };
+  }
+
+  /** Of runs that the list does not show, those that were launched in another engine. */
+  async #elsewhere(keys: readonly RunKey[], id: string | undefined): Promise<Observation[]> {
+    const records = await Promise.all(keys.map((key) => this.record(key)));
+    const other = records.filter(({ mark }) => mark !== undefined && mark.engineId !== id);
+    const host = await this.#hostFacts();
+    return other.map((record) => unseen('unobservable', record, host));
+  }
+
+  /** The folders are shared with other executors: ours are marked by us or have params of ours. */
+  async #allUnobservable(keys: readonly RunKey[]): Promise<Observation[]> {
+    const host = await this.#hostFacts();
+    const seen = await Promise.all(
+      keys.map(async (key) => {
+        const record = await this.record(key);
+        const mine = record.mark !== undefined || (await this.#hasOurParams(key));
+        return mine ? unseen('unobservable', record, host) : undefined;
+      }),
+    );
+    return seen.filter((o) => o !== undefined);
+  }
+
+  async #hasOurParams(key: RunKey): Promise<boolean> {
+    // One record that cannot be read must not hide the others; whose it was cannot be told.
+    const spec = await this.#parts.host.readRun(key).catch(() => undefined);
+    return dockerParams.safeParse(spec?.params).success;
+  }
+}
