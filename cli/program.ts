@@ -73,8 +73,8 @@ function configure(command: Command, context: Context): void {
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
-      getOutHelpWidth: () => context.stdout.columns ?? 100,
-      getErrHelpWidth: () => context.stderr.columns ?? 100,
+      getOutHelpWidth: () => context.stdout.columns || 100,
+      getErrHelpWidth: () => context.stderr.columns || 100,
     });
   for (const child of command.commands) configure(child, context);
 }

@@ -1,7 +1,7 @@
 /** The requester's HTTP API as the commands use it. Every answer is parsed once, here. */
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import { LimpetError } from '../../core/errors.ts';
+import { LimpetError, messageOf } from '../../core/errors.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { Endpoint } from './endpoint.ts';
 import { parseExact } from './exact-json.ts';
@@ -62,7 +62,8 @@ export class ApiClient {
     try {
       yield* readEvents(response);
     } catch (error) {
-      throw LimpetError.from(error, 'unavailable');
+      const code = options.signal?.aborted === true ? 'cancelled' : 'unavailable';
+      throw new LimpetError(code, `the connection broke: ${messageOf(error)}`, { cause: error });
     } finally {
       response.destroy();
     }

@@ -59,7 +59,7 @@ export class Progress {
   }
 
   #draw(): void {
-    const width = (this.#context.stderr.columns ?? 80) - 1;
+    const width = (this.#context.stderr.columns || 80) - 1;
     this.#context.stderr.write(`${CLEAR_LINE}${this.#line().slice(0, width)}`);
   }
 

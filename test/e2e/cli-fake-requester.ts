@@ -12,7 +12,7 @@ export interface Seen {
 
 export type Answer =
   | { readonly status?: number; readonly json: unknown }
-  | { readonly events: readonly string[]; readonly breakOff?: boolean }
+  | { readonly events: readonly string[]; readonly breakOff?: boolean; readonly stayOpen?: boolean }
   | { readonly bytes: Buffer };
 
 export interface FakeRequester {
@@ -67,7 +67,7 @@ function reply(response: ServerResponse, answer: Answer): void {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.write(answer.events.join(''));
     if (answer.breakOff === true) setImmediate(() => response.destroy());
-    else response.end();
+    else if (answer.stayOpen !== true) response.end();
   }
 }
 

@@ -1,5 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { create } from 'tar';
@@ -109,6 +108,32 @@ t.test(
     t.match(stderr, /^job aabbccdd failed after [\d.]+s: exit 7$/m);
   },
 );
+
+t.test('Ctrl-C leaves the job alone and says how to find it', async (t) => {
+  const requester = await fakeRequester(t, {
+    'PUT /orchestrator/jobs': submitted,
+    [`GET /limpet/jobs/${JOB}/watch`]: {
+      events: [state('Running', [execution('running')])],
+      stayOpen: true,
+    },
+  });
+  const program = await startDist(t, 'limpet', {
+    args: ['job', 'run', join(jobs, 'hello-docker.yaml'), '--wait', '--api', requester.url],
+    env: { LIMPET_DATA: tempDir(t) },
+  });
+  await program.waitFor(/running \(running\)/);
+  program.signal('SIGINT');
+  t.same(await program.waitForExit(), { code: 130, signal: null });
+  t.match(
+    program.stderr,
+    /^error: no longer waiting; the job goes on: `limpet job describe aabbccdd`$/m,
+  );
+  t.same(
+    requester.seen.map(({ method }) => method),
+    ['PUT', 'GET'],
+    'nothing was stopped',
+  );
+});
 
 t.test('job run --output json is one JSON value', async (t) => {
   const requester = await fakeRequester(t, {
