@@ -30,6 +30,9 @@ async function startAndKill(t: Test, bench: Bench, executionId: string, wish: Ru
   return run;
 }
 
+// Starting runners from source takes a second each, and more on a busy machine.
+t.setTimeout(240_000);
+
 await t.test(
   'a run goes on when its plugin is killed, and is adopted with nothing lost',
   async (t) => {

@@ -16,6 +16,9 @@ import {
   stdoutOf,
 } from './executor-wasm/kit.ts';
 
+// Starting runners from source takes a second each, and more on a busy machine.
+t.setTimeout(240_000);
+
 const bench = new Bench(t);
 const desk = await bench.open({ warm: 1, maxOutputBytes: 65_536 });
 const MIB = 2 ** 20;
