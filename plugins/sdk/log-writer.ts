@@ -47,6 +47,8 @@ export class LogWriter {
   readonly #readers = new Set<() => void>();
   readonly #runs = new Map<number, RunMark>();
   #segments: Segment[] = [];
+  /** Segment files without a whole frame, deleted before the next write. */
+  #leftovers: string[] = [];
   #end = 0;
   #lastIsEnd = false;
   #fd: number | undefined;
@@ -150,6 +152,7 @@ export class LogWriter {
         this.#segments.push(segment);
         return;
       }
+      this.#leftovers.push(segment.file);
     }
   }
 
@@ -200,6 +203,7 @@ export class LogWriter {
 
   /** The file that takes the next frame: a new segment when the last is full. */
   #place(length: number): number {
+    for (const file of this.#leftovers.splice(0)) rmSync(file, { force: true });
     const last = this.#segments.at(-1);
     const full =
       last !== undefined && last.bytes > 0 && last.bytes + length > this.#limits.segmentBytes;
@@ -211,7 +215,7 @@ export class LogWriter {
     return this.#fd;
   }
 
-  /** Opens the next segment, cutting the oldest; a leftover without whole frames is overwritten. */
+  /** Opens the next segment, cutting the oldest. */
   #startSegment(): number {
     this.close();
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });

@@ -225,7 +225,8 @@ t.test('mounts are links in the work folder, results are files behind them', asy
       { source: target, target: '/results/out', readOnly: false },
     ],
   });
-  t.match(await plugin.wait(run), { outcome: { by: 'exit' } });
+  t.match(await plugin.wait(run), { outcome: { by: 'exit', code: 0 } });
+  t.equal(readFileSync(join(target, 'count'), 'utf8').trim(), '3');
 });
 
 t.test('the environment is what the operator allows and the job asks for', async (t) => {

@@ -38,6 +38,10 @@ export interface DriverOptions {
   readonly instanceId?: string;
   /** The data folder; a fresh one when missing. */
   readonly folder?: string;
+  /** Part of the instance id, when two plugins share a folder. */
+  readonly name?: string;
+  /** False: Configure is the test's own business. */
+  readonly configure?: boolean;
 }
 
 export interface TestRun {
@@ -83,13 +87,18 @@ export class PluginDriver {
       mkdirSync(join(folder, name), { recursive: true });
   }
 
+  /** Of the live plugin, or of the last one. */
   get pid(): number {
-    if (this.#child?.pid === undefined) throw new Error('the plugin is not running');
+    if (this.#child?.pid === undefined) throw new Error('the plugin was never started');
     return this.#child.pid;
   }
 
+  get isAlive(): boolean {
+    return this.#child !== undefined && isRunning(this.#child);
+  }
+
   get instance(): string {
-    return `test-${this.#spawned}`;
+    return `${this.#options.name ?? 'test'}-${this.#spawned}`;
   }
 
   /** Typed calls of the live plugin. */
@@ -99,33 +108,34 @@ export class PluginDriver {
 
   /** What the live plugin has written to stderr. */
   get stderr(): string {
-    return readFileSync(join(this.folder, 'out', `${this.instance}.err`), 'utf8');
+    return readFileSync(this.#outFile('err'), 'utf8');
   }
 
   runFolder({ executionId, run = 0 }: TestRunKey): string {
     return join(this.folder, 'runs', executionId, String(run));
   }
 
-  /** Starts a (new) plugin process and configures it. */
-  async respawn(): Promise<void> {
+  /** Starts a (new) plugin process and configures it; `env` is laid over the options'. */
+  async respawn(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    this.#link?.close();
     this.#spawned += 1;
-    const out = join(this.folder, 'out', `${this.instance}.out`);
-    const child = this.#spawn(out);
+    const out = this.#outFile('out');
+    const child = this.#spawn({ ...this.#options.env, ...env });
     this.#child = child;
     const line = await eventually(
       `the handshake of ${this.#options.program}`,
       () => {
-        if (child.exitCode !== null) throw new Error(`it ended: ${this.stderr}`);
+        if (!isRunning(child)) throw new Error(`it ended: ${this.stderr}`);
         return /^.*\n/.exec(readFileSync(out, 'utf8'))?.[0];
       },
       20_000,
     );
     this.#link = connect(dialTarget(parseHandshake(line)));
-    await this.configure();
+    if (this.#options.configure !== false) await this.configure();
   }
 
-  async configure(): Promise<void> {
-    const { config = {}, nodeId = 'n-test', instanceId = 'i-test' } = this.#options;
+  async configure(config: unknown = this.#options.config ?? {}): Promise<void> {
+    const { nodeId = 'n-test', instanceId = 'i-test' } = this.#options;
     await this.calls.configure({
       configJson: JSON.stringify(config),
       nodeId,
@@ -139,25 +149,31 @@ export class PluginDriver {
 
   /** SIGKILL; resolves when the process is gone. Its runs go on. */
   async kill9(): Promise<void> {
-    const child = this.#child;
-    if (child === undefined) return;
-    child.kill('SIGKILL');
-    await this.#gone(child);
+    this.#child?.kill('SIGKILL');
+    await this.gone();
   }
 
   /** Controller.Shutdown; resolves when the process is gone. */
   async shutdown(): Promise<void> {
-    const child = this.#child;
-    if (child === undefined) return;
-    await client(GRPCController, this.#connection())
-      .shutdown({})
-      .catch(() => undefined);
-    await this.#gone(child);
+    const asked = client(GRPCController, this.#connection()).shutdown({});
+    // Its answer may be cut off by its end.
+    await asked.catch(() => undefined);
+    await this.gone();
   }
 
-  async end(): Promise<void> {
-    await this.kill9();
+  /** Resolves when the process is gone. */
+  async gone(): Promise<void> {
+    await eventually('the plugin to be gone', () => !this.isAlive);
     this.#link?.close();
+    this.#link = undefined;
+  }
+
+  /** Ends the runs that are left, then the plugin. */
+  async end(): Promise<void> {
+    if (this.isAlive && this.#options.configure !== false)
+      for (const { key } of await this.list().catch(() => []))
+        if (key !== undefined) await this.remove(key).catch(() => undefined);
+    await this.kill9();
   }
 
   async start(run: TestRun): Promise<{ state: RunState; alreadyRunning: boolean }> {
@@ -229,12 +245,16 @@ export class PluginDriver {
     return this.#link;
   }
 
+  #outFile(kind: 'out' | 'err'): string {
+    return join(this.folder, 'out', `${this.instance}.${kind}`);
+  }
+
   /** stdout and stderr are files, never pipes, so that the plugin outlives this process. */
-  #spawn(out: string): ChildProcess {
+  #spawn(env: Readonly<Record<string, string>>): ChildProcess {
     const program = resolve(ROOT, this.#options.program);
     const loader = program.endsWith('.ts') ? ['--import', 'tsx'] : [];
-    const stdout = openSync(out, 'w');
-    const stderr = openSync(join(this.folder, 'out', `${this.instance}.err`), 'w');
+    const stdout = openSync(this.#outFile('out'), 'w');
+    const stderr = openSync(this.#outFile('err'), 'w');
     try {
       return spawn(process.execPath, [...loader, program], {
         cwd: ROOT,
@@ -247,7 +267,7 @@ export class PluginDriver {
           [ENV_PROTOCOL_VERSIONS]: '1',
           [ENV_SOCKET_DIR]: join(this.folder, 's'),
           [ENV_INSTANCE]: this.instance,
-          ...this.#options.env,
+          ...env,
         },
       });
     } finally {
@@ -255,17 +275,10 @@ export class PluginDriver {
       closeSync(stderr);
     }
   }
+}
 
-  async #gone(child: ChildProcess): Promise<void> {
-    await eventually(
-      'the plugin to be gone',
-      () => child.exitCode !== null || child.signalCode !== null,
-      10_000,
-    );
-    this.#link?.close();
-    this.#link = undefined;
-    this.#child = undefined;
-  }
+function isRunning(child: ChildProcess): boolean {
+  return child.pid !== undefined && child.exitCode === null && child.signalCode === null;
 }
 
 function wireKey({ executionId, run = 0 }: TestRunKey) {

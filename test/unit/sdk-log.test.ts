@@ -1,0 +1,200 @@
+import t, { type Test } from 'tap';
+import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { decodeFrame, encodeFrame } from '../../plugins/sdk/log-frame.ts';
+import { readLog, type LogRequest } from '../../plugins/sdk/log-reader.ts';
+import { LogTable } from '../../plugins/sdk/log-table.ts';
+import { LogWriter, type LogLimits } from '../../plugins/sdk/log-writer.ts';
+import { eventually } from '../kit/eventually.ts';
+
+const SMALL: LogLimits = { segmentBytes: 300, segments: 3 };
+
+const folderOf = (t: Test) => join(t.testdir({}), 'e-1');
+
+const open = async (t: Test, folder: string, limits?: LogLimits) => {
+  const log = await LogWriter.open(folder, limits);
+  t.teardown(() => log.close());
+  return log;
+};
+
+const add = (log: LogWriter, text: string, cursor = text, run = 0) =>
+  log.append(run, { stream: 'stdout', timeMs: 1, data: Buffer.from(text), cursor });
+
+async function read(log: LogWriter, request: Partial<LogRequest> = {}) {
+  const seen = { text: '', end: false, next: 0, truncated: 0, pieces: 0 };
+  const whole = { fromOffset: 0, follow: false, tailLines: 0, ...request };
+  for await (const piece of readLog(log, whole, new AbortController().signal)) {
+    for (const { data } of piece.frames) seen.text += Buffer.from(data).toString();
+    seen.end = piece.end;
+    seen.next = piece.nextOffset;
+    seen.pieces += 1;
+    if (piece.truncatedBefore !== undefined) seen.truncated = piece.truncatedBefore;
+  }
+  return seen;
+}
+
+t.test('a frame comes back as it was, damage does not', async (t) => {
+  const frame = {
+    kind: 'stderr' as const,
+    run: 3,
+    timeMs: 1_795_000_000_123,
+    offset: 2 ** 40 + 1,
+    cursor: '12:34',
+    data: Buffer.from('späte Zeile\n'),
+  };
+  const bytes = encodeFrame(frame);
+  t.match(decodeFrame(bytes), { frame, length: bytes.length });
+  t.equal(decodeFrame(bytes.subarray(0, bytes.length - 1)), undefined, 'torn');
+  for (const at of [0, 5, 9, 20, bytes.length - 1]) {
+    const damaged = Buffer.from(bytes);
+    damaged[at] = (damaged[at] ?? 0) ^ 1;
+    t.equal(decodeFrame(damaged), undefined, `a changed byte ${at}`);
+  }
+});
+
+t.test('what was written is read back from any offset', async (t) => {
+  const log = await open(t, folderOf(t));
+  add(log, 'one\n');
+  add(log, 'two\n');
+  log.markEnd(0, 'finished');
+  t.match(await read(log), { text: 'one\ntwo\n', end: true, next: 8 });
+  t.match(await read(log, { fromOffset: 6 }), { text: 'o\n' });
+  t.match(await read(log, { fromOffset: 8 }), { text: '', end: true, next: 8 });
+  t.match(await read(log, { tailLines: 1 }), { text: 'two\n' });
+  t.match(await read(log, { tailLines: 9 }), { text: 'one\ntwo\n' });
+});
+
+t.test('a torn tail is cut, and the source goes on behind the last whole frame', async (t) => {
+  const folder = folderOf(t);
+  const first = await LogWriter.open(folder);
+  add(first, 'one\n', 'c1');
+  add(first, 'two\n', 'c2');
+  first.close();
+  const file = join(folder, readdirSync(folder)[0] ?? '');
+  truncateSync(file, readFileSync(file).length - 3);
+  const again = await open(t, folder);
+  t.equal(again.cursorOf(0), 'c1');
+  t.equal(again.end, 4);
+  t.match(await read(again), { text: 'one\n', end: false });
+  add(again, 'two\n', 'c2');
+  add(again, 'three\n', 'c3');
+  const third = await open(t, folder);
+  t.match(await read(third), { text: 'one\ntwo\nthree\n' });
+  t.equal(third.cursorOf(0), 'c3');
+});
+
+t.test('garbage of a power loss behind the last frame is cut', async (t) => {
+  const folder = folderOf(t);
+  const first = await LogWriter.open(folder);
+  add(first, 'one\n', 'c1');
+  first.close();
+  appendFileSync(join(folder, readdirSync(folder)[0] ?? ''), Buffer.alloc(5000));
+  const again = await open(t, folder);
+  add(again, 'two\n');
+  t.match(await read(again), { text: 'one\ntwo\n' });
+});
+
+t.test('an empty last segment leaves cursor and end to the one before', async (t) => {
+  const folder = folderOf(t);
+  const first = await LogWriter.open(folder);
+  add(first, 'one\n', 'c1');
+  first.close();
+  writeFileSync(join(folder, '0000000000000004.log'), 'torn');
+  const again = await open(t, folder);
+  t.equal(again.cursorOf(0), 'c1');
+  add(again, 'two\n', 'c2');
+  t.match(await read(again), { text: 'one\ntwo\n', next: 8 });
+  t.same(readdirSync(folder), ['0000000000000000.log'], 'the leftover is gone');
+});
+
+t.test('rotation keeps the newest segments and says what is gone', async (t) => {
+  const folder = folderOf(t);
+  const log = await open(t, folder, SMALL);
+  for (let i = 0; i < 40; i++) add(log, `line ${String(i).padStart(3, '0')}\n`);
+  t.equal(readdirSync(folder).length, 3);
+  const seen = await read(log);
+  t.ok(seen.truncated > 0 && seen.truncated % 9 === 0, `cut before ${seen.truncated}`);
+  t.equal(seen.next, 360);
+  t.equal(seen.text.length, 360 - seen.truncated);
+  t.match(seen.text, /line 039\n$/);
+  t.equal((await read(log, { fromOffset: seen.truncated })).truncated, 0, 'nothing is cut there');
+  t.match(await read(log, { tailLines: 12 }), { text: /^line 028\n/ });
+  const again = await open(t, folder, SMALL);
+  t.equal(again.end, 360);
+  t.equal(again.cursorOf(0), 'line 039\n');
+});
+
+t.test('runs follow each other in one log, each with its own cursor and end', async (t) => {
+  const folder = folderOf(t);
+  const log = await open(t, folder);
+  t.equal(log.hasEnded(0), false);
+  add(log, 'a\n', 'c1', 0);
+  log.markEnd(0, 'finished');
+  t.match(await read(log), { text: 'a\n', end: true });
+  add(log, 'b\n', 'c1', 1);
+  t.match([log.hasEnded(0), log.hasEnded(1), log.cursorOf(1)], [true, false, 'c1']);
+  t.match(await read(log), { text: 'a\nb\n', end: false });
+  const again = await open(t, folder);
+  t.match([again.hasEnded(0), again.hasEnded(1), again.cursorOf(1)], [true, false, 'c1']);
+});
+
+t.test('a follower gets each piece as it comes and leaves at the end mark', async (t) => {
+  const log = await open(t, folderOf(t), SMALL);
+  const seen: string[] = [];
+  const reading = (async () => {
+    const request = { fromOffset: 0, follow: true, tailLines: 0 };
+    for await (const piece of readLog(log, request, new AbortController().signal))
+      seen.push(...piece.frames.map(({ data }) => Buffer.from(data).toString()));
+  })();
+  for (const text of ['one\n', 'two\n', 'x'.repeat(280) + '\n', 'three\n']) {
+    add(log, text);
+    await eventually(`the follower to see ${text.slice(0, 9)}`, () => seen.at(-1) === text);
+  }
+  log.markEnd(0, 'finished');
+  await reading;
+  t.equal(seen.length, 4);
+});
+
+t.test('a follower leaves when its signal fires or the log is discarded', async (t) => {
+  const log = await open(t, folderOf(t));
+  add(log, 'one\n');
+  const stop = new AbortController();
+  const follow = async (signal: AbortSignal) => {
+    for await (const piece of readLog(log, { fromOffset: 0, follow: true, tailLines: 0 }, signal))
+      if (piece.end) return 'end';
+    return 'left';
+  };
+  const first = follow(stop.signal);
+  const second = follow(new AbortController().signal);
+  stop.abort();
+  t.equal(await first, 'left');
+  await log.discard();
+  t.equal(await second, 'end');
+});
+
+t.test('a piece holds at most 64 KiB, a chunk too', async (t) => {
+  const log = await open(t, folderOf(t));
+  for (let i = 0; i < 10; i++) add(log, String(i).repeat(30_000), 'c');
+  const seen = await read(log);
+  t.equal(seen.text.length, 300_000);
+  t.ok(seen.pieces >= 6, `${seen.pieces} pieces`);
+  t.throws(() => add(log, 'x'.repeat(65_537)), { code: 'too-large' });
+});
+
+t.test('a table lends one writer to all and closes it after the last', async (t) => {
+  const table = new LogTable(t.testdir({}));
+  const reader = table.using('e-1', async (log) => {
+    await eventually('the other user has written', () => log.end === 4);
+    return log;
+  });
+  const writer = await table.using('e-1', async (log) => {
+    add(log, 'one\n');
+    return log;
+  });
+  t.equal(await reader, writer);
+  t.not(await table.using('e-1', async (log) => log), writer);
+  await t.rejects(
+    table.using('../e-1', async () => undefined),
+    { code: 'invalid-id' },
+  );
+});

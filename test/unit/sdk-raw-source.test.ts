@@ -1,0 +1,79 @@
+import t from 'tap';
+import { appendFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { rawSource } from '../../plugins/sdk/raw-source.ts';
+import type { LogChunk } from '../../plugins/sdk/types.ts';
+import { eventually } from '../kit/eventually.ts';
+
+const never = new AbortController().signal;
+const text = (chunks: readonly LogChunk[], stream: string) =>
+  chunks
+    .filter((chunk) => chunk.stream === stream)
+    .map(({ data }) => Buffer.from(data).toString('latin1'))
+    .join('');
+
+async function all(folder: string, cursor = '', limit = Infinity) {
+  const chunks: LogChunk[] = [];
+  if (limit === 0) return chunks;
+  for await (const chunk of rawSource({ folder, hasEnded: () => true }).read(cursor, never))
+    if (chunks.push(chunk) >= limit) break;
+  return chunks;
+}
+
+t.test('ended output comes whole, in chunks that end with a line', async (t) => {
+  const lines = Array.from({ length: 30_000 }, (_, i) => `line ${i}\n`).join('');
+  const folder = t.testdir({ stdout: lines, stderr: 'no newline at the end' });
+  const chunks = await all(folder);
+  t.equal(text(chunks, 'stdout'), lines);
+  t.equal(text(chunks, 'stderr'), 'no newline at the end');
+  for (const { data, stream } of chunks) {
+    if (data.length > 65_536) t.fail(`a chunk of ${data.length} bytes`);
+    if (stream === 'stdout' && data.at(-1) !== 10) t.fail('a chunk ends within a line');
+  }
+});
+
+t.test('wherever a reader dies, the next one goes on at the very byte', async (t) => {
+  const stdout = 'x'.repeat(100_000) + '\n' + 'short\n'.repeat(20_000) + 'tail';
+  const stderr = 'e\n'.repeat(70_000);
+  const folder = t.testdir({ stdout, stderr });
+  const total = (await all(folder)).length;
+  for (let dies = 0; dies <= total; dies++) {
+    const before = await all(folder, '', dies);
+    const after = await all(folder, before.at(-1)?.cursor ?? '');
+    const both = [...before, ...after];
+    if (text(both, 'stdout') !== stdout || text(both, 'stderr') !== stderr)
+      t.fail(`bytes lost or doubled after ${dies} chunks`);
+  }
+  t.ok(total > 5, `${total} places to die`);
+});
+
+t.test('live output is seen at once, an unfinished line after a moment', async (t) => {
+  const folder = t.testdir({ stdout: '' });
+  let ended = false;
+  const chunks: LogChunk[] = [];
+  const reading = (async () => {
+    for await (const chunk of rawSource({ folder, hasEnded: () => ended }).read('', never))
+      chunks.push(chunk);
+  })();
+  const file = join(folder, 'stdout');
+  appendFileSync(file, 'one\ntw');
+  await eventually('the whole line', () => text(chunks, 'stdout').startsWith('one\n'), 5000);
+  await eventually('the start of the next', () => text(chunks, 'stdout') === 'one\ntw', 5000);
+  appendFileSync(file, 'o\n');
+  writeFileSync(join(folder, 'stderr'), 'made later\n');
+  await eventually('stderr', () => text(chunks, 'stderr') === 'made later\n', 5000);
+  ended = true;
+  await reading;
+  t.equal(text(chunks, 'stdout'), 'one\ntwo\n');
+});
+
+t.test('a reader that nobody needs any more leaves', async (t) => {
+  const folder = t.testdir({ stdout: '' });
+  const stop = new AbortController();
+  const reading = (async () => {
+    for await (const chunk of rawSource({ folder, hasEnded: () => false }).read('', stop.signal))
+      t.fail(`nothing was written: ${chunk.data.length}`);
+  })();
+  stop.abort();
+  await reading;
+});
