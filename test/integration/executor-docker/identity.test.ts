@@ -35,8 +35,10 @@ void t.test('one run, one container', { skip: engine.skip }, async (t) => {
 
   await t.test('two plugins that start it at once meet in one container', async (t) => {
     const run = newRun(node, 'echo once; sleep 0.2');
-    const other = await openPlugin(node, engine.host);
-    const both = await Promise.all([plugin.start(run), other.start(run)]);
+    const elsewhere = { ...node, folder: tempDir(t) };
+    const same = newRun(elsewhere, 'echo once; sleep 0.2', { key: run.spec.key });
+    const other = await openPlugin(elsewhere, engine.host);
+    const both = await Promise.all([plugin.start(run), other.start(same)]);
     t.equal(both[0].facts?.['containerId'], both[1].facts?.['containerId']);
     t.match(await ended(plugin, run), { outcome: { by: 'exit', code: 0 } });
     t.equal(await rawStdout(raw, nameOf(node, run)), 'once\n');

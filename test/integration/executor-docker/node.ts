@@ -72,7 +72,7 @@ export async function openPlugin(
     pullPolicy: 'never',
     ...options.config,
   });
-  return await dockerExecutor.create(config, hostOf(node, options.bootId));
+  return dockerExecutor.create(config, hostOf(node, options.bootId));
 }
 
 export type SpecChange = Partial<Omit<RunSpec<DockerParams>, 'params'>> & {
@@ -121,7 +121,7 @@ export async function ended(
   ms = 30_000,
 ) {
   await plugin.supervise(run, AbortSignal.timeout(ms));
-  return await plugin.observe(run);
+  return plugin.observe(run);
 }
 
 export interface Line {
