@@ -82,7 +82,9 @@ export async function composeAgent(
     reports: {
       // That nothing is left of an ended execution is news to this node only.
       rows: (record, event) =>
-        record.removed && event.from === event.to ? [] : outbox.append([reportRow(record, [event])]),
+        record.removed && event.from === event.to
+          ? []
+          : outbox.append([reportRow(record, [event])]),
       wake: () => link?.wake(),
     },
     folders,
@@ -145,12 +147,25 @@ export async function composeAgent(
     instanceId: identity.instanceId,
     bootId: processes.bootId(),
     startedAt,
-    snapshot: async () => ({ incarnation: randomUUID(), rows: await repository.snapshot(reportRow) }),
+    snapshot: async () => ({
+      incarnation: randomUUID(),
+      rows: await repository.snapshot(reportRow),
+    }),
     stop: (id) => {
-      void engine.dispatch(parseExecutionId(id), { type: 'stop', by: 'stop', reason: 'its owner does not want it here' });
+      void engine.dispatch(parseExecutionId(id), {
+        type: 'stop',
+        by: 'stop',
+        reason: 'its owner does not want it here',
+      });
     },
   });
-  const streamServer = createStreamServer({ transport, nodeId: identity.nodeId, clock, random: systemRandom, log });
+  const streamServer = createStreamServer({
+    transport,
+    nodeId: identity.nodeId,
+    clock,
+    random: systemRandom,
+    log,
+  });
   const streams = new AgentStreams({
     transport,
     nodeId: identity.nodeId,
@@ -163,25 +178,55 @@ export async function composeAgent(
   });
 
   const status = (): AgentStatus =>
-    agentStatus({ config, identity, startedAt, version: VERSION, sources, service, link: link?.status, quarantined: loaded.quarantined });
+    agentStatus({
+      config,
+      identity,
+      startedAt,
+      version: VERSION,
+      sources,
+      service,
+      link: link?.status,
+      quarantined: loaded.quarantined,
+    });
   const socket = join(runDir, 'agent.sock');
-  const closeApi = await listenLocal(localApi({ status, history: (id) => repository.events(id), stop: onStopOrder }), socket);
-  await writeFileAtomic(join(config.dataDir, 'agent.json'), `${JSON.stringify({ socket, pid: process.pid, nodeId: identity.nodeId })}\n`);
+  const closeApi = await listenLocal(
+    localApi({ status, history: (id) => repository.events(id), stop: onStopOrder }),
+    socket,
+  );
+  await writeFileAtomic(
+    join(config.dataDir, 'agent.json'),
+    `${JSON.stringify({ socket, pid: process.pid, nodeId: identity.nodeId })}\n`,
+  );
 
   const sweep = setInterval(() => {
     const keep = { keepMs: config.keepFinishedMs, keepCount: config.keepFinishedCount };
-    sweepFinished({ repository, folders, clock, log, ...keep, acknowledged: () => outbox.idle }).catch((thrown: unknown) => {
+    sweepFinished({
+      repository,
+      folders,
+      clock,
+      log,
+      ...keep,
+      acknowledged: () => outbox.idle,
+    }).catch((thrown: unknown) => {
       log.warn('retention.failed', { reason: LimpetError.from(thrown).message });
     });
   }, RETENTION_EVERY_MS);
   streams.start();
   link.start();
   service.start();
-  log.info('agent.started', { node: identity.nodeId, executions: loaded.records.length, dataDir: config.dataDir });
+  log.info('agent.started', {
+    node: identity.nodeId,
+    executions: loaded.records.length,
+    dataDir: config.dataDir,
+  });
 
   const shutDown = async (mode: 'detach' | 'kill'): Promise<void> => {
     clearInterval(sweep);
-    if (mode === 'kill') await service.killAll('the agent was told to end everything', config.stopGraceMs + KILL_TIMEOUT_SLACK_MS);
+    if (mode === 'kill')
+      await service.killAll(
+        'the agent was told to end everything',
+        config.stopGraceMs + KILL_TIMEOUT_SLACK_MS,
+      );
     streams.close();
     await streamServer[Symbol.asyncDispose]();
     link.close();

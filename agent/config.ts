@@ -28,11 +28,21 @@ const executor = (enabled: boolean) =>
 
 export const agentConfigSchema = z.strictObject({
   $schema: z.string().optional(),
-  dataDir: z.string().default('/var/lib/limpet/agent').describe('Folder of everything the agent keeps.'),
+  dataDir: z
+    .string()
+    .default('/var/lib/limpet/agent')
+    .describe('Folder of everything the agent keeps.'),
   runDir: absolute
     .optional()
-    .describe('Short folder for unix sockets; made from dataDir when that is short enough, else below /tmp.'),
-  name: z.string().min(1).max(63).optional().describe('Display name of the node; the host name by default.'),
+    .describe(
+      'Short folder for unix sockets; made from dataDir when that is short enough, else below /tmp.',
+    ),
+  name: z
+    .string()
+    .min(1)
+    .max(63)
+    .optional()
+    .describe('Display name of the node; the host name by default.'),
   labels: z.record(z.string(), z.string()).default({}).describe('Labels that jobs can ask for.'),
   nats: z
     .strictObject({
@@ -55,7 +65,9 @@ export const agentConfigSchema = z.strictObject({
     .strictObject({
       docker: executor(true),
       wasm: executor(true),
-      process: executor(false).describe('Runs programs of the host without isolation: off unless enabled.'),
+      process: executor(false).describe(
+        'Runs programs of the host without isolation: off unless enabled.',
+      ),
     })
     .prefault({}),
   plugins: z
@@ -76,8 +88,16 @@ export const agentConfigSchema = z.strictObject({
   allowEnv: z
     .array(pattern)
     .default([])
-    .describe('Variables of this node that jobs may read with `env:NAME`: regular expressions, whole names.'),
-  stopGraceMs: z.number().int().min(0).max(3_600_000).default(10_000).describe('From TERM to KILL, ms.'),
+    .describe(
+      'Variables of this node that jobs may read with `env:NAME`: regular expressions, whole names.',
+    ),
+  stopGraceMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(3_600_000)
+    .default(10_000)
+    .describe('From TERM to KILL, ms.'),
   pidsLimit: z.number().int().min(1).max(1_000_000).default(512).describe('Processes of one run.'),
   keepFinishedMs: z
     .number()
@@ -91,7 +111,10 @@ export const agentConfigSchema = z.strictObject({
 export type AgentConfig = z.infer<typeof agentConfigSchema>;
 
 /** Reads and checks a config file; `undefined` is all defaults. Throws `invalid-config`. */
-export async function loadAgentConfig(file: string | undefined, dataDir: string | undefined): Promise<AgentConfig> {
+export async function loadAgentConfig(
+  file: string | undefined,
+  dataDir: string | undefined,
+): Promise<AgentConfig> {
   const raw = file === undefined ? {} : await readJson(file);
   const parsed = agentConfigSchema.safeParse(raw);
   if (!parsed.success) throw invalid(file ?? 'the config', parsed.error, raw);
@@ -111,7 +134,9 @@ export function capacityOf(config: AgentConfig): Resources {
       gpus: Number(GPU ?? '0'),
     };
   } catch (thrown) {
-    throw new LimpetError('invalid-config', `config: capacity: ${messageOf(thrown)}`, { cause: thrown });
+    throw new LimpetError('invalid-config', `config: capacity: ${messageOf(thrown)}`, {
+      cause: thrown,
+    });
   }
 }
 
@@ -120,12 +145,18 @@ async function readJson(file: string): Promise<unknown> {
   try {
     text = await readFile(file, 'utf8');
   } catch (thrown) {
-    throw new LimpetError('invalid-config', `config ${file}: cannot be read: ${messageOf(thrown)}`, { cause: thrown });
+    throw new LimpetError(
+      'invalid-config',
+      `config ${file}: cannot be read: ${messageOf(thrown)}`,
+      { cause: thrown },
+    );
   }
   try {
     return JSON.parse(text) as unknown;
   } catch (thrown) {
-    throw new LimpetError('invalid-config', `config ${file}: not JSON: ${messageOf(thrown)}`, { cause: thrown });
+    throw new LimpetError('invalid-config', `config ${file}: not JSON: ${messageOf(thrown)}`, {
+      cause: thrown,
+    });
   }
 }
 
@@ -137,5 +168,8 @@ function invalid(file: string, error: z.ZodError, raw: unknown): LimpetError {
     raw,
   );
   const shown = value === undefined ? '' : ` is ${JSON.stringify(value)}`;
-  return new LimpetError('invalid-config', `config ${file}: ${path === '' ? 'top level' : path}${shown}: ${issue?.message ?? 'not valid'}`);
+  return new LimpetError(
+    'invalid-config',
+    `config ${file}: ${path === '' ? 'top level' : path}${shown}: ${issue?.message ?? 'not valid'}`,
+  );
 }

@@ -10,7 +10,9 @@ import { loadAgentConfig } from './config.ts';
 
 function args(): { readonly config: string | undefined; readonly data: string | undefined } {
   try {
-    const { values } = parseArgs({ options: { config: { type: 'string' }, data: { type: 'string' } } });
+    const { values } = parseArgs({
+      options: { config: { type: 'string' }, data: { type: 'string' } },
+    });
     return { config: values.config, data: values.data };
   } catch (thrown) {
     throw new LimpetError('invalid-argument', LimpetError.from(thrown).message, { cause: thrown });

@@ -7,7 +7,12 @@ import { LimpetError } from '../core/errors.ts';
 import { parseNodeId, uuidV7 } from '../core/ids.ts';
 import type { Clock } from '../adapters/clock/port.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
-import { createIdentity, loadIdentity, saveIdentity, type Identity } from '../adapters/identity/identity-file.ts';
+import {
+  createIdentity,
+  loadIdentity,
+  saveIdentity,
+  type Identity,
+} from '../adapters/identity/identity-file.ts';
 import { openStore } from '../adapters/store/level-store.ts';
 import type { Store } from '../adapters/store/port.ts';
 import type { AgentConfig } from './config.ts';
@@ -27,11 +32,16 @@ export interface AgentState {
 /** Errors: `store-locked` (a second agent), `store-missing`, `store-corrupt`, `version-mismatch`. */
 export async function openState(config: AgentConfig, clock: Clock): Promise<AgentState> {
   const folders = agentFolders(config.dataDir);
-  for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 });
+  for (const folder of Object.values(folders))
+    await mkdir(folder, { recursive: true, mode: 0o700 });
   const identity = await ensureIdentity(config.dataDir, clock.now());
   const store = await openStore(
     // Generation 0: this identity has never opened a store, so there is none to lose.
-    { folder: folders.store, createIfMissing: identity.generation === 0, schemaVersion: SCHEMA_VERSION },
+    {
+      folder: folders.store,
+      createIfMissing: identity.generation === 0,
+      schemaVersion: SCHEMA_VERSION,
+    },
     clock,
   );
   const next = { ...identity, generation: identity.generation + 1 };
@@ -63,11 +73,17 @@ async function machineId(): Promise<string> {
 async function openRunDir(config: AgentConfig): Promise<string> {
   const folder = config.runDir ?? defaultRunDir(config.dataDir);
   if (Buffer.byteLength(folder) > RUN_DIR_BYTES)
-    throw new LimpetError('invalid-config', `runDir ${folder} is longer than ${RUN_DIR_BYTES} bytes; unix sockets below it would not work`);
+    throw new LimpetError(
+      'invalid-config',
+      `runDir ${folder} is longer than ${RUN_DIR_BYTES} bytes; unix sockets below it would not work`,
+    );
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const stat = await lstat(folder);
   if (!stat.isDirectory() || stat.uid !== userInfo().uid)
-    throw new LimpetError('forbidden', `runDir ${folder} is not a folder of this user; set runDir in the config`);
+    throw new LimpetError(
+      'forbidden',
+      `runDir ${folder} is not a folder of this user; set runDir in the config`,
+    );
   await chmod(folder, 0o700);
   await mkdir(join(folder, 's'), { recursive: true, mode: 0o700 });
   return folder;

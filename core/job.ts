@@ -81,7 +81,14 @@ export interface JobSpec {
   readonly Tasks: readonly [Task];
 }
 
-export const JOB_STATES = ['Pending', 'Queued', 'Running', 'Completed', 'Failed', 'Stopped'] as const;
+export const JOB_STATES = [
+  'Pending',
+  'Queued',
+  'Running',
+  'Completed',
+  'Failed',
+  'Stopped',
+] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
 export function isTerminalJobState(state: JobState): boolean {

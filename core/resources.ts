@@ -36,15 +36,34 @@ export function firstShortage(wanted: Resources, available: Resources): string |
     return `memory: ${wanted.memoryBytes} bytes wanted, ${Math.max(0, available.memoryBytes)} free`;
   if (wanted.diskBytes > available.diskBytes)
     return `disk: ${wanted.diskBytes} bytes wanted, ${Math.max(0, available.diskBytes)} free`;
-  if (wanted.gpus > available.gpus) return `gpu: ${wanted.gpus} wanted, ${Math.max(0, available.gpus)} free`;
+  if (wanted.gpus > available.gpus)
+    return `gpu: ${wanted.gpus} wanted, ${Math.max(0, available.gpus)} free`;
   return undefined;
 }
 
 const UNITS: Readonly<Record<string, number>> = {
-  '': 1, b: 1,
-  k: 1e3, kb: 1e3, m: 1e6, mb: 1e6, g: 1e9, gb: 1e9, t: 1e12, tb: 1e12, p: 1e15, pb: 1e15,
-  ki: 2 ** 10, kib: 2 ** 10, mi: 2 ** 20, mib: 2 ** 20, gi: 2 ** 30, gib: 2 ** 30, ti: 2 ** 40, tib: 2 ** 40,
-  pi: 2 ** 50, pib: 2 ** 50,
+  '': 1,
+  b: 1,
+  k: 1e3,
+  kb: 1e3,
+  m: 1e6,
+  mb: 1e6,
+  g: 1e9,
+  gb: 1e9,
+  t: 1e12,
+  tb: 1e12,
+  p: 1e15,
+  pb: 1e15,
+  ki: 2 ** 10,
+  kib: 2 ** 10,
+  mi: 2 ** 20,
+  mib: 2 ** 20,
+  gi: 2 ** 30,
+  gib: 2 ** 30,
+  ti: 2 ** 40,
+  tib: 2 ** 40,
+  pi: 2 ** 50,
+  pib: 2 ** 50,
 };
 
 function tidy(text: string): string {
@@ -57,7 +76,10 @@ export function parseCpu(text: string): number {
   const millis = /^(\d+)m$/.exec(value)?.[1];
   if (millis !== undefined) return Number(millis);
   if (/^(\d+\.?\d*|\.\d+)$/.test(value)) return Math.floor(Number(value) * 1000 + 1e-6);
-  throw new LimpetError('invalid-argument', `invalid CPU value '${text}'; expected cores such as 0.5 or 500m`);
+  throw new LimpetError(
+    'invalid-argument',
+    `invalid CPU value '${text}'; expected cores such as 0.5 or 500m`,
+  );
 }
 
 /** `512Mb` to 512000000, `1Gi` to 1073741824. Throws `invalid-argument`. */

@@ -8,7 +8,10 @@ import type { ExecutionRecord } from '../core/execution/record.ts';
 import { EXECUTION_STATES } from '../core/execution/states.ts';
 
 const text = z.record(z.string(), z.string());
-const specConfig = z.object({ Type: z.string(), Params: z.record(z.string(), z.unknown()).optional() });
+const specConfig = z.object({
+  Type: z.string(),
+  Params: z.record(z.string(), z.unknown()).optional(),
+});
 
 const taskSchema = z.object({
   Name: z.string(),

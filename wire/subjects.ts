@@ -5,14 +5,24 @@
 import type { NodeId } from '../core/ids.ts';
 
 export const TO_AGENT = ['Push', 'ExecutionLogs', 'ExecutionResult', 'Stream'] as const;
-export const TO_REQUESTER = ['Handshake', 'Heartbeat', 'Push', 'Stream', 'StreamHeartbeat'] as const;
+export const TO_REQUESTER = [
+  'Handshake',
+  'Heartbeat',
+  'Push',
+  'Stream',
+  'StreamHeartbeat',
+] as const;
 
 export function toAgent(node: NodeId, method: (typeof TO_AGENT)[number], tail?: string): string {
   return `node.compute.${node}.${method}/v1${tail === undefined ? '' : `.${tail}`}`;
 }
 
 /** `node` may be `*` to subscribe to all of them. */
-export function toRequester(node: NodeId | '*', method: (typeof TO_REQUESTER)[number], tail?: string): string {
+export function toRequester(
+  node: NodeId | '*',
+  method: (typeof TO_REQUESTER)[number],
+  tail?: string,
+): string {
   return `node.requester.${node}.${method}/v1${tail === undefined ? '' : `.${tail}`}`;
 }
 

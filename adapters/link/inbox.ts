@@ -39,7 +39,11 @@ export class Inbox {
   static async load(store: Store, prefix: string): Promise<Inbox> {
     const key = `${prefix}meta`;
     const stored = await store.get(key);
-    return new Inbox(store, key, stored === undefined ? { incarnation: '', cursor: 0 } : metaSchema.parse(stored));
+    return new Inbox(
+      store,
+      key,
+      stored === undefined ? { incarnation: '', cursor: 0 } : metaSchema.parse(stored),
+    );
   }
 
   position(): Pick<LinkPosition, 'peerIncarnation' | 'peerCursor'> {

@@ -27,7 +27,12 @@ export class Outbox {
   #acked: number;
   #lastSeq: number;
 
-  private constructor(store: Store, prefix: string, meta: z.infer<typeof metaSchema>, lastSeq: number) {
+  private constructor(
+    store: Store,
+    prefix: string,
+    meta: z.infer<typeof metaSchema>,
+    lastSeq: number,
+  ) {
     this.#store = store;
     this.#prefix = prefix;
     this.#incarnation = meta.incarnation;
@@ -85,7 +90,10 @@ export class Outbox {
     });
     const broken = corrupt[0];
     if (broken !== undefined)
-      throw new LimpetError('store-corrupt', `outgoing row ${broken.key}: ${broken.reason}; a full snapshot is needed`);
+      throw new LimpetError(
+        'store-corrupt',
+        `outgoing row ${broken.key}: ${broken.reason}; a full snapshot is needed`,
+      );
     const rows: OutgoingRow[] = [];
     let bytes = 0;
     for (const entry of entries) {
@@ -101,8 +109,14 @@ export class Outbox {
     if (cursor <= this.#acked || cursor > this.#lastSeq) return;
     this.#acked = cursor;
     await this.#store.batch([
-      ...rows.filter((r) => r.seq <= cursor).map((r): StoreOp => ({ type: 'del', key: this.#key(r.seq) })),
-      { type: 'put', key: `${this.#prefix}meta`, value: { incarnation: this.#incarnation, acked: cursor } },
+      ...rows
+        .filter((r) => r.seq <= cursor)
+        .map((r): StoreOp => ({ type: 'del', key: this.#key(r.seq) })),
+      {
+        type: 'put',
+        key: `${this.#prefix}meta`,
+        value: { incarnation: this.#incarnation, acked: cursor },
+      },
     ]);
   }
 

@@ -40,7 +40,10 @@ export function localApi(deps: LocalApiDeps): Hono {
   app.post('/stop', async (c) => {
     const body = stopSchema.safeParse(await c.req.json().catch(() => undefined));
     if (!body.success)
-      throw new LimpetError('invalid-argument', 'stop: expected {"mode": "detach"} or {"mode": "kill"}');
+      throw new LimpetError(
+        'invalid-argument',
+        'stop: expected {"mode": "detach"} or {"mode": "kill"}',
+      );
     deps.stop(body.data.mode);
     return c.json({ stopping: body.data.mode });
   });
@@ -58,7 +61,9 @@ export async function listenLocal(app: Hono, socket: string): Promise<() => Prom
   const server = createAdaptorServer({ fetch: app.fetch });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: Error) => {
-      reject(new LimpetError('unavailable', `socket ${socket}: ${error.message}`, { cause: error }));
+      reject(
+        new LimpetError('unavailable', `socket ${socket}: ${error.message}`, { cause: error }),
+      );
     });
     server.listen(socket, resolve);
   });

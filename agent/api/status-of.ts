@@ -47,7 +47,9 @@ export function agentStatus(parts: StatusParts): AgentStatus {
       ...(record.startedAt === undefined ? {} : { startedAt: record.startedAt }),
     })),
     quarantined: quarantined.map((c) => `${c.key}: ${c.reason}`),
-    foreign: reports.flatMap((r) => r.foreign.map((run) => `${r.executor}: ${run.executionId} run ${run.run} ${run.phase}`)),
+    foreign: reports.flatMap((r) =>
+      r.foreign.map((run) => `${r.executor}: ${run.executionId} run ${run.run} ${run.phase}`),
+    ),
   };
 }
 
@@ -71,8 +73,12 @@ function degradations(
   quarantined: readonly Corrupt[],
 ): string[] {
   return [
-    ...executors.filter((e) => e.health !== 'healthy').map((e) => `executor ${e.name} is ${e.health}: ${e.reason}`),
+    ...executors
+      .filter((e) => e.health !== 'healthy')
+      .map((e) => `executor ${e.name} is ${e.health}: ${e.reason}`),
     ...(link.state === 'linked' ? [] : [`requester: ${link.detail}`]),
-    ...(quarantined.length === 0 ? [] : [`${quarantined.length} records could not be read and are in quarantine`]),
+    ...(quarantined.length === 0
+      ? []
+      : [`${quarantined.length} records could not be read and are in quarantine`]),
   ];
 }

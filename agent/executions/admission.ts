@@ -22,7 +22,7 @@ export interface AdmissionDeps {
 
 export class Admission {
   readonly #deps: AdmissionDeps;
-  readonly #ajv = new Ajv2020({ strict: false, allErrors: false });
+  readonly #ajv = new Ajv2020({ strict: false, validateFormats: false });
   readonly #validators = new WeakMap<ExecutorClient, ValidateFunction>();
 
   constructor(deps: AdmissionDeps) {
@@ -34,19 +34,26 @@ export class Admission {
     const { task } = live.record.placement;
     const name = task.Engine.Type;
     const health = this.#deps.health(name);
-    if (health === undefined) return { type: 'decline', reason: `this node has no executor '${name}'` };
+    if (health === undefined)
+      return { type: 'decline', reason: `this node has no executor '${name}'` };
     const client = this.#deps.client(name);
     if (client === undefined || !this.#deps.recovered(name)) {
       const dead = health.restarts > 2 && client === undefined;
-      return dead ? { type: 'decline', reason: `executor ${name} is not available: ${health.reason}` } : undefined;
+      return dead
+        ? { type: 'decline', reason: `executor ${name} is not available: ${health.reason}` }
+        : undefined;
     }
+    if (health.pending) return undefined;
     if (health.health !== 'healthy')
       return { type: 'decline', reason: `executor ${name} is ${health.health}: ${health.reason}` };
     const invalid = this.#invalidParams(client, task.Engine.Params ?? {});
     if (invalid !== undefined) return { type: 'refuse', reason: invalid };
     const shortage = firstShortage(this.#deps.allocated(), this.#deps.capacity);
     if (shortage !== undefined)
-      return { type: 'decline', reason: `no room on this node: ${shortage} (all executions together)` };
+      return {
+        type: 'decline',
+        reason: `no room on this node: ${shortage} (all executions together)`,
+      };
     return { type: 'admit' };
   }
 
@@ -64,7 +71,8 @@ export class Admission {
     const error = validate.errors?.[0];
     const path = `Engine.Params${error?.instancePath.replaceAll('/', '.') ?? ''}`;
     const extra = error?.params['additionalProperty'] as unknown;
-    const what = typeof extra === 'string' ? `unknown field '${extra}'` : (error?.message ?? 'not valid');
+    const what =
+      typeof extra === 'string' ? `unknown field '${extra}'` : (error?.message ?? 'not valid');
     return `${path}: ${what}`;
   }
 }

@@ -108,7 +108,11 @@ export class Effects implements EffectRunner {
     if (record.state !== 'stopping' || record.stop === undefined) return;
     this.#deps.faults.reach('agent.effect.stop.before');
     const graceMs = this.#deps.stopGraceMs;
-    await this.#client(live).stop(ref(record), { reason: record.stop.reason, by: record.stop.by, graceMs });
+    await this.#client(live).stop(ref(record), {
+      reason: record.stop.reason,
+      by: record.stop.by,
+      graceMs,
+    });
     this.#deps.faults.reach('agent.effect.stop.after');
     // It may never have begun, or be over already: the look tells.
     live.lookAgain = true;

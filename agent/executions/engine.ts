@@ -84,7 +84,9 @@ export class ExecutionEngine {
    * Operations that write a new execution; `place` after they are durable. Undefined: this execution is known (a
    * placement that came twice).
    */
-  async preparePlacement(placement: Placement): Promise<{ ops: StoreOp[]; record: ExecutionRecord } | undefined> {
+  async preparePlacement(
+    placement: Placement,
+  ): Promise<{ ops: StoreOp[]; record: ExecutionRecord } | undefined> {
     if (this.#live.has(placement.executionId)) return undefined;
     if ((await this.#deps.repository.get(placement.executionId)) !== undefined) return undefined;
     const record = newRecord(placement, this.#deps.clock.now());
@@ -111,7 +113,11 @@ export class ExecutionEngine {
     const result = transition(before, event, this.#deps.clock.now());
     const id = before.placement.executionId;
     if (result.type === 'ignored') {
-      this.#deps.log.debug('execution.event-ignored', { execution: id, event: event.type, reason: result.reason });
+      this.#deps.log.debug('execution.event-ignored', {
+        execution: id,
+        event: event.type,
+        reason: result.reason,
+      });
       return;
     }
     await this.#commit(before, result.record, result.cause);
@@ -147,11 +153,17 @@ export class ExecutionEngine {
     faults.reach('agent.transition.before-commit');
     for (;;) {
       try {
-        await repository.commit([...repository.change(before, after, event), ...reports.rows(after, event)]);
+        await repository.commit([
+          ...repository.change(before, after, event),
+          ...reports.rows(after, event),
+        ]);
         break;
       } catch (thrown) {
         const error = LimpetError.from(thrown, 'store-failed');
-        log.error('store.write-failed', { execution: after.placement.executionId, reason: error.message });
+        log.error('store.write-failed', {
+          execution: after.placement.executionId,
+          reason: error.message,
+        });
         await clock.sleep(STORE_RETRY_MS);
       }
     }

@@ -11,7 +11,10 @@ export interface EnvironmentOptions {
   readonly node: Readonly<Record<string, string | undefined>>;
 }
 
-export function runEnvironment(record: ExecutionRecord, options: EnvironmentOptions): Record<string, string> {
+export function runEnvironment(
+  record: ExecutionRecord,
+  options: EnvironmentOptions,
+): Record<string, string> {
   const { placement } = record;
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(placement.task.Env ?? {}))

@@ -2,7 +2,7 @@
  * Where things lie in the agent's data folder:
  *
  *   identity.json  store/          who this is; the LevelDB
- *   runs/<execution>/<run>/        run folders (shared with plugins)
+ *   runs/<executor>/<execution>/<run>/   run folders (shared with that executor's plugin)
  *   logs/<execution>/              logs (written by plugins)
  *   inputs/<execution>/<n>         staged inline inputs
  *   results/<execution>/           published results
@@ -10,6 +10,7 @@
  *   agent.json                     {socket, pid} of the running agent
  */
 import { join } from 'node:path';
+import type { ExecutionRecord } from '../../core/execution/record.ts';
 
 export interface AgentFolders {
   readonly data: string;
@@ -33,6 +34,7 @@ export function agentFolders(dataDir: string): AgentFolders {
   };
 }
 
-export function runFolder(folders: AgentFolders, executionId: string, run: number): string {
-  return join(folders.runs, executionId, String(run));
+export function runFolder(folders: AgentFolders, record: ExecutionRecord): string {
+  const { executionId, task } = record.placement;
+  return join(folders.runs, task.Engine.Type, executionId, String(record.run));
 }

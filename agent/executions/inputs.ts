@@ -27,7 +27,10 @@ export interface InputOptions {
   readonly allowLocal: readonly LocalAllowance[];
 }
 
-export async function stageInputs(record: ExecutionRecord, options: InputOptions): Promise<readonly Mount[]> {
+export async function stageInputs(
+  record: ExecutionRecord,
+  options: InputOptions,
+): Promise<readonly Mount[]> {
   const sources = record.placement.task.InputSources ?? [];
   const mounts: Mount[] = [];
   for (const [index, source] of sources.entries()) {
@@ -42,11 +45,19 @@ export async function removeInputs(executionId: string, options: InputOptions): 
   await rm(join(options.folder, executionId), { recursive: true, force: true });
 }
 
-async function stageOne(input: InputSource, target: string, options: InputOptions, where: string): Promise<Mount> {
+async function stageOne(
+  input: InputSource,
+  target: string,
+  options: InputOptions,
+  where: string,
+): Promise<Mount> {
   const { Type, Params } = input.Source;
   if (Type === 'inline') return stageInline(input, target, where);
   if (Type === 'local') return stageLocal(input, Params ?? {}, options, where);
-  throw new LimpetError('refused', `${where}: this node has no source '${Type}'; it has inline and local`);
+  throw new LimpetError(
+    'refused',
+    `${where}: this node has no source '${Type}'; it has inline and local`,
+  );
 }
 
 /** Written whole or not at all, so what is there was staged before. */
@@ -59,7 +70,9 @@ async function stageInline(input: InputSource, target: string, where: string): P
     throw new LimpetError('refused', `${where}: URL must be a data: URL`);
   const head = match[1] ?? '';
   const body = url.slice(match[0].length);
-  const bytes = head.endsWith(';base64') ? Buffer.from(body, 'base64') : Buffer.from(decodeURIComponent(body));
+  const bytes = head.endsWith(';base64')
+    ? Buffer.from(body, 'base64')
+    : Buffer.from(decodeURIComponent(body));
   if (head.startsWith('application/gzip')) {
     const partial = `${target}.partial`;
     await rm(partial, { recursive: true, force: true });
@@ -67,7 +80,9 @@ async function stageInline(input: InputSource, target: string, where: string): P
     try {
       await pipeline(Readable.from([bytes]), extract({ cwd: partial, strict: true }));
     } catch (thrown) {
-      throw new LimpetError('refused', `${where}: not a tar.gz archive: ${messageOf(thrown)}`, { cause: thrown });
+      throw new LimpetError('refused', `${where}: not a tar.gz archive: ${messageOf(thrown)}`, {
+        cause: thrown,
+      });
     }
     await rename(partial, target);
   } else {
@@ -99,10 +114,16 @@ async function stageLocal(
     real = await realpath(path);
     await stat(real);
   } catch (thrown) {
-    throw new LimpetError('refused', `${where}: ${path} is not on this node: ${messageOf(thrown)}`, { cause: thrown });
+    throw new LimpetError(
+      'refused',
+      `${where}: ${path} is not on this node: ${messageOf(thrown)}`,
+      { cause: thrown },
+    );
   }
   const allowed = options.allowLocal.find(
-    (a) => (real === a.path || real.startsWith(a.path.endsWith(sep) ? a.path : a.path + sep)) && (!writable || a.writable),
+    (a) =>
+      (real === a.path || real.startsWith(a.path.endsWith(sep) ? a.path : a.path + sep)) &&
+      (!writable || a.writable),
   );
   if (allowed === undefined)
     throw new LimpetError(

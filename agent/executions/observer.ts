@@ -74,7 +74,11 @@ export class Observer {
   }
 
   /** Decides on an observation made when the record stood at `revision`. */
-  async apply(live: LiveExecution, observed: readonly ObservedRun[], revision: number): Promise<void> {
+  async apply(
+    live: LiveExecution,
+    observed: readonly ObservedRun[],
+    revision: number,
+  ): Promise<void> {
     await live.serial(async () => {
       if (live.record.revision !== revision || live.effects > 0) {
         live.lookAgain = true;
@@ -175,7 +179,8 @@ export class Observer {
 
   async #endUnstarted(live: LiveExecution, stop: StopReason): Promise<void> {
     await this.#deps.engine.step(live, { type: 'stop', ...stop });
-    if (!isTerminal(live.record.state)) await this.#deps.engine.step(live, { type: 'nothing-to-stop' });
+    if (!isTerminal(live.record.state))
+      await this.#deps.engine.step(live, { type: 'nothing-to-stop' });
   }
 
   /** Goes on from the stored state by running its effect again. */

@@ -52,7 +52,10 @@ export class Recovery {
         this.#deps.recovered(client.name, report);
         return;
       } catch (thrown) {
-        log.warn('recovery.retry', { executor: client.name, reason: LimpetError.from(thrown).message });
+        log.warn('recovery.retry', {
+          executor: client.name,
+          reason: LimpetError.from(thrown).message,
+        });
         await clock.sleep(RETRY_MS);
       }
     }
@@ -68,7 +71,11 @@ export class Recovery {
     let ended = 0;
     await inParallel(executions, async (live) => {
       const revision = revisions.get(live) ?? live.record.revision;
-      const mine = await this.#supervised(client, live, observed.get(live.record.placement.executionId) ?? []);
+      const mine = await this.#supervised(
+        client,
+        live,
+        observed.get(live.record.placement.executionId) ?? [],
+      );
       await this.#deps.observer.apply(live, mine, revision);
       if (live.lookAgain) this.#deps.observer.look(live);
       if (mine.some((run) => run.phase === 'running' || run.phase === 'paused')) adopted += 1;
@@ -76,7 +83,13 @@ export class Recovery {
     });
     const known = new Set(executions.map((live) => String(live.record.placement.executionId)));
     const foreign = runs.filter((run) => run.ours && !known.has(run.executionId));
-    return { executor: client.name, adopted, ended, tookMs: this.#deps.clock.now() - startedAt, foreign };
+    return {
+      executor: client.name,
+      adopted,
+      ended,
+      tookMs: this.#deps.clock.now() - startedAt,
+      foreign,
+    };
   }
 
   /** Recover of the current run, so that this plugin supervises it and its log; others stay as listed. */
@@ -90,14 +103,20 @@ export class Recovery {
       (a, b) => (b.ours && (a === undefined || b.run > a.run) ? b : a),
       undefined,
     );
-    if (newest === undefined || newest.phase === 'unobservable' || newest.phase === 'created') return listed;
+    if (newest === undefined || newest.phase === 'unobservable' || newest.phase === 'created')
+      return listed;
     const handle = newest.run === record.run ? record.handle : undefined;
-    const fresh = await client.recover({ executionId: record.placement.executionId, run: newest.run }, handle);
+    const fresh = await client.recover(
+      { executionId: record.placement.executionId, run: newest.run },
+      handle,
+    );
     return [...listed.filter((run) => run !== newest), fresh];
   }
 
   #of(executor: string): LiveExecution[] {
-    return [...this.#deps.engine.all()].filter((live) => live.record.placement.task.Engine.Type === executor);
+    return [...this.#deps.engine.all()].filter(
+      (live) => live.record.placement.task.Engine.Type === executor,
+    );
   }
 }
 

@@ -22,7 +22,11 @@ export interface Loaded {
   readonly quarantined: readonly Corrupt[];
 }
 
-export function eventOf(before: ExecutionRecord | undefined, after: ExecutionRecord, cause: string): ExecutionEvent {
+export function eventOf(
+  before: ExecutionRecord | undefined,
+  after: ExecutionRecord,
+  cause: string,
+): ExecutionEvent {
   return {
     revision: after.revision,
     at: after.changedAt,
@@ -40,7 +44,11 @@ export class ExecutionRepository {
   }
 
   /** Operations for one change; the caller adds the report and commits. */
-  change(before: ExecutionRecord | undefined, after: ExecutionRecord, event: ExecutionEvent): StoreOp[] {
+  change(
+    before: ExecutionRecord | undefined,
+    after: ExecutionRecord,
+    event: ExecutionEvent,
+  ): StoreOp[] {
     const id = after.placement.executionId;
     const ops: StoreOp[] = [
       { type: 'put', key: `ex/${id}`, value: after },
@@ -97,7 +105,9 @@ export class ExecutionRepository {
   }
 
   /** Every execution that is kept, ended ones too, as rows for a new incarnation of the outbox. */
-  async snapshot<Row>(toRow: (record: ExecutionRecord, events: readonly ExecutionEvent[]) => Row): Promise<Row[]> {
+  async snapshot<Row>(
+    toRow: (record: ExecutionRecord, events: readonly ExecutionEvent[]) => Row,
+  ): Promise<Row[]> {
     const { entries } = await this.#store.scan({ prefix: 'ex/' });
     return entries.map((entry) => toRow(parseRecord(entry.value), []));
   }
@@ -118,11 +128,15 @@ export class ExecutionRepository {
     if (corrupt[0] !== undefined) return { corrupt: corrupt[0] };
     const entry = entries[0];
     if (entry === undefined)
-      return { corrupt: { key: `ex/${id}`, reason: 'the index names it, and it is not there', raw: '' } };
+      return {
+        corrupt: { key: `ex/${id}`, reason: 'the index names it, and it is not there', raw: '' },
+      };
     try {
       return { record: parseRecord(entry.value) };
     } catch (thrown) {
-      return { corrupt: { key: entry.key, reason: messageOf(thrown), raw: JSON.stringify(entry.value) } };
+      return {
+        corrupt: { key: entry.key, reason: messageOf(thrown), raw: JSON.stringify(entry.value) },
+      };
     }
   }
 }

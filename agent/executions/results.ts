@@ -21,8 +21,11 @@ export interface Collected {
 }
 
 /** Makes the folders of the result paths; the mounts of one run. */
-export async function resultMounts(record: ExecutionRecord, folders: AgentFolders): Promise<readonly Mount[]> {
-  const folder = join(runFolder(folders, record.placement.executionId, record.run), 'outputs');
+export async function resultMounts(
+  record: ExecutionRecord,
+  folders: AgentFolders,
+): Promise<readonly Mount[]> {
+  const folder = join(runFolder(folders, record), 'outputs');
   const mounts: Mount[] = [];
   for (const { Name, Path } of record.placement.task.ResultPaths ?? []) {
     const source = join(folder, Name);
@@ -35,20 +38,33 @@ export async function resultMounts(record: ExecutionRecord, folders: AgentFolder
 }
 
 /** Publishes where the job asks for it, and reads the first 2 KiB of each stream for its owner. */
-export async function collect(record: ExecutionRecord, folders: AgentFolders, client: ExecutorClient): Promise<Collected> {
+export async function collect(
+  record: ExecutionRecord,
+  folders: AgentFolders,
+  client: ExecutorClient,
+): Promise<Collected> {
   if (record.placement.task.Publisher?.Type !== 'local')
     return { output: await readHeads(record, client) };
   const id = record.placement.executionId;
   const final = join(folders.results, id);
   if (!(await exists(final))) await moveResults(record, folders, client, final);
-  return { result: { type: 'local', params: { executionId: id } }, output: await readHeads(record, client) };
+  return {
+    result: { type: 'local', params: { executionId: id } },
+    output: await readHeads(record, client),
+  };
 }
 
 /** The published folder as a tar.gz. Throws `not-found`. */
-export async function resultArchive(folders: AgentFolders, executionId: string): Promise<AsyncIterable<Uint8Array>> {
+export async function resultArchive(
+  folders: AgentFolders,
+  executionId: string,
+): Promise<AsyncIterable<Uint8Array>> {
   const folder = join(folders.results, executionId);
   if (!(await exists(folder)))
-    throw new LimpetError('not-found', `execution ${executionId} has no published results on this node`);
+    throw new LimpetError(
+      'not-found',
+      `execution ${executionId} has no published results on this node`,
+    );
   return create({ gzip: true, cwd: folder, portable: true }, ['.']);
 }
 
@@ -60,7 +76,7 @@ async function moveResults(
 ): Promise<void> {
   const partial = `${final}.partial`;
   await mkdir(partial, { recursive: true });
-  const outputs = join(runFolder(folders, record.placement.executionId, record.run), 'outputs');
+  const outputs = join(runFolder(folders, record), 'outputs');
   for (const { Name } of record.placement.task.ResultPaths ?? []) {
     const source = join(outputs, Name);
     const target = join(partial, Name);
@@ -77,7 +93,11 @@ async function moveResults(
   await rename(partial, final);
 }
 
-async function writeStreams(record: ExecutionRecord, client: ExecutorClient, folder: string): Promise<void> {
+async function writeStreams(
+  record: ExecutionRecord,
+  client: ExecutorClient,
+  folder: string,
+): Promise<void> {
   const files = {
     stdout: await open(join(folder, 'stdout'), 'w'),
     stderr: await open(join(folder, 'stderr'), 'w'),
@@ -90,7 +110,10 @@ async function writeStreams(record: ExecutionRecord, client: ExecutorClient, fol
   }
 }
 
-async function readHeads(record: ExecutionRecord, client: ExecutorClient): Promise<Collected['output']> {
+async function readHeads(
+  record: ExecutionRecord,
+  client: ExecutorClient,
+): Promise<Collected['output']> {
   const heads = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
   for await (const { name, data } of output(record, client)) {
     if (heads[name].length < HEAD_BYTES)
@@ -104,7 +127,12 @@ async function* output(
   record: ExecutionRecord,
   client: ExecutorClient,
 ): AsyncIterable<{ name: 'stdout' | 'stderr'; data: Uint8Array }> {
-  const request = { executionId: record.placement.executionId, fromOffset: 0n, follow: false, tailLines: 0 };
+  const request = {
+    executionId: record.placement.executionId,
+    fromOffset: 0n,
+    follow: false,
+    tailLines: 0,
+  };
   const stop = new AbortController();
   try {
     for await (const message of client.logs(request, stop.signal)) {

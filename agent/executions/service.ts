@@ -9,7 +9,12 @@ import type { Resources } from '../../core/resources.ts';
 import type { Clock, Timer } from '../../adapters/clock/port.ts';
 import type { Faults } from '../../adapters/faults/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
-import type { ExecutorClient, PluginHost, PluginHostEvents } from '../plugins/port.ts';
+import type {
+  ExecutorClient,
+  ExecutorHealth,
+  PluginHost,
+  PluginHostEvents,
+} from '../plugins/port.ts';
 import { Admission } from './admission.ts';
 import { Effects } from './effects.ts';
 import { ExecutionEngine, type ReportSink } from './engine.ts';
@@ -115,7 +120,8 @@ export class ExecutionService implements PluginHostEvents {
   admit(live: LiveExecution): void {
     this.#armDeadline(live);
     const { stop, placement } = live.record;
-    const event = stop === undefined ? this.#admission.judge(live) : ({ type: 'stop', ...stop } as const);
+    const event =
+      stop === undefined ? this.#admission.judge(live) : ({ type: 'stop', ...stop } as const);
     if (event !== undefined) void this.engine.dispatch(placement.executionId, event);
   }
 
@@ -141,23 +147,32 @@ export class ExecutionService implements PluginHostEvents {
     if (live !== undefined) this.#observer.look(live);
   }
 
-  health(): void {
+  health({ name }: ExecutorHealth): void {
+    this.#admitWaiting(name);
     this.#deps.changed();
   }
 
   /** `agent stop --kill`: stops every run and waits until the last has ended, or the time is over. */
   async killAll(reason: string, timeoutMs: number): Promise<void> {
     for (const live of this.engine.all())
-      void this.engine.dispatch(live.record.placement.executionId, { type: 'stop', by: 'stop', reason });
+      void this.engine.dispatch(live.record.placement.executionId, {
+        type: 'stop',
+        by: 'stop',
+        reason,
+      });
     const until = this.#deps.clock.now() + timeoutMs;
-    while ([...this.engine.all()].some((live) => !live.record.removed) && this.#deps.clock.now() < until)
+    while (
+      [...this.engine.all()].some((live) => !live.record.removed) &&
+      this.#deps.clock.now() < until
+    )
       await this.#deps.clock.sleep(50);
   }
 
   #onRecovered(name: string, report: RecoveryReport): void {
     this.#reports.set(name, report);
     this.#recovered.add(name);
-    if (this.#deps.host.health().every((h) => this.#recovered.has(h.name))) this.#readyAt ??= this.#deps.clock.now();
+    if (this.#deps.host.health().every((h) => this.#recovered.has(h.name)))
+      this.#readyAt ??= this.#deps.clock.now();
     this.#deps.log.info('recovery.done', {
       executor: name,
       adopted: report.adopted,
@@ -165,9 +180,14 @@ export class ExecutionService implements PluginHostEvents {
       tookMs: report.tookMs,
       foreign: report.foreign.length,
     });
-    for (const live of this.engine.all())
-      if (live.record.state === 'accepted' && live.record.placement.task.Engine.Type === name) this.admit(live);
+    this.#admitWaiting(name);
     this.#deps.changed();
+  }
+
+  #admitWaiting(executor: string): void {
+    for (const live of this.engine.all())
+      if (live.record.state === 'accepted' && live.record.placement.task.Engine.Type === executor)
+        this.admit(live);
   }
 
   #lookAtAll(executor: string): void {
@@ -186,7 +206,12 @@ export class ExecutionService implements PluginHostEvents {
   /** Holders keep deadlines; the agent looks just after, for what never launched or has lost its holder. */
   #armDeadline(live: LiveExecution): void {
     const { deadlineAt } = live.record.placement;
-    if (deadlineAt === undefined || live.deadlineTimer !== undefined || isTerminal(live.record.state)) return;
+    if (
+      deadlineAt === undefined ||
+      live.deadlineTimer !== undefined ||
+      isTerminal(live.record.state)
+    )
+      return;
     const delay = Math.max(0, deadlineAt + DEADLINE_SLACK_MS - this.#deps.clock.now());
     live.deadlineTimer = this.#deps.clock.after(delay, () => {
       this.#observer.look(live);
@@ -196,8 +221,13 @@ export class ExecutionService implements PluginHostEvents {
   async #stopLeftover(live: LiveExecution, run: number): Promise<void> {
     const { placement } = live.record;
     const client = this.#deps.host.client(placement.task.Engine.Type);
-    if (client === undefined) throw new LimpetError('unavailable', `executor ${placement.task.Engine.Type} is not ready`);
-    const order = { reason: 'its outcome is stored', by: 'stop', graceMs: this.#deps.stopGraceMs } as const;
+    if (client === undefined)
+      throw new LimpetError('unavailable', `executor ${placement.task.Engine.Type} is not ready`);
+    const order = {
+      reason: 'its outcome is stored',
+      by: 'stop',
+      graceMs: this.#deps.stopGraceMs,
+    } as const;
     await client.stop({ executionId: placement.executionId, run }, order);
   }
 }

@@ -62,7 +62,10 @@ export class Orders {
     if (row.type === 'stop') return this.#stop(row.executionId, row.reason, placed);
     const placement = parsePlacement(row.placement);
     if (placement.nodeId !== this.#deps.nodeId)
-      throw new LimpetError('invalid-argument', `placement ${placement.executionId} is for node ${placement.nodeId}`);
+      throw new LimpetError(
+        'invalid-argument',
+        `placement ${placement.executionId} is for node ${placement.nodeId}`,
+      );
     if (placed.has(placement.executionId)) return;
     const prepared = await this.#deps.engine.preparePlacement(placement);
     if (prepared !== undefined) placed.set(placement.executionId, prepared);
@@ -71,11 +74,17 @@ export class Orders {
   async #stop(executionId: string, reason: string, placed: Map<string, Placed>): Promise<void> {
     const fresh = placed.get(executionId);
     if (fresh === undefined)
-      return this.#deps.engine.dispatch(parseExecutionId(executionId), { type: 'stop', by: 'stop', reason });
+      return this.#deps.engine.dispatch(parseExecutionId(executionId), {
+        type: 'stop',
+        by: 'stop',
+        reason,
+      });
     // Placed and stopped in one push: it is written with its stop, and ends as soon as it is looked at.
     const record: ExecutionRecord = { ...fresh.record, stop: { by: 'stop', reason } };
     const key = `ex/${executionId}`;
-    const ops = fresh.ops.map((op): StoreOp => (op.key === key ? { type: 'put', key, value: record } : op));
+    const ops = fresh.ops.map((op): StoreOp =>
+      op.key === key ? { type: 'put', key, value: record } : op,
+    );
     placed.set(executionId, { record, ops });
   }
 }

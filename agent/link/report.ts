@@ -18,7 +18,9 @@ export function reportRow(record: ExecutionRecord, events: readonly ExecutionEve
       ...(outcome === undefined ? {} : { outcome }),
       ...(startedAt === undefined ? {} : { startedAt }),
       ...(finishedAt === undefined ? {} : { finishedAt }),
-      ...(published === undefined ? {} : { published: { type: published.type, params: { ...published.params } } }),
+      ...(published === undefined
+        ? {}
+        : { published: { type: published.type, params: { ...published.params } } }),
       ...(output === undefined || !isTerminal(record.state) ? {} : output),
     },
   };

@@ -31,7 +31,14 @@ import {
   type PushAnswer,
 } from '../../wire/messages.ts';
 import { toAgent, toRequester } from '../../wire/subjects.ts';
-import { executionList, executorInfos, nodeInfo, runningCount, runningDigest, type NodeInfoSources } from './node-info.ts';
+import {
+  executionList,
+  executorInfos,
+  nodeInfo,
+  runningCount,
+  runningDigest,
+  type NodeInfoSources,
+} from './node-info.ts';
 import type { Orders } from './orders.ts';
 
 export interface RequesterLinkDeps {
@@ -97,7 +104,9 @@ export class RequesterLink {
 
   start(): void {
     const { transport, sources } = this.#deps;
-    this.#push = transport.subscribe(toAgent(sources.facts.nodeId, 'Push'), (message) => this.#receive(message.payload));
+    this.#push = transport.subscribe(toAgent(sources.facts.nodeId, 'Push'), (message) =>
+      this.#receive(message.payload),
+    );
     this.#offConnection = transport.onConnection((connected, detail) => {
       if (connected) this.#again('broker connected', 0);
       else this.#away(detail);
@@ -148,7 +157,9 @@ export class RequesterLink {
   async #shakeHands(): Promise<void> {
     this.#shaking = true;
     try {
-      const answer = await this.#request('Handshake', this.#hello(), (v) => handshakeAnswerSchema.parse(v));
+      const answer = await this.#request('Handshake', this.#hello(), (v) =>
+        handshakeAnswerSchema.parse(v),
+      );
       await this.#answered(answer);
     } catch (thrown) {
       const error = LimpetError.from(thrown);
@@ -163,13 +174,18 @@ export class RequesterLink {
   async #answered(answer: HandshakeAnswer): Promise<void> {
     if (answer.type !== 'accepted') {
       this.#set(answer.type, answer.reason);
-      this.#schedule(answer.type === 'pending' ? answer.retryAfterMs : REFUSED_RETRY_MS, () => this.#handshake());
+      this.#schedule(answer.type === 'pending' ? answer.retryAfterMs : REFUSED_RETRY_MS, () =>
+        this.#handshake(),
+      );
       return;
     }
     const { inbox, outbox, log } = this.#deps;
     if (needsSnapshot(this.#position(), outbox.acked, answer.link)) {
       const { incarnation, rows } = await this.#deps.snapshot();
-      log.warn('link.snapshot', { reason: 'the requester lacks what it once acknowledged', rows: rows.length });
+      log.warn('link.snapshot', {
+        reason: 'the requester lacks what it once acknowledged',
+        rows: rows.length,
+      });
       await outbox.restart(incarnation, rows);
       this.#schedule(0, () => this.#handshake());
       return;
@@ -188,7 +204,9 @@ export class RequesterLink {
     if (this.#status.state !== 'linked') return;
     this.#schedule(this.#intervalMs, () => this.#beat());
     try {
-      const answer = await this.#request('Heartbeat', this.#heartbeat(), (v) => heartbeatAnswerSchema.parse(v));
+      const answer = await this.#request('Heartbeat', this.#heartbeat(), (v) =>
+        heartbeatAnswerSchema.parse(v),
+      );
       if (answer.type === 'handshake-required') this.#again(answer.reason, 0);
       else if (answer.type === 'superseded') {
         this.#sender.close();

@@ -52,8 +52,12 @@ export class AgentStreams {
   start(): void {
     const { transport, nodeId } = this.#deps;
     this.#subscriptions = [
-      transport.subscribe(toAgent(nodeId, 'ExecutionLogs'), (m) => this.#open(() => this.#logs(m.payload))),
-      transport.subscribe(toAgent(nodeId, 'ExecutionResult'), (m) => this.#open(() => this.#result(m.payload))),
+      transport.subscribe(toAgent(nodeId, 'ExecutionLogs'), (m) =>
+        this.#open(() => this.#logs(m.payload)),
+      ),
+      transport.subscribe(toAgent(nodeId, 'ExecutionResult'), (m) =>
+        this.#open(() => this.#result(m.payload)),
+      ),
     ];
   }
 
@@ -90,7 +94,8 @@ export class AgentStreams {
       const wanted = new Set<string>(request.Streams);
       for await (const message of this.#frames(request, stop.signal)) {
         const lines = message.frames.flatMap((frame) => {
-          const stream = frame.stream === LogsResponse_Stream.UNSPECIFIED ? 'gap' : NAMES[frame.stream];
+          const stream =
+            frame.stream === LogsResponse_Stream.UNSPECIFIED ? 'gap' : NAMES[frame.stream];
           if (stream !== 'gap' && wanted.size > 0 && !wanted.has(stream)) return [];
           const item: LogItem = {
             stream,
@@ -114,7 +119,10 @@ export class AgentStreams {
       const client = this.#deps.client(record.placement.task.Engine.Type);
       try {
         if (client === undefined)
-          throw new LimpetError('unavailable', `executor ${record.placement.task.Engine.Type} is not ready`);
+          throw new LimpetError(
+            'unavailable',
+            `executor ${record.placement.task.Engine.Type} is not ready`,
+          );
         yield* client.logs(
           {
             executionId: request.ExecutionId,
@@ -136,7 +144,8 @@ export class AgentStreams {
 
   async #known(text: string): Promise<ExecutionRecord> {
     const record = await this.#deps.record(parseExecutionId(text));
-    if (record === undefined) throw new LimpetError('not-found', `this node has no execution ${text}`);
+    if (record === undefined)
+      throw new LimpetError('not-found', `this node has no execution ${text}`);
     return record;
   }
 }

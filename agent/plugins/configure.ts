@@ -16,7 +16,9 @@ export async function configure(
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const options = { deadlineMs: timings.calls.configureMs, signal: link.closed };
   const schemas = await link.executor.configSchema({}, options);
-  const { nodeId, instanceId, runsDir, logsDir, socketsDir } = configureFacts;
+  const { nodeId, instanceId, logsDir, socketsDir } = configureFacts;
+  // Each executor has run folders of its own, so that none meets the runs of another.
+  const runsDir = join(configureFacts.runsDir, spec.name);
   const facts = { nodeId, instanceId, runsDir, logsDir, socketsDir, stateDir };
   const configJson = JSON.stringify(spec.config ?? {});
   await link.executor.configure({ configJson, ...facts }, options);

@@ -34,10 +34,13 @@ export function executorHealth(facts: HealthFacts): ExecutorHealth {
     ...liveFacts(supervision),
   };
   const reason = obstacle(supervision);
-  if (reason !== undefined) return { ...common, health: 'unhealthy', reason };
-  if (fingerprint === undefined)
-    return { ...common, health: 'unhealthy', reason: 'the plugin has not told its health yet' };
-  return { ...common, health: fingerprint.health, reason: fingerprint.reason };
+  const pending = supervision.state === 'starting';
+  if (reason !== undefined) return { ...common, health: 'unhealthy', reason, pending };
+  if (fingerprint === undefined) {
+    const silent = 'the plugin has not told its health yet';
+    return { ...common, health: 'unhealthy', reason: silent, pending: true };
+  }
+  return { ...common, health: fingerprint.health, reason: fingerprint.reason, pending };
 }
 
 function obstacle(supervision: SupervisionState): string | undefined {

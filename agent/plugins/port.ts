@@ -43,6 +43,8 @@ export interface ExecutorHealth {
   readonly health: 'undetected' | 'unhealthy' | 'healthy';
   /** One sentence: why it is not healthy; '' when it is. */
   readonly reason: string;
+  /** It is starting, or has not told its health yet: not the time to judge it. */
+  readonly pending: boolean;
   readonly version: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly freeSlots: number;

@@ -74,7 +74,9 @@ const unobservable: Rule = (_view, ours) =>
 
 /** 4: a run with a stored outcome must not run beside, or after, that outcome. */
 const leftoverRuns: Rule = ({ record, run }, ours) => {
-  const over = record.run === run && (record.state === 'restarting' || record.state === 'publishing' || isTerminal(record.state));
+  const over =
+    record.run === run &&
+    (record.state === 'restarting' || record.state === 'publishing' || isTerminal(record.state));
   const leftover = ours.find((r) => isLive(r) && (r.run < run || (over && r.run === run)));
   return leftover === undefined
     ? undefined
@@ -101,7 +103,11 @@ const publishing: Rule = ({ record }) =>
 /** 7 */
 const restarting: Rule = ({ record, end, situation }) => {
   if (record.state !== 'restarting') return undefined;
-  if (end !== undefined) return { action: { type: 'end-restarting', stop: end }, why: `between two runs: ${end.reason}` };
+  if (end !== undefined)
+    return {
+      action: { type: 'end-restarting', stop: end },
+      why: `between two runs: ${end.reason}`,
+    };
   return {
     action: { type: 'next-run', at: record.nextAt ?? situation.now },
     why: `the restart policy starts run ${record.run + 1}`,
@@ -129,10 +135,19 @@ const ended: Rule = ({ record, run, current, end, situation }) => {
     },
     why,
   });
-  if (record.stop !== undefined) return conclude(coded(record.stop, outcome), `ended after: ${record.stop.reason}`);
+  if (record.stop !== undefined)
+    return conclude(coded(record.stop, outcome), `ended after: ${record.stop.reason}`);
   const deadline = record.placement.deadlineAt;
-  if (deadline !== undefined && finishedAt > deadline && outcome.by !== 'limit' && end !== undefined)
-    return conclude(coded({ by: 'limit', reason: 'deadline' }, outcome), 'ended after its deadline');
+  if (
+    deadline !== undefined &&
+    finishedAt > deadline &&
+    outcome.by !== 'limit' &&
+    end !== undefined
+  )
+    return conclude(
+      coded({ by: 'limit', reason: 'deadline' }, outcome),
+      'ended after its deadline',
+    );
   return conclude(outcome, 'ended while nobody looked, or just now');
 };
 
@@ -154,10 +169,15 @@ const mustEnd: Rule = ({ record, current, launched, end }) => {
 /** 11 */
 const adopt: Rule = ({ record, current }) => {
   if (current === undefined || !isLive(current)) return undefined;
-  const outside = record.startedAt !== undefined && current.startedAt !== undefined && record.startedAt !== current.startedAt;
+  const outside =
+    record.startedAt !== undefined &&
+    current.startedAt !== undefined &&
+    record.startedAt !== current.startedAt;
   return {
     action: { type: 'adopt', run: current },
-    why: outside ? 'it was restarted outside of us; adopted as it is' : 'it runs: adopted, not restarted',
+    why: outside
+      ? 'it was restarted outside of us; adopted as it is'
+      : 'it runs: adopted, not restarted',
   };
 };
 
@@ -165,15 +185,29 @@ const adopt: Rule = ({ record, current }) => {
 const created: Rule = ({ record, run, current }) => {
   if (current?.phase !== 'created') return undefined;
   if (storedLaunched(record))
-    return { action: { type: 'lost', reason: 'created anew, never started' }, why: 'it had run, and what is there never did' };
+    return {
+      action: { type: 'lost', reason: 'created anew, never started' },
+      why: 'it had run, and what is there never did',
+    };
   if (current.startError !== undefined)
-    return { action: { type: 'refuse', reason: current.startError }, why: 'the engine shows why its start failed' };
-  return { action: { type: 'start-created', run }, why: 'created and never started: this one is started' };
+    return {
+      action: { type: 'refuse', reason: current.startError },
+      why: 'the engine shows why its start failed',
+    };
+  return {
+    action: { type: 'start-created', run },
+    why: 'created and never started: this one is started',
+  };
 };
 
 /** 13 */
 const neverLaunched: Rule = ({ launched, record }) =>
-  launched ? undefined : { action: { type: 'resume' }, why: `${record.state} and never launched: it goes on from there` };
+  launched
+    ? undefined
+    : {
+        action: { type: 'resume' },
+        why: `${record.state} and never launched: it goes on from there`,
+      };
 
 /** 14 */
 const gone: Rule = ({ current }) => {
@@ -215,22 +249,39 @@ export function decide(situation: Situation): Decision {
 /** Rules 1, 2 and 3: what has no record is kept, whatever it is. */
 function withoutRecord(ours: readonly ObservedRun[]): Decision {
   const there = ours.filter((run) => run.phase !== 'absent');
-  const newest = there.reduce<ObservedRun | undefined>((a, b) => (a === undefined || b.run > a.run ? b : a), undefined);
+  const newest = there.reduce<ObservedRun | undefined>(
+    (a, b) => (a === undefined || b.run > a.run ? b : a),
+    undefined,
+  );
   if (newest === undefined)
-    return { rule: 1, action: { type: 'leave' }, why: 'not of this node and instance; never touched' };
+    return {
+      rule: 1,
+      action: { type: 'leave' },
+      why: 'not of this node and instance; never touched',
+    };
   if (newest.phase === 'unobservable')
     return { rule: 2, action: { type: 'wait' }, why: 'its executor cannot be asked now' };
-  return { rule: 3, action: { type: 'import', run: newest }, why: 'ours by its labels, and no record: kept as foreign' };
+  return {
+    rule: 3,
+    action: { type: 'import', run: newest },
+    why: 'ours by its labels, and no record: kept as foreign',
+  };
 }
 
 /** An observed run newer than the record's becomes the record's run first (the store is an old copy). */
 function viewOf(stored: ExecutionRecord, ours: readonly ObservedRun[], situation: Situation): View {
-  const run = ours.reduce((newest, r) => (r.phase === 'absent' ? newest : Math.max(newest, r.run)), stored.run);
-  const record: ExecutionRecord = run === stored.run ? stored : { ...stored, run, state: 'starting' };
+  const run = ours.reduce(
+    (newest, r) => (r.phase === 'absent' ? newest : Math.max(newest, r.run)),
+    stored.run,
+  );
+  const record: ExecutionRecord =
+    run === stored.run ? stored : { ...stored, run, state: 'starting' };
   const current = ours.find((r) => r.run === run);
   const deadline = record.placement.deadlineAt;
   const expired: StopReason | undefined =
-    deadline !== undefined && situation.now > deadline ? { by: 'limit', reason: 'deadline' } : undefined;
+    deadline !== undefined && situation.now > deadline
+      ? { by: 'limit', reason: 'deadline' }
+      : undefined;
   return {
     record,
     run,

@@ -10,7 +10,12 @@ export type ExecutionEvent =
   /** The work itself cannot run: missing image, invalid module, input not allowed. */
   | { readonly type: 'refuse'; readonly reason: string }
   /** The run was seen running: first start, adoption, or a start outside of us (another start time). */
-  | { readonly type: 'started'; readonly run: number; readonly startedAt: number; readonly handle?: string }
+  | {
+      readonly type: 'started';
+      readonly run: number;
+      readonly startedAt: number;
+      readonly handle?: string;
+    }
   | {
       readonly type: 'exited';
       readonly run: number;

@@ -1,7 +1,15 @@
 /** What an executor says of one run; the agent trusts it over its own record. */
 import type { Outcome } from './outcome.ts';
 
-export const RUN_PHASES = ['absent', 'created', 'running', 'paused', 'exited', 'removing', 'unobservable'] as const;
+export const RUN_PHASES = [
+  'absent',
+  'created',
+  'running',
+  'paused',
+  'exited',
+  'removing',
+  'unobservable',
+] as const;
 export type RunPhase = (typeof RUN_PHASES)[number];
 
 export interface ObservedRun {

@@ -1,5 +1,14 @@
 /** How one run ended. */
-export const OUTCOME_CAUSES = ['exit', 'signal', 'oom', 'limit', 'trap', 'stop', 'lost', 'refused'] as const;
+export const OUTCOME_CAUSES = [
+  'exit',
+  'signal',
+  'oom',
+  'limit',
+  'trap',
+  'stop',
+  'lost',
+  'refused',
+] as const;
 export type OutcomeCause = (typeof OUTCOME_CAUSES)[number];
 
 /**

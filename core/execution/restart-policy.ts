@@ -10,7 +10,12 @@ import type { ExecutionRecord } from './record.ts';
 
 export type AfterRun =
   | { readonly type: 'end'; readonly state: 'completed' | 'failed' | 'cancelled' }
-  | { readonly type: 'restart'; readonly at: number; readonly failureRestarts: number; readonly lostRestarts: number };
+  | {
+      readonly type: 'restart';
+      readonly at: number;
+      readonly failureRestarts: number;
+      readonly lostRestarts: number;
+    };
 
 const RESTART_BACKOFF = { firstMs: 1_000, lastMs: 60_000 };
 
@@ -33,5 +38,10 @@ export function afterRun(record: ExecutionRecord, outcome: Outcome, now: number)
   const failureRestarts = record.failureRestarts + (lost ? 0 : 1);
   const lostRestarts = record.lostRestarts + (lost ? 1 : 0);
   const attempt = (lost ? lostRestarts : failureRestarts) - 1;
-  return { type: 'restart', at: now + backoffMs(RESTART_BACKOFF, attempt), failureRestarts, lostRestarts };
+  return {
+    type: 'restart',
+    at: now + backoffMs(RESTART_BACKOFF, attempt),
+    failureRestarts,
+    lostRestarts,
+  };
 }

@@ -29,4 +29,6 @@ export function isTerminal(state: ExecutionState): boolean {
 }
 
 /** Not terminal, in the order of the table above; the keys of the by-state index that recovery walks. */
-export const LIVE_STATES: readonly ExecutionState[] = EXECUTION_STATES.filter((s) => !isTerminal(s));
+export const LIVE_STATES: readonly ExecutionState[] = EXECUTION_STATES.filter(
+  (s) => !isTerminal(s),
+);

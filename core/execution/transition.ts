@@ -9,7 +9,12 @@ import { afterRun, endState } from './restart-policy.ts';
 import type { ExecutionState } from './states.ts';
 
 export type Transition =
-  | { readonly type: 'changed'; readonly record: ExecutionRecord; readonly effects: readonly Effect[]; readonly cause: string }
+  | {
+      readonly type: 'changed';
+      readonly record: ExecutionRecord;
+      readonly effects: readonly Effect[];
+      readonly cause: string;
+    }
   | { readonly type: 'ignored'; readonly reason: string };
 
 interface Change {
@@ -29,15 +34,29 @@ type Step<K extends ExecutionEventType> = (
 type Row = { readonly [K in ExecutionEventType]?: Step<K> };
 
 /** A run has ended: publish what it left, or, for work that stays up, schedule the next run. */
-function concludeRun(record: ExecutionRecord, outcome: Outcome, finishedAt: number, now: number): Change {
+function concludeRun(
+  record: ExecutionRecord,
+  outcome: Outcome,
+  finishedAt: number,
+  now: number,
+): Change {
   const cause = `run ${record.run} ended: ${describeOutcome(outcome)}`;
   const next = afterRun(record, outcome, now);
   const patch = { outcome, finishedAt };
-  if (next.type === 'end') return { to: 'publishing', patch, effects: [{ type: 'publish' }], cause };
+  if (next.type === 'end')
+    return { to: 'publishing', patch, effects: [{ type: 'publish' }], cause };
   return {
     to: 'restarting',
-    patch: { ...patch, nextAt: next.at, failureRestarts: next.failureRestarts, lostRestarts: next.lostRestarts },
-    effects: [{ type: 'remove-run', run: record.run }, { type: 'schedule-restart', at: next.at }],
+    patch: {
+      ...patch,
+      nextAt: next.at,
+      failureRestarts: next.failureRestarts,
+      lostRestarts: next.lostRestarts,
+    },
+    effects: [
+      { type: 'remove-run', run: record.run },
+      { type: 'schedule-restart', at: next.at },
+    ],
     cause,
   };
 }
@@ -60,16 +79,23 @@ const stopBeforeRun: Step<'stop'> = (record, event, now) => {
 /** The first reason wins; a later order only repeats the stop. */
 const stopRun: Step<'stop'> = (record, event) => {
   const stop = record.stop ?? { by: event.by, reason: event.reason };
-  return { to: 'stopping', patch: { stop }, effects: [{ type: 'stop' }], cause: `stop: ${stop.reason}` };
+  return {
+    to: 'stopping',
+    patch: { stop },
+    effects: [{ type: 'stop' }],
+    cause: `stop: ${stop.reason}`,
+  };
 };
 
 const refuse: Step<'refuse'> = (record, event, now) =>
   endWithoutRun(record, withFirstReason(record, { by: 'refused', reason: event.reason }), now);
 
 const started: Step<'started'> = (record, event) => {
-  const same = record.state === 'running' && record.run === event.run && record.startedAt === event.startedAt;
+  const same =
+    record.state === 'running' && record.run === event.run && record.startedAt === event.startedAt;
   if (same && (event.handle === undefined || event.handle === record.handle)) return undefined;
-  const outside = record.state === 'running' && record.run === event.run && record.startedAt !== event.startedAt;
+  const outside =
+    record.state === 'running' && record.run === event.run && record.startedAt !== event.startedAt;
   return {
     to: 'running',
     patch: {
@@ -77,7 +103,9 @@ const started: Step<'started'> = (record, event) => {
       startedAt: event.startedAt,
       ...(event.handle === undefined ? {} : { handle: event.handle }),
     },
-    cause: outside ? 'restarted-outside: another start time, adopted' : `run ${event.run} is running`,
+    cause: outside
+      ? 'restarted-outside: another start time, adopted'
+      : `run ${event.run} is running`,
   };
 };
 
@@ -111,7 +139,10 @@ const nothingToStop: Step<'nothing-to-stop'> = (record, _event, now) => {
 
 const published: Step<'published'> = (record, event) => ({
   to: endState(record.placement.kind, record.outcome ?? { by: 'lost', reason: 'no outcome' }),
-  patch: { output: event.output, ...(event.result === undefined ? {} : { published: event.result }) },
+  patch: {
+    output: event.output,
+    ...(event.result === undefined ? {} : { published: event.result }),
+  },
   effects: [{ type: 'remove' }],
   cause: event.result === undefined ? 'finished' : `published to ${event.result.type}`,
 });
@@ -125,7 +156,9 @@ const publishFailed: Step<'publish-failed'> = (_record, event) => ({
 
 const removed: Row = {
   removed: (record) =>
-    record.removed ? undefined : { to: record.state, patch: { removed: true }, cause: 'nothing is left of it' },
+    record.removed
+      ? undefined
+      : { to: record.state, patch: { removed: true }, cause: 'nothing is left of it' },
 };
 
 const TABLE: { readonly [S in ExecutionState]: Row } = {
@@ -159,7 +192,11 @@ const TABLE: { readonly [S in ExecutionState]: Row } = {
   restarting: {
     stop: (record, event, now) => ({
       to: 'publishing',
-      patch: { stop: { by: event.by, reason: event.reason }, outcome: { by: event.by, reason: event.reason }, finishedAt: now },
+      patch: {
+        stop: { by: event.by, reason: event.reason },
+        outcome: { by: event.by, reason: event.reason },
+        finishedAt: now,
+      },
       effects: [{ type: 'publish' }],
       cause: `stop: ${event.reason}, run ${record.run} had already ended`,
     }),
@@ -185,16 +222,33 @@ const OF_ONE_RUN = ['handle', 'startedAt', 'finishedAt', 'outcome', 'nextAt'] as
 function apply(record: ExecutionRecord, change: Change, now: number): ExecutionRecord {
   const patch = change.patch ?? {};
   const base: Partial<Record<keyof ExecutionRecord, unknown>> = { ...record };
-  if (patch.run !== undefined && patch.run !== record.run) for (const field of OF_ONE_RUN) delete base[field];
+  if (patch.run !== undefined && patch.run !== record.run)
+    for (const field of OF_ONE_RUN) delete base[field];
   // The spread of a whole record minus optional fields is a record again.
-  return { ...base, ...patch, state: change.to, revision: record.revision + 1, changedAt: now } as ExecutionRecord;
+  return {
+    ...base,
+    ...patch,
+    state: change.to,
+    revision: record.revision + 1,
+    changedAt: now,
+  } as ExecutionRecord;
 }
 
-export function transition(record: ExecutionRecord, event: ExecutionEvent, now: number): Transition {
+export function transition(
+  record: ExecutionRecord,
+  event: ExecutionEvent,
+  now: number,
+): Transition {
   // One cast: TypeScript cannot see that the row's step takes just this event.
   const step = TABLE[record.state][event.type] as Step<typeof event.type> | undefined;
-  if (step === undefined) return { type: 'ignored', reason: `'${event.type}' means nothing in state ${record.state}` };
+  if (step === undefined)
+    return { type: 'ignored', reason: `'${event.type}' means nothing in state ${record.state}` };
   const change = step(record, event as never, now);
   if (change === undefined) return { type: 'ignored', reason: `'${event.type}' changes nothing` };
-  return { type: 'changed', record: apply(record, change, now), effects: change.effects ?? [], cause: change.cause };
+  return {
+    type: 'changed',
+    record: apply(record, change, now),
+    effects: change.effects ?? [],
+    cause: change.cause,
+  };
 }

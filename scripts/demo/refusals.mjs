@@ -23,11 +23,18 @@ async function unknownField(world, report) {
 }
 
 async function missingImage(world, report) {
-  const file = world.jobFile('no-image', { Engine: { Type: 'docker', Params: { Image: 'nobody/nothing:1' } } });
+  const file = world.jobFile('no-image', {
+    Engine: { Type: 'docker', Params: { Image: 'nobody/nothing:1' } },
+  });
   const began = performance.now();
   const { code, stderr } = await world.limpet(['job', 'run', '--wait', file]);
   const ms = performance.now() - began;
-  say(report, code !== 0 && ms < IMAGE_BOUND_MS, `missing image (${ms.toFixed(0)} ms)`, lastLine(stderr));
+  say(
+    report,
+    code !== 0 && ms < IMAGE_BOUND_MS,
+    `missing image (${ms.toFixed(0)} ms)`,
+    lastLine(stderr),
+  );
 }
 
 async function overMemory(world, report) {
@@ -41,10 +48,14 @@ async function overMemory(world, report) {
 }
 
 function secondAgent(world, report) {
-  const { status, stderr } = spawnSync(process.execPath, [agentProgram, '--config', world.agentConfig()], {
-    encoding: 'utf8',
-    timeout: 20_000,
-  });
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [agentProgram, '--config', world.agentConfig()],
+    {
+      encoding: 'utf8',
+      timeout: 20_000,
+    },
+  );
   say(report, status === 1 && oneLine(stderr), 'second agent on the same data folder', stderr);
 }
 
@@ -64,7 +75,12 @@ async function corruptRecord(world, report) {
   await damage(join(world.agentFolder, 'store'), `ex/${execution}`);
   const status = await world.startAgent();
   const reported = status.quarantined.find((line) => line.includes(execution));
-  say(report, reported !== undefined, 'corrupt record: set aside, the agent runs on', reported ?? 'not reported');
+  say(
+    report,
+    reported !== undefined,
+    'corrupt record: set aside, the agent runs on',
+    reported ?? 'not reported',
+  );
   const state = await world.ended(job, 30_000);
   report.check(state === 'Failed', `its job is reported as lost, not as done: ${state}`);
 }

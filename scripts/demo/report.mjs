@@ -14,12 +14,16 @@ export class Report {
   check(holds, text, detail = '') {
     this.#checks += 1;
     if (!holds) this.#failed += 1;
-    console.log(`${holds ? 'ok' : 'NOT OK'} ${text}${holds || detail === '' ? '' : `\n   ${detail}`}`);
+    console.log(
+      `${holds ? 'ok' : 'NOT OK'} ${text}${holds || detail === '' ? '' : `\n   ${detail}`}`,
+    );
   }
 
   /** The exit code. */
   finish(seconds) {
-    console.log(`\n${this.#checks - this.#failed} of ${this.#checks} checks held, in ${seconds.toFixed(0)} s`);
+    console.log(
+      `\n${this.#checks - this.#failed} of ${this.#checks} checks held, in ${seconds.toFixed(0)} s`,
+    );
     return this.#failed === 0 ? 0 : 1;
   }
 }

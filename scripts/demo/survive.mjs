@@ -22,11 +22,25 @@ export async function surviveKills(world, report) {
   report.note(`agent killed (SIGKILL) after ${KILL_AGENT_AT_MS / 1000} s, and started again`);
   const status = await world.startAgent();
   const adopted = status.executors.reduce((sum, e) => sum + e.adopted, 0);
-  report.check(adopted === runs.length, `${adopted} of ${runs.length} runs adopted, ready ${status.readyMs} ms after its start`);
-  report.check(status.executors.every((e) => e.reattached), 'the same plugins, reattached');
+  report.check(
+    adopted === runs.length,
+    `${adopted} of ${runs.length} runs adopted, ready ${status.readyMs} ms after its start`,
+  );
+  report.check(
+    status.executors.every((e) => e.reattached),
+    'the same plugins, reattached',
+  );
 
   await at(KILL_PLUGINS_AT_MS);
   await killPlugins(world, report);
+  for (const run of runs) {
+    const still = await whoRuns(world, run);
+    report.check(
+      still === run.before,
+      `${run.executor}: the same ${still}`,
+      `before: ${run.before}`,
+    );
+  }
   for (const run of runs) await judge(world, report, run);
 }
 
@@ -35,7 +49,11 @@ async function begin(world, executor) {
   const program =
     executor === 'wasm' ? { wasm: 'ticker', argv: [] } : { argv: ['sh', '-c', shell] };
   const file = world.jobFile(`ticker-${executor}`, {
-    Engine: world.engine(executor, program, executor === 'wasm' ? [String(LINES), String(EVERY_MS)] : []),
+    Engine: world.engine(
+      executor,
+      program,
+      executor === 'wasm' ? [String(LINES), String(EVERY_MS)] : [],
+    ),
     InputSources: executor === 'wasm' ? [world.module('ticker')] : [],
   });
   const job = await world.submit(file);
@@ -45,7 +63,7 @@ async function begin(world, executor) {
 /** Identity of what really runs: container and start time, or pid and start time. */
 async function whoRuns(world, { executor, execution }) {
   if (executor !== 'docker') {
-    const claim = join(world.agentFolder, 'runs', execution, '0', 'claim');
+    const claim = join(world.agentFolder, 'runs', executor, execution, '0', 'claim');
     return until(`the claim of ${execution}`, 10_000, () => {
       try {
         const [pid, startTime] = readFileSync(claim, 'utf8').trim().split(' ');
@@ -55,14 +73,22 @@ async function whoRuns(world, { executor, execution }) {
       }
     });
   }
-  const filters = encodeURIComponent(JSON.stringify({ label: [`limpet.execution-id=${execution}`] }));
+  const filters = encodeURIComponent(
+    JSON.stringify({ label: [`limpet.execution-id=${execution}`] }),
+  );
   return until(`the container of ${execution}`, 10_000, async () => {
-    const { body } = await callEngine(world.engineHost, { path: `/containers/json?all=1&filters=${filters}` });
+    const { body } = await callEngine(world.engineHost, {
+      path: `/containers/json?all=1&filters=${filters}`,
+    });
     const [found] = JSON.parse(body);
     if (found === undefined) return undefined;
-    const { body: detail } = await callEngine(world.engineHost, { path: `/containers/${found.Id}/json` });
+    const { body: detail } = await callEngine(world.engineHost, {
+      path: `/containers/${found.Id}/json`,
+    });
     const { State } = JSON.parse(detail);
-    return State.Running ? `container ${found.Id.slice(0, 12)}, pid ${State.Pid}, started ${State.StartedAt}` : undefined;
+    return State.Running
+      ? `container ${found.Id.slice(0, 12)}, pid ${State.Pid}, started ${State.StartedAt}`
+      : undefined;
   });
 }
 
@@ -74,19 +100,25 @@ async function killPlugins(world, report) {
   const old = new Map(executors.map((e) => [e.name, e.pid]));
   await until('the plugins to be back', 20_000, async () => {
     const { executors: now } = await world.agentStatus();
-    const back = now.every((e) => e.pid !== undefined && e.pid !== old.get(e.name) && e.recovery === 'complete');
+    const back = now.every(
+      (e) => e.pid !== undefined && e.pid !== old.get(e.name) && e.recovery === 'complete',
+    );
     return back || undefined;
   });
-  report.note(`new plugins hold the runs again after ${(performance.now() - killed).toFixed(0)} ms`);
+  report.note(
+    `new plugins hold the runs again after ${(performance.now() - killed).toFixed(0)} ms`,
+  );
 }
 
 async function judge(world, report, run) {
-  const still = await whoRuns(world, run);
-  report.check(still === run.before, `${run.executor}: the same ${still}`, `before: ${run.before}`);
   const state = await world.ended(run.job, 60_000);
   const { stdout } = await world.limpet(['job', 'logs', run.job]);
   const expected = Array.from({ length: LINES }, (_, i) => `line ${i + 1}\n`).join('');
-  report.check(stdout === expected, `${run.executor}: all ${LINES} lines, none doubled`, firstDifference(stdout, expected));
+  report.check(
+    stdout === expected,
+    `${run.executor}: all ${LINES} lines, none doubled`,
+    firstDifference(stdout, expected),
+  );
   report.check(state === 'Completed', `${run.executor}: ${state}`);
 }
 

@@ -11,20 +11,33 @@ export async function countWords(world, report) {
   report.title('1. Words of a real text');
   const text = join(world.textFolder, 'readmes.txt');
   writeFileSync(text, collectText());
-  const [expected] = execFileSync('wc', ['-w', text], { env: { ...process.env, LC_ALL: 'C' } }).toString().trim().split(' ');
-  report.note(`the README files of the installed packages, ${readFileSync(text).length} bytes; wc -w says ${expected}`);
+  const [expected] = execFileSync('wc', ['-w', text], { env: { ...process.env, LC_ALL: 'C' } })
+    .toString()
+    .trim()
+    .split(' ');
+  report.note(
+    `the README files of the installed packages, ${readFileSync(text).length} bytes; wc -w says ${expected}`,
+  );
   for (const executor of world.executors) {
     const started = performance.now();
     const result = await countOn(world, executor);
     const ms = (performance.now() - started).toFixed(0);
-    report.check(result === expected, `${executor}: ${result} words (${ms} ms, command line included)`);
+    report.check(
+      result === expected,
+      `${executor}: ${result} words (${ms} ms, command line included)`,
+    );
   }
 }
 
 async function countOn(world, executor) {
-  const local = { Source: { Type: 'local', Params: { SourcePath: world.textFolder } }, Target: '/input' };
+  const local = {
+    Source: { Type: 'local', Params: { SourcePath: world.textFolder } },
+    Target: '/input',
+  };
   const file = world.jobFile(`words-${executor}`, {
-    Engine: world.engine(executor, { wasm: 'wordcount', argv: ['wc', '-w'] }, ['/input/readmes.txt']),
+    Engine: world.engine(executor, { wasm: 'wordcount', argv: ['wc', '-w'] }, [
+      '/input/readmes.txt',
+    ]),
     Env: { LC_ALL: 'C' },
     InputSources: executor === 'wasm' ? [local, world.module('wordcount')] : [local],
   });

@@ -3,7 +3,16 @@
  * started by the demo itself, so that the demo can kill it.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,12 +77,19 @@ export class World {
 
   /** An engine with the parameters that make it run `argv`; `inputs` are files that it may read. */
   engine(executor, program, argv) {
-    const params = {
-      wasm: { EntryModule: `/module/${program.wasm}.wasm`, Parameters: argv },
-      docker: { Image: BUSYBOX_IMAGE, Parameters: [...program.argv, ...argv] },
-      process: { Command: [...program.argv, ...argv.map((a) => a.replace(/^\/input\//, 'input/'))] },
+    if (executor === 'wasm')
+      return {
+        Type: executor,
+        Params: { EntryModule: `/module/${program.wasm}.wasm`, Parameters: argv },
+      };
+    const command = [...program.argv, ...argv];
+    if (executor === 'docker')
+      return { Type: executor, Params: { Image: BUSYBOX_IMAGE, Parameters: command } };
+    // A process finds its inputs below its working folder.
+    return {
+      Type: executor,
+      Params: { Command: command.map((a) => a.replace(/^\/input\//, 'input/')) },
     };
-    return { Type: executor, Params: params[executor] };
   }
 
   /** The input sources of a module, embedded. */
@@ -86,7 +102,10 @@ export class World {
   /** Writes a job file, as a person would, and answers its path. */
   jobFile(name, task) {
     const file = join(this.#folder, `${name}.json`);
-    writeFileSync(file, JSON.stringify({ Name: name, Type: 'batch', Count: 1, Tasks: [{ Name: 'main', ...task }] }));
+    writeFileSync(
+      file,
+      JSON.stringify({ Name: name, Type: 'batch', Count: 1, Tasks: [{ Name: 'main', ...task }] }),
+    );
     return file;
   }
 
@@ -130,14 +149,15 @@ export class World {
 
   agentConfig() {
     const docker = { host: this.engineHost, pullPolicy: 'never' };
-    const file = join(this.#folder, 'agent.config.json');
-    const nats = JSON.parse(readFileSync(join(this.#folder, 'agent/agent.config.json'), 'utf8')).nats;
+    const file = join(this.#folder, 'demo-agent.config.json');
+    const { nats } = JSON.parse(readFileSync(join(this.#folder, 'agent.config.json'), 'utf8'));
     const config = {
       dataDir: this.agentFolder,
       name: 'demo',
       nats,
       executors: {
-        docker: this.engineHost === undefined ? { enabled: false } : { enabled: true, config: docker },
+        docker:
+          this.engineHost === undefined ? { enabled: false } : { enabled: true, config: docker },
         wasm: { enabled: true },
         process: { enabled: true },
       },
@@ -153,9 +173,13 @@ export class World {
     this.#agentStarts += 1;
     rmSync(join(this.agentFolder, 'agent.json'), { force: true });
     const log = openSync(join(this.#folder, `agent-${this.#agentStarts}.log`), 'a');
-    this.#agentChild = spawn(process.execPath, [join(root, 'dist/agent.js'), '--config', this.agentConfig()], {
-      stdio: ['ignore', log, log],
-    });
+    this.#agentChild = spawn(
+      process.execPath,
+      [join(root, 'dist/agent.js'), '--config', this.agentConfig()],
+      {
+        stdio: ['ignore', log, log],
+      },
+    );
     closeSync(log);
     return until('the agent to be ready', 30_000, async () => {
       const status = await this.agentStatus().catch(() => undefined);
@@ -194,7 +218,11 @@ export class World {
     const { socket } = existsSync(join(this.agentFolder, 'agent.json')) ? this.#agentRecord() : {};
     if (socket !== undefined) {
       await getJson(socket, '/stop', { mode: 'kill' }).catch(() => undefined);
-      await until('the agent to end', 30_000, () => this.#agentChild.exitCode !== null || undefined).catch((error) => {
+      await until(
+        'the agent to end',
+        30_000,
+        () => this.#agentChild.exitCode !== null || undefined,
+      ).catch((error) => {
         console.error(error.message);
         this.#agentChild.kill('SIGKILL');
       });
@@ -216,12 +244,20 @@ export async function until(what, timeoutMs, look) {
 
 function getJson(socketPath, path, body) {
   return new Promise((resolve, reject) => {
-    const options = { socketPath, path, method: body === undefined ? 'GET' : 'POST', timeout: 5_000 };
-    const call = request({ ...options, headers: { 'content-type': 'application/json' } }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk) => (text += chunk));
-      response.on('end', () => resolve(JSON.parse(text)));
-    });
+    const options = {
+      socketPath,
+      path,
+      method: body === undefined ? 'GET' : 'POST',
+      timeout: 5_000,
+    };
+    const call = request(
+      { ...options, headers: { 'content-type': 'application/json' } },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk) => (text += chunk));
+        response.on('end', () => resolve(JSON.parse(text)));
+      },
+    );
     call.on('error', reject);
     call.end(body === undefined ? undefined : JSON.stringify(body));
   });

@@ -29,10 +29,21 @@ export function placement(over: Partial<Placement> = {}): Placement {
   };
 }
 
-export function record(over: Partial<ExecutionRecord> = {}, placed: Partial<Placement> = {}): ExecutionRecord {
+export function record(
+  over: Partial<ExecutionRecord> = {},
+  placed: Partial<Placement> = {},
+): ExecutionRecord {
   return { ...newRecord(placement(placed), 1_000), ...over };
 }
 
 export function observed(over: Partial<ObservedRun> = {}): ObservedRun {
-  return { executionId: EXECUTION, run: 0, phase: 'absent', marked: false, sameBoot: true, ours: true, ...over };
+  return {
+    executionId: EXECUTION,
+    run: 0,
+    phase: 'absent',
+    marked: false,
+    sameBoot: true,
+    ours: true,
+    ...over,
+  };
 }

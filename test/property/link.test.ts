@@ -9,8 +9,20 @@ import { PROTOCOL_VERSION, type Push, type PushAnswer } from '../../wire/message
 
 /** What may happen on the way, in any order and number. */
 const step = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ type: fc.constant('append' as const), rows: fc.integer({ min: 1, max: 4 }) }) },
-  { weight: 5, arbitrary: fc.record({ type: fc.constant('send' as const), lose: fc.constantFrom('no', 'push', 'answer') }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constant('append' as const),
+      rows: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constant('send' as const),
+      lose: fc.constantFrom('no', 'push', 'answer'),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('replay' as const) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('sender-restart' as const) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('receiver-restart' as const) }) },
@@ -38,7 +50,12 @@ class Pair {
 
   static async open(): Promise<Pair> {
     const [from, to] = [await memory(), await memory()];
-    const pair = new Pair(from, to, await Outbox.load(from, 'out/', () => 'one'), await Inbox.load(to, 'in/'));
+    const pair = new Pair(
+      from,
+      to,
+      await Outbox.load(from, 'out/', () => 'one'),
+      await Inbox.load(to, 'in/'),
+    );
     await pair.restartReceiver();
     return pair;
   }
@@ -89,34 +106,56 @@ class Pair {
   }
 }
 
-t.test('every durable row arrives once and in order, whatever is lost, repeated or restarted', async (t) => {
-  const property = fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-    const pair = await Pair.open();
-    for (const s of steps) {
-      if (s.type === 'append') await pair.append(s.rows);
-      else if (s.type === 'send') await pair.send(s.lose);
-      else if (s.type === 'replay') await pair.replay();
-      else if (s.type === 'sender-restart') await pair.restartSender();
-      else if (s.type === 'receiver-restart') await pair.restartReceiver();
-      else pair.failedWrite();
-    }
-    while (await pair.send('no'));
-    return JSON.stringify(pair.taken) === JSON.stringify(pair.sent);
-  });
-  await t.resolves(fc.assert(property, { numRuns: 500 }));
-});
+t.test(
+  'every durable row arrives once and in order, whatever is lost, repeated or restarted',
+  async (t) => {
+    const property = fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const pair = await Pair.open();
+      for (const s of steps) {
+        if (s.type === 'append') await pair.append(s.rows);
+        else if (s.type === 'send') await pair.send(s.lose);
+        else if (s.type === 'replay') await pair.replay();
+        else if (s.type === 'sender-restart') await pair.restartSender();
+        else if (s.type === 'receiver-restart') await pair.restartReceiver();
+        else pair.failedWrite();
+      }
+      while (await pair.send('no'));
+      return JSON.stringify(pair.taken) === JSON.stringify(pair.sent);
+    });
+    await t.resolves(fc.assert(property, { numRuns: 500 }));
+  },
+);
 
-t.test('a snapshot is asked for exactly when acknowledged rows are gone at the other end', async (t) => {
-  const mine = { incarnation: 'a', lastSeq: 10, peerIncarnation: '', peerCursor: 0 };
-  const peer = (peerIncarnation: string, peerCursor: number) => ({
-    incarnation: 'x',
-    lastSeq: 0,
-    peerIncarnation,
-    peerCursor,
-  });
-  t.equal(needsSnapshot(mine, 5, peer('a', 7)), false, 'it is ahead of what was acknowledged, as after a lost answer');
-  t.equal(needsSnapshot(mine, 5, peer('a', 4)), true, 'it has lost rows that it acknowledged');
-  t.equal(needsSnapshot(mine, 5, peer('a', 11)), true, 'it has seen more than this end remembers');
-  t.equal(needsSnapshot(mine, 5, peer('b', 0)), true, 'it knows another incarnation, and rows are gone here');
-  t.equal(needsSnapshot(mine, 0, peer('', 0)), false, 'it is new, and nothing was ever deleted here');
-});
+t.test(
+  'a snapshot is asked for exactly when acknowledged rows are gone at the other end',
+  async (t) => {
+    const mine = { incarnation: 'a', lastSeq: 10, peerIncarnation: '', peerCursor: 0 };
+    const peer = (peerIncarnation: string, peerCursor: number) => ({
+      incarnation: 'x',
+      lastSeq: 0,
+      peerIncarnation,
+      peerCursor,
+    });
+    t.equal(
+      needsSnapshot(mine, 5, peer('a', 7)),
+      false,
+      'it is ahead of what was acknowledged, as after a lost answer',
+    );
+    t.equal(needsSnapshot(mine, 5, peer('a', 4)), true, 'it has lost rows that it acknowledged');
+    t.equal(
+      needsSnapshot(mine, 5, peer('a', 11)),
+      true,
+      'it has seen more than this end remembers',
+    );
+    t.equal(
+      needsSnapshot(mine, 5, peer('b', 0)),
+      true,
+      'it knows another incarnation, and rows are gone here',
+    );
+    t.equal(
+      needsSnapshot(mine, 0, peer('', 0)),
+      false,
+      'it is new, and nothing was ever deleted here',
+    );
+  },
+);

@@ -51,24 +51,34 @@ t.test('a stopped run is cancelled under the first reason, with its true code', 
 });
 
 t.test('work that never ran is cancelled at once', async (t) => {
-  const done = after(record(), { type: 'admit' }, { type: 'stop', by: 'stop', reason: 'not wanted' });
+  const done = after(
+    record(),
+    { type: 'admit' },
+    { type: 'stop', by: 'stop', reason: 'not wanted' },
+  );
   t.equal(done.state, 'cancelled');
   t.same(done.outcome, { by: 'stop', reason: 'not wanted' });
 });
 
-t.test('a service is started again whatever its code, as a new run without the old handle', async (t) => {
-  const resting = after(record({}, { kind: 'service' }), ...toRunning, exit(0));
-  t.equal(resting.state, 'restarting');
-  t.equal(resting.nextAt, 6_000);
-  const again = after(resting, { type: 'restart-due' });
-  t.equal(again.state, 'starting');
-  t.equal(again.run, 1);
-  t.notOk('handle' in again);
-  t.notOk('outcome' in again);
-});
+t.test(
+  'a service is started again whatever its code, as a new run without the old handle',
+  async (t) => {
+    const resting = after(record({}, { kind: 'service' }), ...toRunning, exit(0));
+    t.equal(resting.state, 'restarting');
+    t.equal(resting.nextAt, 6_000);
+    const again = after(resting, { type: 'restart-due' });
+    t.equal(again.state, 'starting');
+    t.equal(again.run, 1);
+    t.notOk('handle' in again);
+    t.notOk('outcome' in again);
+  },
+);
 
 t.test('a lost run is charged to its own budget', async (t) => {
-  const resting = after(record({}, { kind: 'daemon' }), ...toRunning, { type: 'lost', reason: 'interrupted' });
+  const resting = after(record({}, { kind: 'daemon' }), ...toRunning, {
+    type: 'lost',
+    reason: 'interrupted',
+  });
   t.equal(resting.lostRestarts, 1);
   t.equal(resting.failureRestarts, 0);
 });
@@ -92,7 +102,11 @@ t.test('what does not fit is ignored with a reason, never thrown', async (t) => 
 
 t.test('the same news twice changes nothing', async (t) => {
   const running = after(record(), ...toRunning);
-  const again = transition(running, { type: 'started', run: 0, startedAt: 2_000, handle: 'h' }, 9_000);
+  const again = transition(
+    running,
+    { type: 'started', run: 0, startedAt: 2_000, handle: 'h' },
+    9_000,
+  );
   t.equal(again.type, 'ignored');
 });
 
