@@ -68,5 +68,10 @@ function isSigned(url: URL, token: string, now: number): boolean {
   if (sig === null || !url.pathname.endsWith('/result.tar.gz')) return false;
   if (!(exp > now))
     throw new LimpetError('forbidden', 'this URL has expired; ask for the results again');
-  return sameSecret(sig, signPath(token, url.pathname, exp));
+  if (!sameSecret(sig, signPath(token, url.pathname, exp)))
+    throw new LimpetError(
+      'forbidden',
+      'the signature of this URL is wrong; ask for the results again',
+    );
+  return true;
 }
