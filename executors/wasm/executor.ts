@@ -198,6 +198,7 @@ export class WasmExecutor implements Executor<WasmParams> {
     const runner = await this.#options.pool.take();
     const result = await runner.assign(assignment, ASSIGN_MS).catch(() => undefined);
     if (result?.type === 'claimed') {
+      this.#options.host.reach('plugin.start.marked');
       this.#keep(run.folder, runner);
       return this.observe(run);
     }
