@@ -11,7 +11,7 @@ export function canonicalJson(value: unknown): string {
   if (typeof value === 'object') return `{${members(value).join(',')}}`;
   throw new LimpetError(
     'invalid-argument',
-    `JSON cannot hold the ${typeof value} ${String(value)}`,
+    `JSON cannot hold ${typeof value === 'number' ? value.toString() : `a ${typeof value}`}`,
   );
 }
 

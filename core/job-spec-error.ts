@@ -20,7 +20,9 @@ export function valueText(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (value !== null && typeof value === 'object') return 'a mapping';
   if (typeof value === 'string') return JSON.stringify(cut(value));
-  return value === null ? 'null' : `the ${typeof value} ${cut(String(value))}`;
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
+    return `the ${typeof value} ${cut(value.toString())}`;
+  return value === null ? 'null' : `a ${typeof value}`;
 }
 
 function cut(text: string): string {

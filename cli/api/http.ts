@@ -56,21 +56,21 @@ function connectError(error: NodeJS.ErrnoException): LimpetError {
     : new LimpetError('unavailable', `connection lost: ${error.message}`, { cause: error });
 }
 
-const MAX_BODY_BYTES = 256 * 1024 * 1024;
+const MAX_BODY_CHARACTERS = 256 * 1024 * 1024;
 
 /** The whole body. Rejects with `unavailable` when the connection breaks on the way. */
 export async function readBody(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
+  const parts: string[] = [];
   let size = 0;
   try {
-    for await (const chunk of response) {
-      const bytes = Buffer.from(chunk);
-      size += bytes.length;
-      if (size > MAX_BODY_BYTES) throw new LimpetError('too-large', 'the answer is above 256 MiB');
-      chunks.push(bytes);
+    for await (const chunk of response.setEncoding('utf8')) {
+      const part = String(chunk);
+      size += part.length;
+      if (size > MAX_BODY_CHARACTERS) throw new LimpetError('too-large', 'the answer is too long');
+      parts.push(part);
     }
   } catch (error) {
     throw LimpetError.from(error, 'unavailable');
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return parts.join('');
 }

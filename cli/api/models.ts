@@ -102,7 +102,6 @@ export const executionPage = page(executionSchema);
 export const historyPage = page(historySchema);
 export const resultPage = page(config);
 export const nodePage = z.looseObject({ NextToken: text, Nodes: listOf(nodeSchema) });
-export const nodeReply = z.looseObject({ Node: nodeSchema });
 export const jobReply = z.looseObject({
   Job: jobSchema,
   Executions: executionPage.nullish(),

@@ -61,7 +61,6 @@ function jobPairs(job: z.output<typeof jobReply>['Job']): string {
 }
 
 function indent(text: string): string {
-  // eslint-disable-next-line no-control-regex
   const printable = text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\u00b7');
   return printable.replaceAll(/^(?=.)/gm, '  ');
 }

@@ -22,7 +22,7 @@ export interface ChildOptions {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Each line of its output. */
-  onLine(line: string): void;
+  readonly onLine: (line: string) => void;
   /** What dev itself has to say of it. */
   readonly say: Say;
   /** Runs again, under another pid. */

@@ -144,11 +144,12 @@ export class Cluster {
 
   #note(news: Partial<DevFile>): void {
     const named = { broker: this.#broker?.child, requester: this.#requester, agent: this.#agent };
-    const children = Object.entries(named).flatMap(([name, child]) => {
+    const children: DevFile['children'] = {};
+    for (const [name, child] of Object.entries(named)) {
       const identity = child?.identity;
-      return identity === undefined ? [] : [[name, identity]];
-    });
-    this.#file = { ...this.#file, ...news, children: Object.fromEntries(children) };
+      if (identity !== undefined) children[name] = identity;
+    }
+    this.#file = { ...this.#file, ...news, children };
     writeDevFile(this.#options.data, this.#file);
   }
 }

@@ -1,7 +1,7 @@
 /** `limpet dev` in this terminal, from taking the folder to leaving it. */
 import { mkdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LimpetError } from '../../core/errors.ts';
+import type { LimpetError } from '../../core/errors.ts';
 import { print } from '../context.ts';
 import type { Context } from '../context.ts';
 import { banner } from './banner.ts';

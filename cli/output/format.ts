@@ -52,8 +52,3 @@ export function timestamp(atMs: number | undefined): string {
   if (atMs === undefined || Number.isNaN(atMs)) return '';
   return new Date(atMs).toISOString().slice(0, 19).replace('T', ' ');
 }
-
-/** `1 job`, `2 jobs` */
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}

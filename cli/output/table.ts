@@ -45,7 +45,6 @@ export function formatPairs(
 
 /** Nothing that others wrote may move the cursor or break the line. */
 export function oneLine(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return text
     .replaceAll(/\s*[\r\n]+\s*/g, ' ')
     .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '\u00b7');

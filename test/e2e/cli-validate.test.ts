@@ -59,9 +59,9 @@ const bad: Readonly<Record<string, string>> = {
   'two-tasks.yaml': 'Tasks is a list of 2; expected a list of exactly one task',
   'described.yaml':
     'ID is "j-0193d5a0-0000-7000-8000-000000000001"; the requester sets it, a job file must not',
-  'not-yaml.yaml':
+  'not-yaml.job':
     'not YAML or JSON: Flow sequence in block collection must be sufficiently indented and end with a ] at line 3, column 1',
-  'key-twice.yaml': 'not YAML or JSON: Map keys must be unique at line 2, column 1',
+  'key-twice.job': 'not YAML or JSON: Map keys must be unique at line 2, column 1',
   'two-documents.yaml': 'the file holds several documents; expected one job',
   'empty.yaml': 'the job is missing; expected a mapping with Name, Type and Tasks',
 };
