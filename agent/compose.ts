@@ -75,7 +75,7 @@ export async function composeAgent(
   });
 
   // The link and the service know each other: reports wake the link, orders reach the engine.
-  let link: RequesterLink | undefined;
+  const late: { link?: RequesterLink } = {};
   const service = new ExecutionService({
     repository,
     host,
@@ -85,7 +85,7 @@ export async function composeAgent(
         record.removed && event.from === event.to
           ? []
           : outbox.append([reportRow(record, [event])]),
-      wake: () => link?.wake(),
+      wake: () => late.link?.wake(),
     },
     folders,
     inputs: { folder: folders.inputs, allowLocal: config.allowLocal },
@@ -96,7 +96,7 @@ export async function composeAgent(
     clock,
     faults,
     log,
-    changed: () => link?.announce(),
+    changed: () => late.link?.announce(),
   });
   const { engine } = service;
   const loaded = await repository.loadUnfinished();
@@ -135,7 +135,7 @@ export async function composeAgent(
       service.admit(live);
     },
   });
-  link = new RequesterLink({
+  const link = new RequesterLink({
     transport,
     sources,
     inbox,
@@ -159,6 +159,7 @@ export async function composeAgent(
       });
     },
   });
+  late.link = link;
   const streamServer = createStreamServer({
     transport,
     nodeId: identity.nodeId,
@@ -185,7 +186,7 @@ export async function composeAgent(
       version: VERSION,
       sources,
       service,
-      link: link?.status,
+      link: link.status,
       quarantined: loaded.quarantined,
     });
   const socket = join(runDir, 'agent.sock');

@@ -32,7 +32,7 @@ export interface AgentState {
 /** Errors: `store-locked` (a second agent), `store-missing`, `store-corrupt`, `version-mismatch`. */
 export async function openState(config: AgentConfig, clock: Clock): Promise<AgentState> {
   const folders = agentFolders(config.dataDir);
-  for (const folder of Object.values(folders))
+  for (const folder of Object.values<string>({ ...folders }))
     await mkdir(folder, { recursive: true, mode: 0o700 });
   const identity = await ensureIdentity(config.dataDir, clock.now());
   const store = await openStore(

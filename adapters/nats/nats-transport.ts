@@ -222,7 +222,7 @@ class NatsTransport implements Transport {
         ...event.permissionContext,
       });
     } else if (event.type === Events.Error) {
-      this.#log.warn('transport.error', { detail: String(event.data) });
+      this.#log.warn('transport.error', { detail: JSON.stringify(event.data) });
     }
   }
 

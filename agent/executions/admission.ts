@@ -9,6 +9,7 @@ import type { ExecutionEvent } from '../../core/execution/events.ts';
 import { firstShortage, type Resources } from '../../core/resources.ts';
 import type { ExecutorClient, ExecutorHealth } from '../plugins/port.ts';
 import type { LiveExecution } from './live.ts';
+import { canonicalParams } from './params.ts';
 
 export interface AdmissionDeps {
   readonly capacity: Resources;
@@ -46,7 +47,8 @@ export class Admission {
     if (health.pending) return undefined;
     if (health.health !== 'healthy')
       return { type: 'decline', reason: `executor ${name} is ${health.health}: ${health.reason}` };
-    const invalid = this.#invalidParams(client, task.Engine.Params ?? {});
+    const params = canonicalParams(client.paramsSchema, task.Engine.Params ?? {});
+    const invalid = this.#invalidParams(client, params);
     if (invalid !== undefined) return { type: 'refuse', reason: invalid };
     const shortage = firstShortage(this.#deps.allocated(), this.#deps.capacity);
     if (shortage !== undefined)

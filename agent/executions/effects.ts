@@ -14,6 +14,7 @@ import type { AgentFolders } from './folders.ts';
 import { removeInputs, stageInputs, type InputOptions } from './inputs.ts';
 import type { LiveExecution } from './live.ts';
 import type { Observer } from './observer.ts';
+import { canonicalParams } from './params.ts';
 import { taskResources } from './resources.ts';
 import { collect, resultMounts } from './results.ts';
 
@@ -75,7 +76,7 @@ export class Effects implements EffectRunner {
   async #prepare(live: LiveExecution): Promise<void> {
     if (live.record.state !== 'preparing') return;
     this.#deps.faults.reach('agent.effect.prepare.before');
-    const order = await this.#order(live.record);
+    const order = await this.#order(live);
     const onProgress = (message: string): void => {
       live.progress = message;
     };
@@ -88,7 +89,7 @@ export class Effects implements EffectRunner {
     const { record } = live;
     if (record.state !== 'starting') return;
     this.#deps.faults.reach('agent.effect.start.before');
-    const order = await this.#order(record);
+    const order = await this.#order(live);
     const { observed } = await this.#client(live).start(order);
     this.#deps.faults.reach('agent.effect.start.after');
     if (observed.phase !== 'running') {
@@ -154,7 +155,8 @@ export class Effects implements EffectRunner {
     return client;
   }
 
-  async #order(record: ExecutionRecord): Promise<RunOrder> {
+  async #order(live: LiveExecution): Promise<RunOrder> {
+    const { record } = live;
     const { placement } = record;
     const { task, token } = placement;
     const inputs = await stageInputs(record, this.#deps.inputs);
@@ -168,7 +170,7 @@ export class Effects implements EffectRunner {
       kind: placement.kind,
       owner: placement.owner,
       token: `${token.jobVersion}.${token.partition}.${token.attempt}`,
-      params: task.Engine.Params ?? {},
+      params: canonicalParams(this.#client(live).paramsSchema, task.Engine.Params ?? {}),
       env: runEnvironment(record, this.#deps.environment),
       mounts: [...inputs, ...outputs],
       limits: {

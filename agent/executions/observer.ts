@@ -5,9 +5,10 @@
  * A decision is taken inside the mailbox, and only if nothing has changed since the observation was made and no effect
  * is under way; else the execution is looked at again.
  */
-import { assertNever, LimpetError } from '../../core/errors.ts';
+import { LimpetError } from '../../core/errors.ts';
 import { backoffMs } from '../../core/backoff.ts';
-import { decide, type Decision } from '../../core/execution/decide.ts';
+import { decide, type Action, type Decision } from '../../core/execution/decide.ts';
+import type { ExecutionEvent } from '../../core/execution/events.ts';
 import type { ObservedRun } from '../../core/execution/observed.ts';
 import type { StopReason } from '../../core/execution/record.ts';
 import { isTerminal } from '../../core/execution/states.ts';
@@ -111,26 +112,11 @@ export class Observer {
   }
 
   async #act(live: LiveExecution, { action, why }: Decision): Promise<void> {
-    const { engine } = this.#deps;
+    const event = eventOf(action, this.#deps.clock.now());
+    if (event !== undefined) return this.#deps.engine.step(live, event);
     switch (action.type) {
-      case 'leave':
-      case 'import':
-        return;
       case 'wait':
         this.retry(live, why);
-        return;
-      case 'done':
-        return engine.step(live, { type: 'removed' });
-      case 'remove-leftovers':
-        engine.runEffect(live, { type: 'remove' });
-        return;
-      case 'publish':
-        engine.runEffect(live, { type: 'publish' });
-        return;
-      case 'end-restarting':
-        return engine.step(live, { type: 'stop', ...action.stop });
-      case 'next-run':
-        engine.runEffect(live, { type: 'schedule-restart', at: action.at });
         return;
       case 'look-again':
         live.removingSince ||= this.#deps.clock.now();
@@ -140,36 +126,25 @@ export class Observer {
         await this.#deps.stopLeftover(live, action.run);
         this.#later(live, LOOK_AGAIN_MS);
         return;
-      case 'conclude':
-        return engine.step(live, {
-          type: 'exited',
-          run: action.run,
-          outcome: action.outcome,
-          finishedAt: action.finishedAt,
-          ...(action.startedAt === undefined ? {} : { startedAt: action.startedAt }),
-        });
       case 'stop':
         return this.#stop(live, action.stop);
       case 'end-unstarted':
         return this.#endUnstarted(live, action.stop);
-      case 'adopt':
-        return engine.step(live, {
-          type: 'started',
-          run: action.run.run,
-          startedAt: action.run.startedAt ?? this.#deps.clock.now(),
-          ...(action.run.handle === undefined ? {} : { handle: action.run.handle }),
-        });
-      case 'refuse':
-        return engine.step(live, { type: 'refuse', reason: action.reason });
-      case 'lost':
-        return engine.step(live, { type: 'lost', reason: action.reason });
       case 'start-created':
       case 'resume':
         this.#resume(live);
         return;
       default:
-        return assertNever(action);
+        this.#runEffectOf(live, action);
     }
+  }
+
+  #runEffectOf(live: LiveExecution, action: Action): void {
+    const { engine } = this.#deps;
+    if (action.type === 'remove-leftovers') engine.runEffect(live, { type: 'remove' });
+    else if (action.type === 'publish') engine.runEffect(live, { type: 'publish' });
+    else if (action.type === 'next-run')
+      engine.runEffect(live, { type: 'schedule-restart', at: action.at });
   }
 
   async #stop(live: LiveExecution, stop: StopReason): Promise<void> {
@@ -197,5 +172,26 @@ export class Observer {
       live.retryTimer = undefined;
       this.look(live);
     });
+  }
+}
+
+/** The event that an action is, when it is nothing but an event. */
+function eventOf(action: Action, now: number): ExecutionEvent | undefined {
+  switch (action.type) {
+    case 'done':
+      return { type: 'removed' };
+    case 'end-restarting':
+      return { ...action.stop, type: 'stop' };
+    case 'conclude':
+      return { ...action, type: 'exited' };
+    case 'adopt': {
+      const { run, startedAt = now, handle } = action.run;
+      return { type: 'started', run, startedAt, ...(handle === undefined ? {} : { handle }) };
+    }
+    case 'refuse':
+    case 'lost':
+      return action;
+    default:
+      return undefined;
   }
 }

@@ -27,8 +27,3 @@ export const TERMINAL_STATES = ['completed', 'failed', 'cancelled', 'declined'] 
 export function isTerminal(state: ExecutionState): boolean {
   return (TERMINAL_STATES as readonly string[]).includes(state);
 }
-
-/** Not terminal, in the order of the table above; the keys of the by-state index that recovery walks. */
-export const LIVE_STATES: readonly ExecutionState[] = EXECUTION_STATES.filter(
-  (s) => !isTerminal(s),
-);

@@ -239,8 +239,7 @@ export function transition(
   event: ExecutionEvent,
   now: number,
 ): Transition {
-  // One cast: TypeScript cannot see that the row's step takes just this event.
-  const step = TABLE[record.state][event.type] as Step<typeof event.type> | undefined;
+  const step = TABLE[record.state][event.type];
   if (step === undefined)
     return { type: 'ignored', reason: `'${event.type}' means nothing in state ${record.state}` };
   const change = step(record, event as never, now);

@@ -86,8 +86,8 @@ async function corruptRecord(world, report) {
 }
 
 async function damage(folder, key) {
-  const { ClassicLevel } = await import('classic-level');
-  const db = new ClassicLevel(folder, { createIfMissing: false });
+  const { Level } = await import('level');
+  const db = new Level(folder, { createIfMissing: false });
   const value = await db.get(key);
   await db.put(key, value.replace('"state":"running"', '"state":"ruXning"'), { sync: true });
   await db.close();
