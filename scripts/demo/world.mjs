@@ -18,7 +18,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { BUSYBOX_IMAGE, importBusybox } from '../../fixtures/image/busybox.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const limpet = join(root, 'bin/limpet');
@@ -27,6 +26,7 @@ export class World {
   #folder = mkdtempSync(join(tmpdir(), 'limpet-demo-'));
   #agentStarts = 0;
   #agentChild;
+  #image = '';
 
   constructor(engineHost) {
     this.engineHost = engineHost;
@@ -56,7 +56,9 @@ export class World {
   async #makeImage(report) {
     if (this.engineHost === undefined) return;
     try {
-      await importBusybox(this.engineHost);
+      // Packages are there only after set-up.
+      const { importBusybox } = await import('../../fixtures/image/busybox.mjs');
+      this.#image = await importBusybox(this.engineHost);
     } catch (error) {
       report.note(`Docker parts are left out: ${error.message}`);
       this.engineHost = undefined;
@@ -84,7 +86,7 @@ export class World {
       };
     const command = [...program.argv, ...argv];
     if (executor === 'docker')
-      return { Type: executor, Params: { Image: BUSYBOX_IMAGE, Parameters: command } };
+      return { Type: executor, Params: { Image: this.#image, Parameters: command } };
     // A process finds its inputs below its working folder.
     return {
       Type: executor,
