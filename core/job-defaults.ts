@@ -1,5 +1,4 @@
 /** What a job gets when it does not say; shown by `limpet job validate` and `describe`. */
-import type { Timeouts } from './job.ts';
 
 export const DEFAULT_NAMESPACE = 'default';
 
@@ -15,9 +14,3 @@ export const MAX_COUNT = 100_000;
 
 /** Seconds; keeps every deadline an exact number of milliseconds. */
 export const MAX_TIMEOUT_S = 1e9;
-
-/** Seconds that one execution may run: its own timeout, else the total one (as in Bacalhau); undefined: unbounded. */
-export function executionTimeoutS(timeouts: Timeouts): number | undefined {
-  const seconds = timeouts.ExecutionTimeout || timeouts.TotalTimeout || 0;
-  return seconds > 0 ? seconds : undefined;
-}
