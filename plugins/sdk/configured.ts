@@ -1,6 +1,6 @@
 /** What exists once the agent has handed over config and host facts: the executor and everything around it. */
 import { mkdir } from 'node:fs/promises';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Faults } from '../../adapters/faults/port.ts';
 import type { Processes } from '../../adapters/processes/port.ts';
 import { LimpetError } from '../../core/errors.ts';

@@ -24,6 +24,7 @@ export async function pumpLog(
   ports: PumpPorts,
 ): Promise<void> {
   const { log, run } = target;
+  await log.refresh();
   let delayMs = FIRST_DELAY_MS;
   while (!log.hasEnded(run)) {
     try {

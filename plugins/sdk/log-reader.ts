@@ -6,7 +6,8 @@
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { ignore } from './durable-file.ts';
 import { decodeFrame, payloadBytes, type Frame } from './log-frame.ts';
-import { MAX_CHUNK_BYTES, type LogWriter, type Segment } from './log-writer.ts';
+import type { Segment } from './log-scan.ts';
+import { MAX_CHUNK_BYTES, type LogWriter } from './log-writer.ts';
 
 export interface LogRequest {
   readonly fromOffset: number;

@@ -10,11 +10,12 @@
  * whole frame; `sync` is called before the source may be deleted.
  */
 import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
-import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import { ignore, removeFolder, syncFolder } from './durable-file.ts';
-import { decodeFrame, encodeFrame, payloadBytes, type Frame } from './log-frame.ts';
+import { encodeFrame, type Frame } from './log-frame.ts';
+import { LogState, scanLog, type Segment } from './log-scan.ts';
 import type { LogChunk } from './types.ts';
 
 export interface LogLimits {
@@ -28,29 +29,11 @@ export const MAX_CHUNK_BYTES = 64 * 1024;
 /** 100 MiB in 10 segments. */
 export const LOG_LIMITS: LogLimits = { segmentBytes: 10 * 1024 * 1024, segments: 10 };
 
-export interface Segment {
-  readonly file: string;
-  /** Global offset of its first data byte. */
-  readonly start: number;
-  /** Bytes of whole frames in the file. */
-  readonly bytes: number;
-}
-
-interface RunMark {
-  readonly cursor: string;
-  readonly ended: boolean;
-}
-
 export class LogWriter {
   readonly folder: string;
   readonly #limits: LogLimits;
   readonly #readers = new Set<() => void>();
-  readonly #runs = new Map<number, RunMark>();
-  #segments: Segment[] = [];
-  /** Segment files without a whole frame, deleted before the next write. */
-  #leftovers: string[] = [];
-  #end = 0;
-  #lastIsEnd = false;
+  #state = new LogState();
   #fd: number | undefined;
 
   private constructor(folder: string, limits: LogLimits) {
@@ -61,47 +44,59 @@ export class LogWriter {
   /** Opens what is there (nothing is fine); writes nothing. */
   static async open(folder: string, limits: LogLimits = LOG_LIMITS): Promise<LogWriter> {
     const log = new LogWriter(folder, limits);
-    await log.#load();
+    await log.refresh();
     return log;
+  }
+
+  /**
+   * Looks again at what is on disk, unless this writer has written: another plugin instance may have been the writer
+   * until now.
+   */
+  async refresh(): Promise<void> {
+    if (this.#fd !== undefined) return;
+    const found = await scanLog(this.folder);
+    if (this.#fd !== undefined) return;
+    this.#state = found;
+    this.#tell();
   }
 
   /** Global offset after the last data byte. */
   get end(): number {
-    return this.#end;
+    return this.#state.end;
   }
 
   /** Oldest first; what `readLog` walks through. */
   get segments(): readonly Segment[] {
-    return this.#segments;
+    return this.#state.segments;
   }
 
   /** The log ends with an end mark: nothing follows unless the execution is run again. */
   get complete(): boolean {
-    return this.#lastIsEnd;
+    return this.#state.complete;
   }
 
   /** Where the source of this run goes on; '' is its very start. */
   cursorOf(run: number): string {
-    return this.#runs.get(run)?.cursor ?? '';
+    return this.#state.runs.get(run)?.cursor ?? '';
   }
 
   /** A run that a later one has followed has ended, even if its frames are cut by now. */
   hasEnded(run: number): boolean {
-    return this.#runs.get(run)?.ended ?? run < Math.max(...this.#runs.keys());
+    return this.#state.runs.get(run)?.ended ?? run < Math.max(...this.#state.runs.keys());
   }
 
   append(run: number, chunk: LogChunk): void {
     const { stream, timeMs, cursor, data } = chunk;
     if (data.length > MAX_CHUNK_BYTES)
       throw new LimpetError('too-large', `a log chunk has ${data.length} bytes; at most 64 KiB`);
-    this.#write({ kind: stream, run, timeMs, offset: this.#end, cursor, data });
+    this.#write({ kind: stream, run, timeMs, offset: this.#state.end, cursor, data });
   }
 
   /** Closes a run's part of the log. */
   markEnd(run: number, reason: string): void {
     const cursor = this.cursorOf(run);
     const data = Buffer.from(reason);
-    this.#write({ kind: 'end', run, timeMs: Date.now(), offset: this.#end, cursor, data });
+    this.#write({ kind: 'end', run, timeMs: Date.now(), offset: this.#state.end, cursor, data });
   }
 
   /** Calls back after each frame; answers the way to stop. */
@@ -112,10 +107,10 @@ export class LogWriter {
 
   /** Makes everything written so far durable. */
   async sync(): Promise<void> {
-    if (this.#segments.length === 0) return;
-    for (const { file } of this.#segments) {
-      const handle = await open(file, 'r').catch(ignore('ENOENT', undefined));
-      await handle?.sync().finally(() => handle.close());
+    if (this.#state.segments.length === 0) return;
+    for (const { file } of this.#state.segments) {
+      await using handle = await open(file, 'r').catch(ignore('ENOENT', undefined));
+      await handle?.sync();
     }
     await syncFolder(this.folder);
     await syncFolder(dirname(this.folder));
@@ -130,48 +125,10 @@ export class LogWriter {
   /** Deletes the log; readers see its end. */
   async discard(): Promise<void> {
     this.close();
-    this.#segments = [];
-    this.#lastIsEnd = true;
-    for (const listener of this.#readers) listener();
+    this.#state = new LogState();
+    this.#state.complete = true;
+    this.#tell();
     await removeFolder(this.folder);
-  }
-
-  async #load(): Promise<void> {
-    const names = await readdir(this.folder).catch(ignore('ENOENT', []));
-    for (const name of names.filter((name) => /^\d{16}\.log$/.test(name)).sort()) {
-      const file = join(this.folder, name);
-      this.#segments.push({
-        file,
-        start: Number(name.slice(0, 16)),
-        bytes: (await stat(file)).size,
-      });
-    }
-    for (let last = this.#segments.pop(); last !== undefined; last = this.#segments.pop()) {
-      const segment = await this.#scan(last);
-      if (segment.bytes > 0) {
-        this.#segments.push(segment);
-        return;
-      }
-      this.#leftovers.push(segment.file);
-    }
-  }
-
-  /** Takes over the frames of one segment; answers it with the length of its whole frames. */
-  async #scan(segment: Segment): Promise<Segment> {
-    const bytes = await readFile(segment.file);
-    let position = 0;
-    this.#end = segment.start;
-    for (let next = decodeFrame(bytes); next !== undefined; next = decodeFrame(bytes, position)) {
-      position += next.length;
-      this.#take(next.frame);
-    }
-    return { ...segment, bytes: position };
-  }
-
-  #take(frame: Frame): void {
-    this.#end = frame.offset + payloadBytes(frame);
-    this.#lastIsEnd = frame.kind === 'end';
-    this.#runs.set(frame.run, { cursor: frame.cursor, ended: this.#lastIsEnd });
   }
 
   #write(frame: Frame): void {
@@ -188,11 +145,15 @@ export class LogWriter {
         },
       );
     }
-    const last = this.#segments.length - 1;
-    const segment = this.#segments[last];
+    const last = this.#state.segments.length - 1;
+    const segment = this.#state.segments[last];
     if (segment !== undefined)
-      this.#segments[last] = { ...segment, bytes: segment.bytes + bytes.length };
-    this.#take(frame);
+      this.#state.segments[last] = { ...segment, bytes: segment.bytes + bytes.length };
+    this.#state.take(frame);
+    this.#tell();
+  }
+
+  #tell(): void {
     for (const listener of this.#readers) listener();
   }
 
@@ -203,8 +164,8 @@ export class LogWriter {
 
   /** The file that takes the next frame: a new segment when the last is full. */
   #place(length: number): number {
-    for (const file of this.#leftovers.splice(0)) rmSync(file, { force: true });
-    const last = this.#segments.at(-1);
+    for (const file of this.#state.leftovers.splice(0)) rmSync(file, { force: true });
+    const last = this.#state.segments.at(-1);
     const full =
       last !== undefined && last.bytes > 0 && last.bytes + length > this.#limits.segmentBytes;
     if (last === undefined || full) return this.#startSegment();
@@ -219,11 +180,11 @@ export class LogWriter {
   #startSegment(): number {
     this.close();
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    const file = join(this.folder, `${String(this.#end).padStart(16, '0')}.log`);
+    const file = join(this.folder, `${String(this.#state.end).padStart(16, '0')}.log`);
     this.#fd = openSync(file, 'w', 0o600);
-    this.#segments.push({ file, start: this.#end, bytes: 0 });
-    while (this.#segments.length > this.#limits.segments) {
-      const oldest = this.#segments.shift();
+    this.#state.segments.push({ file, start: this.#state.end, bytes: 0 });
+    while (this.#state.segments.length > this.#limits.segments) {
+      const oldest = this.#state.segments.shift();
       if (oldest !== undefined) rmSync(oldest.file, { force: true });
     }
     return this.#fd;

@@ -4,7 +4,7 @@ import type { PrepareResponseSchema } from '../proto/gen/limpet/executor/v1/exec
 import type { Executor, Progress, RunSpec } from './types.ts';
 
 export async function* prepareStream<Params>(
-  executor: Executor<Params>,
+  executor: Pick<Executor<Params>, 'prepare'>,
   spec: RunSpec<Params>,
   signal: AbortSignal,
 ): AsyncGenerator<MessageInitShape<typeof PrepareResponseSchema>> {

@@ -23,7 +23,7 @@ const NEWLINE = 10;
 export interface RawSourceOptions {
   readonly folder: string;
   /** The run has ended: nothing writes to the files any more. */
-  hasEnded(): boolean | Promise<boolean>;
+  readonly hasEnded: () => boolean | Promise<boolean>;
 }
 
 export function rawSource(options: RawSourceOptions): LogSource {

@@ -214,19 +214,22 @@ t.test('remove ends and deletes everything, twice is fine, the log stays until t
 
 t.test('mounts are links in the work folder, results are files behind them', async (t) => {
   const plugin = shared;
-  const source = t.testdir({ 'words.txt': 'a b c\n' });
-  const target = t.testdir({ '.': {} });
+  const folder = t.testdir({ in: { 'words.txt': 'a b c\n' }, out: {} });
+  const source = join(folder, 'in');
+  const target = join(folder, 'out');
   const run = { executionId: 'e-mounts' };
-  await plugin.start({
-    ...run,
-    params: { ...sh('wc -w < words.txt > ../results/out/count'), WorkingDirectory: '/input' },
-    mounts: [
-      { source, target: '/input', readOnly: true },
-      { source: target, target: '/results/out', readOnly: false },
-    ],
-  });
+  const mounts = [
+    { source, target: '/input', readOnly: true },
+    { source: target, target: '/results/out', readOnly: false },
+  ];
+  await plugin.start({ ...run, params: sh('wc -w < input/words.txt > results/out/count'), mounts });
   t.match(await plugin.wait(run), { outcome: { by: 'exit', code: 0 } });
   t.equal(readFileSync(join(target, 'count'), 'utf8').trim(), '3');
+  const inside = { executionId: 'e-inside' };
+  const params = { Command: ['cat', 'words.txt'], WorkingDirectory: '/input' };
+  await plugin.start({ ...inside, params, mounts });
+  await plugin.wait(inside);
+  t.equal((await plugin.logs(inside)).stdout, 'a b c\n');
 });
 
 t.test('the environment is what the operator allows and the job asks for', async (t) => {
@@ -276,4 +279,33 @@ t.test('a signal that the command handles is its own matter', async (t) => {
   await plugin.calls.stop({ key: { ...run, run: 0 }, signal: 'INT', graceMs: 5000, reason: 'x' });
   t.match(await plugin.wait(run), { outcome: { by: 'stop', code: 3, reason: 'x' } });
   t.equal((await plugin.logs(run)).stdout, 'up\nbye\n');
+});
+
+const isRoot = process.getuid?.() === 0;
+t.test(
+  'a command runs as the user that the operator names',
+  {
+    skip: isRoot ? false : 'only root can run commands as another user',
+  },
+  async (t) => {
+    const plugin = await driver(t, { user: 'nobody' });
+    const results = t.testdir({});
+    const run = { executionId: 'e-user' };
+    await plugin.start({
+      ...run,
+      params: sh('id -un; echo mine > file; echo forged > ../exit; true'),
+      mounts: [{ source: results, target: '/results', readOnly: false }],
+    });
+    t.match(await plugin.wait(run), { outcome: { by: 'exit', code: 0 } });
+    t.equal((await plugin.logs(run)).stdout, 'nobody\n');
+    t.equal(readFileSync(join(plugin.runFolder(run), 'work', 'file'), 'utf8'), 'mine\n');
+  },
+);
+
+t.test('a memory limit bounds the address space', async (t) => {
+  const plugin = shared;
+  const run = { executionId: 'e-memory', memoryBytes: 64 * 1024 * 1024 };
+  await plugin.start({ ...run, params: sh('ulimit -v') });
+  await plugin.wait(run);
+  t.equal((await plugin.logs(run)).stdout, '65536\n');
 });

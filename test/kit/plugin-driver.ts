@@ -11,7 +11,11 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Executor, type RunState } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
+import {
+  Executor,
+  LogsResponse_Stream,
+  type RunState,
+} from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
 import { GRPCController } from '../../plugins/proto/gen/plugin/plugin_pb.js';
 import { client, connect, type Client, type Connection } from '../../plugins/proto/grpc.ts';
 import {
@@ -103,7 +107,7 @@ export class PluginDriver {
 
   /** Typed calls of the live plugin. */
   get calls(): Client<Methods> {
-    return client(Executor, this.#connection()) as Client<Methods>;
+    return client(Executor, this.#connection());
   }
 
   /** What the live plugin has written to stderr. */
@@ -231,8 +235,8 @@ export class PluginDriver {
       for (const { data, stream } of piece.frames) {
         const text = Buffer.from(data).toString('latin1');
         parts.text += text;
-        if (stream === 1) parts.stdout += text;
-        if (stream === 2) parts.stderr += text;
+        if (stream === LogsResponse_Stream.STDOUT) parts.stdout += text;
+        if (stream === LogsResponse_Stream.STDERR) parts.stderr += text;
       }
       end = piece.end;
       next = Number(piece.nextOffset);

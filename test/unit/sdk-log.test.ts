@@ -138,6 +138,19 @@ t.test('runs follow each other in one log, each with its own cursor and end', as
   t.match([again.hasEnded(0), again.hasEnded(1), again.cursorOf(1)], [true, false, 'c1']);
 });
 
+t.test('after another writer was at work, a refreshed log goes on behind it', async (t) => {
+  const folder = folderOf(t);
+  const late = await open(t, folder);
+  const first = await LogWriter.open(folder);
+  add(first, 'one\n', 'c1');
+  first.close();
+  await late.refresh();
+  t.equal(late.cursorOf(0), 'c1');
+  add(late, 'two\n', 'c2');
+  await late.refresh();
+  t.match(await read(late), { text: 'one\ntwo\n' });
+});
+
 t.test('a follower gets each piece as it comes and leaves at the end mark', async (t) => {
   const log = await open(t, folderOf(t), SMALL);
   const seen: string[] = [];
