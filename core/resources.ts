@@ -54,6 +54,8 @@ const UNITS: Readonly<Record<string, number>> = {
   tb: 1e12,
   p: 1e15,
   pb: 1e15,
+  e: 1e18,
+  eb: 1e18,
   ki: 2 ** 10,
   kib: 2 ** 10,
   mi: 2 ** 20,
@@ -64,6 +66,8 @@ const UNITS: Readonly<Record<string, number>> = {
   tib: 2 ** 40,
   pi: 2 ** 50,
   pib: 2 ** 50,
+  ei: 2 ** 60,
+  eib: 2 ** 60,
 };
 
 function tidy(text: string): string {

@@ -4,7 +4,7 @@
  */
 import { LimpetError } from '../../core/errors.ts';
 import { parseExecutionId, type ExecutionId } from '../../core/ids.ts';
-import { isTerminal } from '../../core/execution/states.ts';
+import { isTerminal, type ExecutionState } from '../../core/execution/states.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
@@ -39,6 +39,7 @@ export interface StreamsDeps {
 }
 
 const NOT_YET_MS = 50;
+const NOT_BEGUN: readonly ExecutionState[] = ['accepted', 'preparing', 'starting'];
 const NAMES = { 1: 'stdout', 2: 'stderr', 3: 'gap' } as const;
 
 export class AgentStreams {
@@ -112,34 +113,29 @@ export class AgentStreams {
     }
   }
 
-  /** The plugin's stream; while there is no log yet, waits for one as long as the execution may still write it. */
+  /**
+   * The plugin's stream, opened once the run may have begun. The log of what has ended is complete, and what was refused
+   * has none: neither is followed.
+   */
   async *#frames(request: LogsRequest, signal: AbortSignal): AsyncGenerator<LogsResponse> {
-    for (;;) {
-      const record = await this.#known(request.ExecutionId);
-      const client = this.#deps.client(record.placement.task.Engine.Type);
-      try {
-        if (client === undefined)
-          throw new LimpetError(
-            'unavailable',
-            `executor ${record.placement.task.Engine.Type} is not ready`,
-          );
-        yield* client.logs(
-          {
-            executionId: request.ExecutionId,
-            fromOffset: BigInt(request.FromOffset),
-            follow: request.Follow,
-            tailLines: request.Tail ?? 0,
-          },
-          signal,
-        );
-        return;
-      } catch (thrown) {
-        const error = LimpetError.from(thrown);
-        if (error.code !== 'not-found') throw error;
-        if (isTerminal(record.state) || !request.Follow) return;
-      }
+    let record = await this.#known(request.ExecutionId);
+    while (request.Follow && NOT_BEGUN.includes(record.state)) {
       await this.#deps.clock.sleep(NOT_YET_MS, signal);
+      record = await this.#known(request.ExecutionId);
     }
+    const executor = record.placement.task.Engine.Type;
+    const client = this.#deps.client(executor);
+    if (client === undefined)
+      throw new LimpetError('unavailable', `executor ${executor} is not ready`);
+    yield* client.logs(
+      {
+        executionId: request.ExecutionId,
+        fromOffset: BigInt(request.FromOffset),
+        follow: request.Follow && !isTerminal(record.state),
+        tailLines: request.Tail ?? 0,
+      },
+      signal,
+    );
   }
 
   async #known(text: string): Promise<ExecutionRecord> {

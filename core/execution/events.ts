@@ -15,6 +15,8 @@ export type ExecutionEvent =
       readonly run: number;
       readonly startedAt: number;
       readonly handle?: string;
+      /** Recovery found it running: why it was adopted, for the history. */
+      readonly adopted?: string;
     }
   | {
       readonly type: 'exited';

@@ -93,7 +93,8 @@ const refuse: Step<'refuse'> = (record, event, now) =>
 const started: Step<'started'> = (record, event) => {
   const same =
     record.state === 'running' && record.run === event.run && record.startedAt === event.startedAt;
-  if (same && (event.handle === undefined || event.handle === record.handle)) return undefined;
+  const sameHandle = event.handle === undefined || event.handle === record.handle;
+  if (same && sameHandle && event.adopted === undefined) return undefined;
   const outside =
     record.state === 'running' && record.run === event.run && record.startedAt !== event.startedAt;
   return {
@@ -105,7 +106,7 @@ const started: Step<'started'> = (record, event) => {
     },
     cause: outside
       ? 'restarted-outside: another start time, adopted'
-      : `run ${event.run} is running`,
+      : (event.adopted ?? `run ${event.run} is running`),
   };
 };
 
