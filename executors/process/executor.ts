@@ -36,7 +36,7 @@ import { findProgram, requireProgram } from './programs.ts';
 import type { Params } from './settings.ts';
 import { makeWorkFolder } from './work-folder.ts';
 
-const LOOK_MS = 200;
+const LOOK_MS = 100;
 /** Our own PATH for tools, the same as the holder's. */
 const TOOL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -126,7 +126,7 @@ export class ProcessExecutor implements Executor<Params> {
       if (tries > 50)
         throw new LimpetError('engine-failed', `processes of run ${key.executionId} do not end`);
       killSurvivors(key, host.processes);
-      await pause(LOOK_MS / 4);
+      await pause(LOOK_MS / 2);
     }
   }
 
