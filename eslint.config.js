@@ -45,8 +45,8 @@ export default defineConfig(
     },
   },
   {
-    // A program's wiring is one long list of constructor calls.
-    files: ['**/compose.ts'],
+    // A program's wiring is one long list of constructor calls; a table of WASI calls is one long list of small ones.
+    files: ['**/compose.ts', 'executors/wasm/wasi/*-calls.ts'],
     rules: { 'max-lines-per-function': 'off' },
   },
   {

@@ -100,10 +100,10 @@ function functionsOf(
   budgetBytes: number,
   end: End,
 ): ExtismFunctions {
-  const withContext = Object.entries(wasi).map(([name, hostCall]) => [
-    name,
-    (_context: unknown, ...args: readonly (number | bigint)[]) => hostCall(...args),
-  ]);
+  const withContext = Object.entries(wasi).map(([name, hostCall]) => {
+    const call = (_context: unknown, ...args: readonly (number | bigint)[]) => hostCall(...args);
+    return [name, call] as const;
+  });
   let allocated = 0;
   return {
     [WASI_MODULE]: Object.fromEntries(withContext),

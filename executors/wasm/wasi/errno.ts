@@ -31,12 +31,18 @@ export const ERRNO = {
   notcapable: 76,
 } as const;
 
+/** As people know it: 44 is `ENOENT`. */
+function nameOf(errno: number): string {
+  const name = Object.entries(ERRNO).find(([, number]) => number === errno)?.[0];
+  return name === undefined ? `errno ${errno}` : `E${name.toUpperCase()}`;
+}
+
 /** Ends one WASI call with an error number; never reaches the guest as an exception. */
 export class WasiError extends Error {
   readonly errno: number;
 
   constructor(errno: number) {
-    super(`wasi errno ${errno}`);
+    super(nameOf(errno));
     this.errno = errno;
   }
 }
