@@ -74,11 +74,11 @@ export class Observer {
     this.#later(live, delay);
   }
 
-  /** Decides on an observation made when the record stood at `revision`. */
+  /** Decides on an observation made when the record stood at `revision`. In recovery an adoption is recorded. */
   async apply(
     live: LiveExecution,
     observed: readonly ObservedRun[],
-    revision: number,
+    { revision, recovering = false }: { readonly revision: number; readonly recovering?: boolean },
   ): Promise<void> {
     await live.serial(async () => {
       if (live.record.revision !== revision || live.effects > 0) {
@@ -94,7 +94,10 @@ export class Observer {
         action: decision.action.type,
         why: decision.why,
       });
-      await this.#act(live, decision);
+      const { action, why } = decision;
+      if (recovering && action.type === 'adopt')
+        await this.#deps.engine.step(live, { ...startedEvent(action.run, now), adopted: why });
+      else await this.#act(live, decision);
     });
   }
 
@@ -105,7 +108,7 @@ export class Observer {
     try {
       const ref = { executionId: record.placement.executionId, run: record.run };
       const observed = await client.status(ref);
-      await this.apply(live, [observed], record.revision);
+      await this.apply(live, [observed], { revision: record.revision });
     } catch (thrown) {
       this.retry(live, LimpetError.from(thrown).message);
     }
@@ -184,14 +187,24 @@ function eventOf(action: Action, now: number): ExecutionEvent | undefined {
       return { ...action.stop, type: 'stop' };
     case 'conclude':
       return { ...action, type: 'exited' };
-    case 'adopt': {
-      const { run, startedAt = now, handle } = action.run;
-      return { type: 'started', run, startedAt, ...(handle === undefined ? {} : { handle }) };
-    }
+    case 'adopt':
+      return startedEvent(action.run, now);
     case 'refuse':
     case 'lost':
       return action;
     default:
       return undefined;
   }
+}
+
+function startedEvent(
+  { run, startedAt, handle }: ObservedRun,
+  now: number,
+): Extract<ExecutionEvent, { type: 'started' }> {
+  return {
+    type: 'started',
+    run,
+    startedAt: startedAt ?? now,
+    ...(handle === undefined ? {} : { handle }),
+  };
 }

@@ -76,7 +76,7 @@ export class Recovery {
         live,
         observed.get(live.record.placement.executionId) ?? [],
       );
-      await this.#deps.observer.apply(live, mine, revision);
+      await this.#deps.observer.apply(live, mine, { revision, recovering: true });
       if (live.lookAgain) this.#deps.observer.look(live);
       if (mine.some((run) => run.phase === 'running' || run.phase === 'paused')) adopted += 1;
       if (mine.some((run) => run.phase === 'exited')) ended += 1;
