@@ -46,6 +46,8 @@ class NatsStreamServer implements StreamServer {
     this.#unwatch = options.transport.onConnection((connected, detail) => {
       // Chunks on their way may be lost, so no stream survives its connection; the reader resumes by offset.
       if (!connected) this.#stopAll({ code: 'requester-gone', message: detail });
+      // Readers of streams that died with an earlier agent hear it now and come back, not after a long silence.
+      else void this.#heartbeat();
     });
   }
 
@@ -105,6 +107,7 @@ class NatsStreamServer implements StreamServer {
         this.#stopAll({ code: 'requester-gone', message: `no answer to ${MISSES} heartbeats` });
       }
     }
+    this.#beat?.cancel();
     this.#beat =
       this.#disposed || this.#streams.size === 0
         ? undefined
