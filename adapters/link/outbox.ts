@@ -104,6 +104,13 @@ export class Outbox {
     return rows;
   }
 
+  /** Bodies of all rows that wait, oldest first. */
+  async waiting(): Promise<readonly unknown[]> {
+    const prefix = `${this.#prefix}row/`;
+    const { entries } = await this.#store.scan({ prefix, after: this.#key(this.#acked) });
+    return entries.map((entry) => entry.value);
+  }
+
   /** Forgets everything up to `cursor`; cursors that run backwards or ahead are ignored. */
   async ack(cursor: number, rows: readonly OutgoingRow[]): Promise<void> {
     if (cursor <= this.#acked || cursor > this.#lastSeq) return;

@@ -1,9 +1,15 @@
 /** What this node tells its requester about itself. */
 import { createHash } from 'node:crypto';
-import type { NodeId } from '../../core/ids.ts';
+import { parseExecutionId, type NodeId } from '../../core/ids.ts';
 import { isTerminal } from '../../core/execution/states.ts';
 import type { Resources } from '../../core/resources.ts';
-import type { ExecutorInfo, Handshake, NodeInfo } from '../../wire/messages.ts';
+import type { Outbox } from '../../adapters/link/outbox.ts';
+import {
+  agentRowSchema,
+  type ExecutorInfo,
+  type Handshake,
+  type NodeInfo,
+} from '../../wire/messages.ts';
 import type { ExecutionEngine } from '../executions/engine.ts';
 import type { ExecutorHealth } from '../plugins/port.ts';
 
@@ -58,6 +64,21 @@ export function executionList(sources: NodeInfoSources): Handshake['executions']
     executor: record.placement.task.Engine.Type,
     observed: sources.recovered(record.placement.task.Engine.Type) ? 'seen' : 'pending',
   }));
+}
+
+/** Ended and gone from here while the report of it waits: missing in the list, it would be taken for lost. */
+export async function unreported(
+  outbox: Outbox,
+  engine: ExecutionEngine,
+): Promise<Handshake['executions']> {
+  const rows = (await outbox.waiting()).map((body) => agentRowSchema.parse(body));
+  const ended = new Map<string, Handshake['executions'][number]>();
+  for (const { report } of rows) {
+    const { executionId, token, state, revision } = report;
+    if (engine.get(parseExecutionId(executionId)) !== undefined) continue;
+    ended.set(executionId, { executionId, token, state, revision, executor: '', observed: 'seen' });
+  }
+  return [...ended.values()];
 }
 
 /** sha256 over the sorted "id state" lines of what is not terminal; both ends compute it. */

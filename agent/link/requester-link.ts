@@ -37,6 +37,7 @@ import {
   nodeInfo,
   runningCount,
   runningDigest,
+  unreported,
   type NodeInfoSources,
 } from './node-info.ts';
 import type { Orders } from './orders.ts';
@@ -157,9 +158,8 @@ export class RequesterLink {
   async #shakeHands(): Promise<void> {
     this.#shaking = true;
     try {
-      const answer = await this.#request('Handshake', this.#hello(), (v) =>
-        handshakeAnswerSchema.parse(v),
-      );
+      const hello = await this.#hello();
+      const answer = await this.#request('Handshake', hello, (v) => handshakeAnswerSchema.parse(v));
       await this.#answered(answer);
     } catch (thrown) {
       const error = LimpetError.from(thrown);
@@ -243,8 +243,8 @@ export class RequesterLink {
     return { ...this.#deps.outbox.position(), ...this.#deps.inbox.position() };
   }
 
-  #hello(): Handshake {
-    const { sources, instanceId, bootId, startedAt } = this.#deps;
+  async #hello(): Promise<Handshake> {
+    const { sources, outbox, instanceId, bootId, startedAt } = this.#deps;
     return {
       v: PROTOCOL_VERSION,
       node: nodeInfo(sources),
@@ -252,7 +252,7 @@ export class RequesterLink {
       bootId,
       startedAt,
       link: this.#position(),
-      executions: executionList(sources),
+      executions: [...executionList(sources), ...(await unreported(outbox, sources.engine))],
     };
   }
 
