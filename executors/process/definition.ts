@@ -10,9 +10,15 @@ export const processExecutor: ExecutorDefinition<Config, Params> = {
   version: '0.1.0',
   config,
   params,
-  async create({ envAllow, user }, host) {
+  async create({ envAllow, user, limitAddressSpace }, host) {
     const isAllowed = allowedNames(envAllow);
     const account = user === undefined ? {} : { account: await findAccount(user) };
-    return new ProcessExecutor({ host, env: process.env, isAllowed, ...account });
+    return new ProcessExecutor({
+      host,
+      env: process.env,
+      isAllowed,
+      limitAddressSpace,
+      ...account,
+    });
   },
 };

@@ -1,8 +1,7 @@
 /**
  * Commands of this host, each held by a small shell script (`holder.sh`) that outlives this plugin.
  *
- * Limits: the memory limit is `ulimit -v`, which bounds address space and is too narrow for programs that reserve much
- * more than they use. CPU is not limited, nor is the number of processes (`ulimit -u` counts per user, not per run).
+ * Limits: memory only where the operator asks for it (`limitAddressSpace`). CPU is not limited, nor is the number of processes (`ulimit -u` counts per user, not per run).
  * The command sees the host's files and network: this executor is for work that the operator trusts.
  */
 import { constants } from 'node:os';
@@ -45,6 +44,7 @@ export interface ProcessExecutorPorts {
   /** The plugin's own environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly isAllowed: (name: string) => boolean;
+  readonly limitAddressSpace: boolean;
   readonly account?: Account;
 }
 
@@ -72,13 +72,18 @@ export class ProcessExecutor implements Executor<Params> {
   }
 
   async start(run: RunContext<Params>): Promise<Observation> {
-    const { host, account } = this.#ports;
+    const { host, account, limitAddressSpace } = this.#ports;
     await this.#check(run.spec);
     const start = await makeWorkFolder(run, account);
     if ((await readClaim(run.folder)) === undefined) {
       if (run.spec.deadlineAt > 0) await orderDeadline(run.folder, run.spec.deadlineAt);
       const env = this.#environment(run.spec);
-      await launchHolder(run, { env, start, ...(account === undefined ? {} : { account }) });
+      await launchHolder(run, {
+        env,
+        start,
+        limitAddressSpace,
+        ...(account === undefined ? {} : { account }),
+      });
     }
     host.reach('plugin.start.marked');
     return this.observe(run);

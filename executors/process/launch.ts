@@ -13,6 +13,7 @@ const CLAIM_POLL_MS = 5;
 export interface Launch {
   readonly env: Readonly<Record<string, string>>;
   readonly start: string;
+  readonly limitAddressSpace: boolean;
   readonly account?: Account;
 }
 
@@ -54,11 +55,11 @@ function descriptor(file: FileHandle) {
 }
 
 function holderArguments({ spec, folder }: RunContext<Params>, launch: Launch): readonly string[] {
-  const { account, start } = launch;
+  const { account, start, limitAddressSpace } = launch;
   return [
     folder,
     String(Math.ceil(spec.stopGraceMs / 1000)),
-    String(Math.ceil(spec.limits.memoryBytes / 1024)),
+    String(limitAddressSpace ? Math.ceil(spec.limits.memoryBytes / 1024) : 0),
     account === undefined ? '' : `${account.uid}:${account.gid}`,
     relative(folder, start),
     ...spec.params.Command,

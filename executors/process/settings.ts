@@ -8,6 +8,12 @@ export const config = z.strictObject({
     .describe(
       "Regular expressions, matched against the whole name: which variables of the plugin's own environment a command inherits. PATH, HOME, LANG and TZ always are.",
     ),
+  limitAddressSpace: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Bounds a run's memory by `ulimit -v`. That is address space: too narrow for node, java and others that reserve more than they use, so memory is only accounted for unless this is set.",
+    ),
   user: z
     .string()
     .optional()

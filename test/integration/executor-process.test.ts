@@ -304,10 +304,14 @@ t.test(
   },
 );
 
-t.test('a memory limit bounds the address space', async (t) => {
-  const plugin = shared;
-  const run = { executionId: 'e-memory', memoryBytes: 64 * 1024 * 1024 };
-  await plugin.start({ ...run, params: sh('ulimit -v') });
-  await plugin.wait(run);
-  t.equal((await plugin.logs(run)).stdout, '65536\n');
+t.test('a memory limit bounds the address space where the operator asks for it', async (t) => {
+  const memoryBytes = 64 * 1024 * 1024;
+  const asked = { executionId: 'e-memory', memoryBytes };
+  const strict = await driver(t, { limitAddressSpace: true });
+  for (const plugin of [strict, shared]) {
+    await plugin.start({ ...asked, params: sh('ulimit -v') });
+    await plugin.wait(asked);
+  }
+  t.equal((await strict.logs(asked)).stdout, '65536\n');
+  t.equal((await shared.logs(asked)).stdout, 'unlimited\n');
 });
