@@ -92,7 +92,12 @@ export class RequesterLink {
       clock: deps.clock,
       log: deps.log,
       limit: LIMIT,
-      send: (push) => this.#request('Push', push, (value) => pushAnswerSchema.parse(value)),
+      send: async (push) => {
+        const answer = await this.#request('Push', push, (v) => pushAnswerSchema.parse(v));
+        // The requester has the rows, and here they are not dropped yet.
+        if (answer.type === 'ack') deps.faults.reach('agent.link.after-ack');
+        return answer;
+      },
       onHandshakeRequired: (reason) => {
         this.#again(reason, 0);
       },
