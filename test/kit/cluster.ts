@@ -206,10 +206,10 @@ export class Cluster {
     );
   }
 
-  /** What the requester told about a job, message by message. */
+  /** What the requester told about a job, `Topic: message` each. */
   async told(job: string): Promise<string[]> {
     const { Items } = await this.api.get(`orchestrator/jobs/${job}/history`, historyPage);
-    return Items.map(({ Event }) => Event.Message);
+    return Items.map(({ Event }) => `${Event.Topic}: ${Event.Message}`);
   }
 
   /** The whole log as it is now, one stream, gaps included. Rejects when it ends for another reason than its end. */

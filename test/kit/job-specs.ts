@@ -6,7 +6,7 @@ import type { JsonObject } from './test-agent.ts';
 
 /** A batch job with one task of these fields; `job` is laid over the job itself. */
 export function batchJob(task: JsonObject, job: JsonObject = {}): JsonObject {
-  return { Name: 'test', Type: 'batch', Count: 1, ...job, Tasks: [{ Name: 'main', ...task }] };
+  return { Type: 'batch', Count: 1, ...job, Tasks: [{ Name: 'main', ...task }] };
 }
 
 /** A module of fixtures/wasm with its arguments. */
