@@ -1,6 +1,5 @@
 /**
  * The compute-node agent. SIGTERM and SIGINT let go of everything: runs and plugins go on, the next start finds them.
- * Usage: agent [--config FILE] [--data DIR]
  */
 import { parseArgs } from 'node:util';
 import { LimpetError } from '../core/errors.ts';
@@ -8,19 +7,32 @@ import { logFormat, pinoLog } from '../adapters/log/pino-log.ts';
 import { composeAgent } from './compose.ts';
 import { loadAgentConfig } from './config.ts';
 
-function args(): { readonly config: string | undefined; readonly data: string | undefined } {
+const USAGE = `usage: agent [--config FILE] [--data DIR]
+  --config FILE  JSON; every field has a default (see agent.config.json)
+  --data DIR     everything it keeps; else dataDir of the config
+`;
+
+const OPTIONS = {
+  config: { type: 'string' },
+  data: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+function args() {
   try {
-    const { values } = parseArgs({
-      options: { config: { type: 'string' }, data: { type: 'string' } },
-    });
-    return { config: values.config, data: values.data };
+    return parseArgs({ options: OPTIONS }).values;
   } catch (thrown) {
-    throw new LimpetError('invalid-argument', LimpetError.from(thrown).message, { cause: thrown });
+    const { message } = LimpetError.from(thrown);
+    throw new LimpetError('invalid-argument', `${message}\n${USAGE.trimEnd()}`, { cause: thrown });
   }
 }
 
 async function main(): Promise<void> {
-  const { config: file, data } = args();
+  const { config: file, data, help } = args();
+  if (help === true) {
+    process.stdout.write(USAGE);
+    return;
+  }
   const config = await loadAgentConfig(file, data);
   const log = pinoLog({ format: logFormat(process.env, process.stderr.isTTY) });
   let stop: (mode: 'detach' | 'kill') => void = () => undefined;
