@@ -1,0 +1,74 @@
+/** An executor plugin whose runs end as they start: what is left to measure is Limpet itself, the SDK's files included. */
+import { z } from 'zod';
+import {
+  serveExecutor,
+  type Executor,
+  type LogSource,
+  type Observation,
+  type RunContext,
+  type RunKey,
+} from '../../plugins/sdk/index.ts';
+
+class InstantExecutor implements Executor {
+  readonly #runs = new Map<string, Observation>();
+
+  async fingerprint() {
+    return { health: 'healthy', reason: '' } as const;
+  }
+
+  async prepare() {
+    return '';
+  }
+
+  async start({ spec }: RunContext): Promise<Observation> {
+    const startedAt = Date.now();
+    const live: Observation = {
+      key: spec.key,
+      phase: 'running',
+      marked: true,
+      sameBoot: true,
+      ours: true,
+      specHash: spec.specHash,
+      startedAt,
+    };
+    const outcome = { by: 'exit', code: 0, reason: 'exit 0' } as const;
+    this.#runs.set(idOf(spec.key), { ...live, phase: 'exited', outcome, finishedAt: startedAt });
+    return live;
+  }
+
+  async observe({ spec }: RunContext): Promise<Observation> {
+    return this.#runs.get(idOf(spec.key)) ?? absent(spec.key);
+  }
+
+  async list() {
+    return [...this.#runs.values()];
+  }
+
+  async supervise() {}
+
+  logs(): LogSource {
+    return { read: async function* () {} };
+  }
+
+  async stop() {}
+
+  async remove(key: RunKey) {
+    this.#runs.delete(idOf(key));
+  }
+}
+
+function idOf({ executionId, run }: RunKey): string {
+  return `${executionId}/${run}`;
+}
+
+function absent(key: RunKey): Observation {
+  return { key, phase: 'absent', marked: false, sameBoot: true, ours: true };
+}
+
+await serveExecutor({
+  name: 'instant',
+  version: '1.0.0',
+  config: z.strictObject({}),
+  params: z.strictObject({}),
+  create: async () => new InstantExecutor(),
+});
