@@ -94,7 +94,7 @@ async function table(figures) {
   const rows = new Table({
     head: ['figure', 'n', 'median', 'p99 or range', 'unit', 'aim', 'met'],
     colAligns: ['left', 'right', 'right', 'right'],
-    style: { head: [], border: [] },
+    style: { head: [], border: [], compact: true },
   });
   for (const { name, samples, median, spread, unit, aim, met } of figures) {
     const held = met === undefined ? '' : met ? 'yes' : 'NO';

@@ -25,6 +25,7 @@ export class Jobs {
   readonly #url: string;
   readonly #token: string;
   readonly #agent = new Agent({ keepAlive: true });
+  #submitted = 0;
 
   /** `folder` is the requester's. */
   constructor(folder: string) {
@@ -43,7 +44,8 @@ export class Jobs {
   }
 
   async submit(task: Task): Promise<string> {
-    const Job = { Name: 'bench', Type: 'batch', Count: 1, Tasks: [{ Name: 'main', ...task }] };
+    const Name = `bench-${(this.#submitted += 1)}`;
+    const Job = { Name, Type: 'batch', Count: 1, Tasks: [{ Name: 'main', ...task }] };
     const { JobID } = await this.#json('PUT', 'orchestrator/jobs', { Job });
     return String(JobID);
   }
