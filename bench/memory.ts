@@ -16,6 +16,7 @@ const SAMPLES = 10;
 const EVERY_MS = 200;
 const RUNS = 4;
 const AGENT_AIM_MB = 110;
+const sleeper: Task = { Engine: { Type: 'process', Params: { Command: ['sleep', '60'] } } };
 
 await measure(async (cluster) => {
   const figures = [await resident('agent, just started (RSS)', cluster.agentPid, AGENT_AIM_MB)];
@@ -33,8 +34,6 @@ await measure(async (cluster) => {
   figures.push(...(await ofRuns(cluster, 'process', sleeper)));
   return figures;
 });
-
-const sleeper: Task = { Engine: { Type: 'process', Params: { Command: ['sleep', '60'] } } };
 
 /** A holder (for wasm: the runner with the guest in it) is found by its claim; its children are its own. */
 async function ofRuns(cluster: Cluster, executor: string, task: Task): Promise<Figure[]> {
