@@ -2,8 +2,9 @@
  * The executions of this node as one thing: engine, observer, effects, admission and recovery, joined to the plugin
  * host. What happens in a plugin comes in here; what the owner orders goes through `engine`.
  */
-import { LimpetError } from '../../core/errors.ts';
+import { LimpetError, messageOf } from '../../core/errors.ts';
 import { parseExecutionId } from '../../core/ids.ts';
+import type { ExecutionEvent } from '../../core/execution/events.ts';
 import { isTerminal } from '../../core/execution/states.ts';
 import type { Resources } from '../../core/resources.ts';
 import type { Clock, Timer } from '../../adapters/clock/port.ts';
@@ -56,6 +57,8 @@ export class ExecutionService implements PluginHostEvents {
   readonly #recovered = new Set<string>();
   #listTimer: Timer | undefined;
   #readyAt: number | undefined;
+  /** Everything is being ended: its owner would place it here again at once. */
+  #ending = false;
 
   constructor(deps: ServiceDeps) {
     this.#deps = deps;
@@ -85,6 +88,7 @@ export class ExecutionService implements PluginHostEvents {
       ...deps,
       engine: this.engine,
       observer: this.#observer,
+      stored: async (id) => deps.repository.get(parseExecutionId(id)),
       recovered: (name, report) => {
         this.#onRecovered(name, report);
       },
@@ -120,8 +124,12 @@ export class ExecutionService implements PluginHostEvents {
   admit(live: LiveExecution): void {
     this.#armDeadline(live);
     const { stop, placement } = live.record;
-    const event =
-      stop === undefined ? this.#admission.judge(live) : ({ type: 'stop', ...stop } as const);
+    const event: ExecutionEvent | undefined =
+      stop !== undefined
+        ? { type: 'stop', ...stop }
+        : this.#ending
+          ? { type: 'decline', reason: 'this node is being stopped' }
+          : this.#admission.judge(live);
     if (event !== undefined) void this.engine.dispatch(placement.executionId, event);
   }
 
@@ -140,7 +148,7 @@ export class ExecutionService implements PluginHostEvents {
   wake(name: string, ref: { readonly executionId: string } | undefined): void {
     if (!this.#recovered.has(name)) return;
     if (ref === undefined) {
-      this.#lookAtAll(name);
+      this.#relist(name);
       return;
     }
     const live = this.engine.get(parseExecutionId(ref.executionId));
@@ -154,6 +162,7 @@ export class ExecutionService implements PluginHostEvents {
 
   /** `agent stop --kill`: stops every run and waits until the last has ended, or the time is over. */
   async killAll(reason: string, timeoutMs: number): Promise<void> {
+    this.#ending = true;
     for (const live of this.engine.all())
       void this.engine.dispatch(live.record.placement.executionId, {
         type: 'stop',
@@ -190,15 +199,17 @@ export class ExecutionService implements PluginHostEvents {
         this.admit(live);
   }
 
-  #lookAtAll(executor: string): void {
-    for (const live of this.engine.all())
-      if (live.record.placement.task.Engine.Type === executor) this.#observer.look(live);
+  #relist(executor: string): void {
+    const client = this.#deps.host.client(executor);
+    if (client === undefined) return;
+    this.#recovery.relist(client).catch((thrown: unknown) => {
+      this.#deps.log.warn('executor.list-failed', { executor, reason: messageOf(thrown) });
+    });
   }
 
-  /** Wake-ups can be lost; looking at everything is the truth. */
   #list(): void {
     this.#listTimer = this.#deps.clock.after(LIST_EVERY_MS, () => {
-      for (const name of this.#recovered) this.#lookAtAll(name);
+      for (const name of this.#recovered) this.#relist(name);
       this.#list();
     });
   }
