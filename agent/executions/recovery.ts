@@ -5,6 +5,8 @@
  */
 import { LimpetError } from '../../core/errors.ts';
 import type { ObservedRun } from '../../core/execution/observed.ts';
+import type { ExecutionRecord } from '../../core/execution/record.ts';
+import { isTerminal } from '../../core/execution/states.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
 import type { ExecutorClient } from '../plugins/port.ts';
@@ -17,6 +19,8 @@ export interface RecoveryDeps {
   readonly observer: Observer;
   readonly clock: Clock;
   readonly log: Logger;
+  /** The record of an execution that is not in memory. Rejects when it cannot be read: then it counts as none. */
+  stored(executionId: string): Promise<ExecutionRecord | undefined>;
   /** This executor takes work from now on. */
   recovered(executor: string, report: RecoveryReport): void;
 }
@@ -61,6 +65,15 @@ export class Recovery {
     }
   }
 
+  /** One list; whatever does not look as stored is looked at. Wake-ups can be lost, the list is the truth. */
+  async relist(client: ExecutorClient): Promise<void> {
+    const executions = this.#of(client.name);
+    const observed = groupById((await client.list()).runs);
+    for (const live of executions)
+      if (!isAsStored(live, observed.get(live.record.placement.executionId) ?? []))
+        this.#deps.observer.look(live);
+  }
+
   async #pass(client: ExecutorClient): Promise<RecoveryReport> {
     const startedAt = this.#deps.clock.now();
     const executions = this.#of(client.name);
@@ -82,7 +95,8 @@ export class Recovery {
       if (mine.some((run) => run.phase === 'exited')) ended += 1;
     });
     const known = new Set(executions.map((live) => String(live.record.placement.executionId)));
-    const foreign = runs.filter((run) => run.ours && !known.has(run.executionId));
+    const strays = runs.filter((run) => run.ours && !known.has(run.executionId));
+    const foreign = await this.#withoutLeftovers(client, strays);
     return {
       executor: client.name,
       adopted,
@@ -113,11 +127,37 @@ export class Recovery {
     return [...listed.filter((run) => run !== newest), fresh];
   }
 
+  /** What is left of executions that are long over is removed; what has no record at all is kept. */
+  async #withoutLeftovers(
+    client: ExecutorClient,
+    strays: readonly ObservedRun[],
+  ): Promise<ObservedRun[]> {
+    const foreign: ObservedRun[] = [];
+    for (const run of strays) {
+      const record = await this.#deps.stored(run.executionId).catch(() => undefined);
+      if (record === undefined || !isTerminal(record.state)) foreign.push(run);
+      else await client.remove({ executionId: run.executionId, run: run.run }, false);
+    }
+    return foreign;
+  }
+
   #of(executor: string): LiveExecution[] {
     return [...this.#deps.engine.all()].filter(
       (live) => live.record.placement.task.Engine.Type === executor,
     );
   }
+}
+
+/** A run that goes on as it did, which most of them do. */
+function isAsStored({ record }: LiveExecution, observed: readonly ObservedRun[]): boolean {
+  const [only, ...others] = observed;
+  return (
+    record.state === 'running' &&
+    others.length === 0 &&
+    only?.phase === 'running' &&
+    only.run === record.run &&
+    only.startedAt === record.startedAt
+  );
 }
 
 function groupById(runs: readonly ObservedRun[]): Map<string, ObservedRun[]> {
