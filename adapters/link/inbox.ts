@@ -11,7 +11,8 @@ import type { Store, StoreOp } from '../store/port.ts';
 const metaSchema = z.object({ incarnation: z.string(), cursor: z.number().int() });
 
 export interface Applied {
-  readonly ops: readonly StoreOp[];
+  /** Called in the turn of the commit: rows that it adds to an outbox are numbered in the order of their commits. */
+  ops(): readonly StoreOp[];
   /** Runs after the commit, before the acknowledgement: wake mailboxes, start effects. */
   committed?(): void;
 }
@@ -68,7 +69,7 @@ export class Inbox {
       if (taken.rows.length > 0) {
         const applied = await hooks.apply(taken.rows);
         const meta = { incarnation: this.#incarnation, cursor: taken.cursor };
-        await this.#store.batch([...applied.ops, { type: 'put', key: this.#key, value: meta }]);
+        await this.#store.batch([...applied.ops(), { type: 'put', key: this.#key, value: meta }]);
         this.#cursor = taken.cursor;
         applied.committed?.();
         hooks.beforeAck?.();

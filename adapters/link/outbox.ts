@@ -73,7 +73,10 @@ export class Outbox {
     return { incarnation: this.#incarnation, lastSeq: this.#lastSeq };
   }
 
-  /** Operations that add the rows, numbered in this order; the caller commits them. */
+  /**
+   * Operations that add the rows, numbered in this order. The caller commits them in the same turn: a row that is written
+   * after a younger one was acknowledged would never be sent.
+   */
   append(bodies: readonly unknown[]): StoreOp[] {
     return bodies.map((body) => {
       this.#lastSeq += 1;

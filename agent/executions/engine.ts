@@ -80,19 +80,19 @@ export class ExecutionEngine {
     for (const record of records) this.#insert(record);
   }
 
-  /**
-   * Operations that write a new execution; `place` after they are durable. Undefined: this execution is known (a
-   * placement that came twice).
-   */
-  async preparePlacement(
-    placement: Placement,
-  ): Promise<{ ops: StoreOp[]; record: ExecutionRecord } | undefined> {
+  /** The record of a new execution, not yet written. Undefined: it is known (a placement that came twice). */
+  async newPlacement(placement: Placement): Promise<ExecutionRecord | undefined> {
+    const { repository, clock } = this.#deps;
     if (this.#live.has(placement.executionId)) return undefined;
-    if ((await this.#deps.repository.get(placement.executionId)) !== undefined) return undefined;
-    const record = newRecord(placement, this.#deps.clock.now());
+    if ((await repository.get(placement.executionId)) !== undefined) return undefined;
+    return newRecord(placement, clock.now());
+  }
+
+  /** Operations that write it; commit them in the same turn, and call `insertPlaced` once they are durable. */
+  placementOps(record: ExecutionRecord): StoreOp[] {
+    const { repository, reports } = this.#deps;
     const event = eventOf(undefined, record, 'accepted from its owner');
-    const ops = this.#deps.repository.change(undefined, record, event);
-    return { ops: [...ops, ...this.#deps.reports.rows(record, event)], record };
+    return [...repository.change(undefined, record, event), ...reports.rows(record, event)];
   }
 
   insertPlaced(record: ExecutionRecord): LiveExecution {

@@ -8,7 +8,6 @@ import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { Applied } from '../../adapters/link/inbox.ts';
 import type { Faults } from '../../adapters/faults/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
-import type { StoreOp } from '../../adapters/store/port.ts';
 import { requesterRowSchema, type Push } from '../../wire/messages.ts';
 import { parsePlacement } from '../../wire/placement.ts';
 import type { ExecutionEngine } from '../executions/engine.ts';
@@ -22,11 +21,6 @@ export interface OrdersDeps {
   admit(live: LiveExecution): void;
 }
 
-interface Placed {
-  record: ExecutionRecord;
-  ops: readonly StoreOp[];
-}
-
 export class Orders {
   readonly #deps: OrdersDeps;
 
@@ -35,7 +29,7 @@ export class Orders {
   }
 
   async apply(rows: Push['rows']): Promise<Applied> {
-    const placed = new Map<string, Placed>();
+    const placed = new Map<string, ExecutionRecord>();
     for (const { seq, body } of rows) {
       try {
         await this.#one(body, placed);
@@ -49,15 +43,15 @@ export class Orders {
     const all = [...placed.values()];
     this.#deps.faults.reach('agent.placement.before-commit');
     return {
-      ops: all.flatMap((p) => p.ops),
+      ops: () => all.flatMap((record) => this.#deps.engine.placementOps(record)),
       committed: () => {
         this.#deps.faults.reach('agent.placement.after-commit');
-        for (const { record } of all) this.#deps.admit(this.#deps.engine.insertPlaced(record));
+        for (const record of all) this.#deps.admit(this.#deps.engine.insertPlaced(record));
       },
     };
   }
 
-  async #one(body: unknown, placed: Map<string, Placed>): Promise<void> {
+  async #one(body: unknown, placed: Map<string, ExecutionRecord>): Promise<void> {
     const row = requesterRowSchema.parse(body);
     if (row.type === 'stop') return this.#stop(row.executionId, row.reason, placed);
     const placement = parsePlacement(row.placement);
@@ -67,11 +61,15 @@ export class Orders {
         `placement ${placement.executionId} is for node ${placement.nodeId}`,
       );
     if (placed.has(placement.executionId)) return;
-    const prepared = await this.#deps.engine.preparePlacement(placement);
-    if (prepared !== undefined) placed.set(placement.executionId, prepared);
+    const record = await this.#deps.engine.newPlacement(placement);
+    if (record !== undefined) placed.set(placement.executionId, record);
   }
 
-  async #stop(executionId: string, reason: string, placed: Map<string, Placed>): Promise<void> {
+  async #stop(
+    executionId: string,
+    reason: string,
+    placed: Map<string, ExecutionRecord>,
+  ): Promise<void> {
     const fresh = placed.get(executionId);
     if (fresh === undefined)
       return this.#deps.engine.dispatch(parseExecutionId(executionId), {
@@ -80,11 +78,6 @@ export class Orders {
         reason,
       });
     // Placed and stopped in one push: it is written with its stop, and ends as soon as it is looked at.
-    const record: ExecutionRecord = { ...fresh.record, stop: { by: 'stop', reason } };
-    const key = `ex/${executionId}`;
-    const ops = fresh.ops.map((op): StoreOp =>
-      op.key === key ? { type: 'put', key, value: record } : op,
-    );
-    placed.set(executionId, { record, ops });
+    placed.set(executionId, { ...fresh, stop: { by: 'stop', reason } });
   }
 }

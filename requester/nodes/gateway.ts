@@ -88,7 +88,7 @@ async function receive(
         (ops) =>
           new Promise((committed, failed) => {
             commitFailed = failed;
-            give({ ops, committed });
+            give({ ops: () => ops, committed });
           }),
       );
       turn.catch(refuse);

@@ -99,7 +99,7 @@ class Pair {
   #receive(push: Push): Promise<PushAnswer> {
     return this.#inbox.receive(push, {
       apply: async (rows) => ({
-        ops: [],
+        ops: () => [],
         committed: () => this.taken.push(...rows.map((row) => Number(row.body))),
       }),
     });
@@ -156,6 +156,37 @@ t.test(
       needsSnapshot(mine, 0, peer('', 0)),
       false,
       'it is new, and nothing was ever deleted here',
+    );
+  },
+);
+
+t.test(
+  'a row that a push causes is never overtaken by one that was committed meanwhile',
+  async (t) => {
+    const store = await memory();
+    const outbox = await Outbox.load(store, 'out/', () => 'one');
+    const inbox = await Inbox.load(store, 'in/');
+    await inbox.adopt('peer');
+    const push: Push = {
+      v: PROTOCOL_VERSION,
+      session: 's',
+      incarnation: 'peer',
+      after: 0,
+      rows: [{ seq: 1, body: 'order' }],
+    };
+    await inbox.receive(push, {
+      apply: async () => {
+        // While the order is being looked at, another row is written, sent and acknowledged.
+        await store.batch(outbox.append(['meanwhile']));
+        const sent = await outbox.head({ rows: 10, bytes: 1_000 });
+        await outbox.ack(sent.at(-1)?.seq ?? 0, sent);
+        return { ops: () => outbox.append(['answer']) };
+      },
+    });
+    const left = await outbox.head({ rows: 10, bytes: 1_000 });
+    t.same(
+      left.map((row) => row.body),
+      ['answer'],
     );
   },
 );
