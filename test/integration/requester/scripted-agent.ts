@@ -4,7 +4,7 @@
  */
 import { systemClock } from '../../../adapters/clock/system-clock.ts';
 import { systemRandom } from '../../../adapters/clock/system-random.ts';
-import { Inbox } from '../../../adapters/link/inbox.ts';
+import { Inbox, type Applied } from '../../../adapters/link/inbox.ts';
 import { Outbox } from '../../../adapters/link/outbox.ts';
 import { LinkSender } from '../../../adapters/link/sender.ts';
 import { silentLog } from '../../../adapters/log/silent-log.ts';
@@ -181,11 +181,11 @@ export class ScriptedAgent {
     });
   }
 
-  #apply(rows: Push['rows']): Promise<{ ops: []; committed: () => void }> {
+  #apply(rows: Push['rows']): Promise<Applied> {
     const committed = (): void => {
       for (const { body } of rows) this.#take(body);
     };
-    return Promise.resolve({ ops: [], committed });
+    return Promise.resolve({ ops: () => [], committed });
   }
 
   #take(body: unknown): void {
