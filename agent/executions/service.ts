@@ -21,6 +21,7 @@ import { Effects } from './effects.ts';
 import { ExecutionEngine, type ReportSink } from './engine.ts';
 import type { EnvironmentOptions } from './environment.ts';
 import type { AgentFolders } from './folders.ts';
+import { endForeign } from './foreign.ts';
 import type { InputOptions } from './inputs.ts';
 import type { LiveExecution } from './live.ts';
 import { Observer } from './observer.ts';
@@ -160,7 +161,7 @@ export class ExecutionService implements PluginHostEvents {
     this.#deps.changed();
   }
 
-  /** `agent stop --kill`: stops every run and waits until the last has ended, or the time is over. */
+  /** `agent stop --kill`: stops every run, those without a record too; waits until the last has ended or the time is over. */
   async killAll(reason: string, timeoutMs: number): Promise<void> {
     this.#ending = true;
     for (const live of this.engine.all())
@@ -170,11 +171,23 @@ export class ExecutionService implements PluginHostEvents {
         reason,
       });
     const until = this.#deps.clock.now() + timeoutMs;
+    const foreign = this.#endForeign(reason, until);
     while (
       [...this.engine.all()].some((live) => !live.record.removed) &&
       this.#deps.clock.now() < until
     )
       await this.#deps.clock.sleep(50);
+    await foreign;
+  }
+
+  async #endForeign(reason: string, until: number): Promise<void> {
+    const { host, clock, log, stopGraceMs: graceMs } = this.#deps;
+    const ended = [...this.#reports.values()].flatMap(({ executor, foreign }) => {
+      const client = host.client(executor);
+      if (client === undefined) return [];
+      return foreign.map((run) => endForeign(run, { client, clock, log, reason, graceMs, until }));
+    });
+    await Promise.all(ended);
   }
 
   #onRecovered(name: string, report: RecoveryReport): void {
