@@ -163,6 +163,12 @@ async function readJson(file: string): Promise<unknown> {
 function invalid(file: string, error: z.ZodError, raw: unknown): LimpetError {
   const issue = error.issues[0];
   const path = issue?.path.join('.') ?? '';
+  // Its value is the whole section, which may hold a password.
+  if (issue?.code === 'unrecognized_keys')
+    return new LimpetError(
+      'invalid-config',
+      `config ${file}: unknown key ${[...issue.path, issue.keys[0]].join('.')}; agent.config.json shows what there is`,
+    );
   const value = issue?.path.reduce<unknown>(
     (at, key) => (typeof at === 'object' && at !== null ? Reflect.get(at, key) : undefined),
     raw,
