@@ -1,6 +1,6 @@
 /** What ends work, and what does not. */
 import t from 'tap';
-import { startCluster, type Cluster } from '../kit/cluster.ts';
+import { startCluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
 import { batchJob, lines, processTask, tickScript, wasmTask } from '../kit/job-specs.ts';
 import { processesOf } from '../kit/leftovers.ts';
@@ -28,7 +28,7 @@ t.test('a stopped job', async (t) => {
     await eventually('its trap to be set', async () => (await cluster.log(job)) === 'up\n');
     const stopped = await cluster.ran('job', 'stop', job);
     t.equal(stopped.exit?.code, 0, stopped.stderr);
-    const { state, outcome } = await endedExecution(cluster, job);
+    const { state, outcome } = await cluster.endedExecution(job);
     t.match({ state, outcome }, { state: 'cancelled', outcome: { by: 'stop', code: 9 } });
     t.match(await cluster.job(job), { state: 'Stopped' });
     t.equal(await cluster.log(job), 'up\nstopping\n');
@@ -38,7 +38,7 @@ t.test('a stopped job', async (t) => {
     const job = await cluster.submit(batchJob(wasmTask('spin', [])));
     await cluster.running(job);
     await cluster.stop(job);
-    const { state, outcome } = await endedExecution(cluster, job);
+    const { state, outcome } = await cluster.endedExecution(job);
     t.match({ state, outcome }, { state: 'cancelled', outcome: { by: 'stop' } });
   });
 
@@ -51,7 +51,7 @@ t.test('a stopped job', async (t) => {
     await eventually('it to wait', async () => (await cluster.job(job)).state === 'Queued');
     await cluster.stop(job);
     await cluster.stop(holder);
-    await endedExecution(cluster, holder);
+    await cluster.endedExecution(holder);
     t.match(await cluster.job(job), { state: 'Stopped' });
     t.same(await cluster.executions(job), [], 'it was never placed');
   });
@@ -64,7 +64,7 @@ t.test('a stopped job', async (t) => {
     await cluster.stop(job);
     t.equal(await agent.claim('wasm', execution), holder, 'it runs on meanwhile');
     await agent.start();
-    const { state, run, outcome } = await endedExecution(cluster, job);
+    const { state, run, outcome } = await cluster.endedExecution(job);
     t.match({ state, run, outcome }, { state: 'cancelled', run: 0, outcome: { by: 'stop' } });
   });
 
@@ -74,7 +74,7 @@ t.test('a stopped job', async (t) => {
     await cluster.execution(job);
     await cluster.stop(job);
     await agent.start();
-    const { state, startedAt } = await endedExecution(cluster, job);
+    const { state, startedAt } = await cluster.endedExecution(job);
     t.match({ state, startedAt }, { state: 'cancelled', startedAt: undefined });
   });
 });
@@ -156,17 +156,6 @@ t.test('the agent ends as it is told', async (t) => {
   );
   t.notMatch(sinceOrder, /"to":"starting"/, 'and nothing begins any more');
 });
-
-const TERMINAL = ['completed', 'failed', 'cancelled'];
-
-/** The job is over before its executions are. */
-async function endedExecution(cluster: Cluster, job: string) {
-  return eventually(`the execution of ${job} to end`, async () => {
-    const execution = await cluster.execution(job);
-    if (!TERMINAL.includes(execution.state)) throw new Error(JSON.stringify(execution));
-    return execution;
-  });
-}
 
 /** Of a claim: `PID START_TIME BOOT`. */
 function isAlive(claim: string): boolean {

@@ -206,6 +206,20 @@ export class Cluster {
     );
   }
 
+  /** Waits until the only execution is over, which may be later than its job. */
+  async endedExecution(job: string): Promise<Detail> {
+    return eventually(
+      `the execution of ${job} to end`,
+      async () => {
+        const execution = await this.execution(job);
+        if (!['completed', 'failed', 'cancelled'].includes(execution.state))
+          throw new Error(JSON.stringify(execution));
+        return execution;
+      },
+      20_000,
+    );
+  }
+
   /** What the requester told about a job, `Topic: message` each. */
   async told(job: string): Promise<string[]> {
     const { Items } = await this.api.get(`orchestrator/jobs/${job}/history`, historyPage);

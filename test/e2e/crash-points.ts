@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import type { Test } from 'tap';
 import { CRASH_POINTS } from '../../core/crash-points.ts';
 import { startCluster, type Cluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
@@ -21,6 +21,9 @@ const PASSAGES = CRASH_POINTS.filter((point) => point.startsWith('agent.')).flat
   })),
 );
 
+/** Of the points' names; all others are of what it does. */
+export const STORE_PARTS = ['placement', 'transition', 'link'];
+
 const LANES = 2;
 const DEAD_MS = 15_000;
 const TICKS = 100;
@@ -36,21 +39,21 @@ interface Lane {
 /** What became of one crash, in words that say it all; '' when all is as it should be. */
 type Verdict = string;
 
-t.test(
-  'the agent dies at each of its crash points, and nothing is lost or done twice',
-  async (t) => {
-    const cluster = await startCluster(t);
-    const queue = [...PASSAGES];
-    const verdicts = new Map<string, Verdict>();
-    const run = async (name: string): Promise<void> => {
-      const lane = await openLane(cluster, name);
-      for (let next = queue.shift(); next !== undefined; next = queue.shift())
-        verdicts.set(next.passage, await crashAt(lane, next).catch((error) => spoilt(lane, error)));
-    };
-    await Promise.all(Array.from({ length: LANES }, (_, i) => run(`lane-${i}`)));
-    for (const { passage } of PASSAGES) t.equal(verdicts.get(passage), '', passage);
-  },
-);
+/** Goes through the points of these parts (`agent.PART.…`); the test files share them out. */
+export async function crashAtEach(t: Test, wanted: (part: string) => boolean): Promise<void> {
+  const cluster = await startCluster(t);
+  const passages = PASSAGES.filter(({ point }) => wanted(point.split('.')[1] ?? ''));
+  const queue = [...passages];
+  const verdicts = new Map<string, Verdict>();
+  const run = async (name: string): Promise<void> => {
+    const lane = await openLane(cluster, name);
+    for (let next = queue.shift(); next !== undefined; next = queue.shift())
+      verdicts.set(next.passage, await crashAt(lane, next).catch((error) => spoilt(lane, error)));
+  };
+  await Promise.all(Array.from({ length: LANES }, (_, i) => run(`lane-${i}`)));
+  t.not(passages.length, 0);
+  for (const { passage } of passages) t.equal(verdicts.get(passage), '', passage);
+}
 
 async function openLane(cluster: Cluster, name: string): Promise<Lane> {
   const work = join(cluster.folder, `work-${name}`);
@@ -131,10 +134,7 @@ async function stoppedTicker({ cluster, name }: Lane) {
   await cluster.stop(job);
   return async (): Promise<Verdict> => {
     const { state } = await cluster.ended(job);
-    const ended = await eventually('the execution to end', async () => {
-      const execution = await cluster.execution(job);
-      return execution.finishedAt === undefined ? undefined : execution;
-    });
+    const ended = await cluster.endedExecution(job);
     const stdout = await cluster.log(job);
     const seen = {
       state,
