@@ -78,6 +78,8 @@ export class LinkSender {
   /** Answers whether there may be more. */
   async #sendHead(session: string): Promise<boolean> {
     const { outbox, limit, send } = this.#options;
+    // A look into the store costs as much as a push; after most pushes there is nothing left.
+    if (outbox.idle) return false;
     const rows = await outbox.head(limit);
     if (rows.length === 0) return false;
     const answer = await send({
