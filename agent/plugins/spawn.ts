@@ -1,9 +1,10 @@
 /**
  * Starts a plugin so that it outlives the agent: its own session, stdin null, stdout and stderr straight into files (never
- * pipes, which would break with the agent), and an environment that is listed, not inherited.
+ * pipes, which would break with the agent), no other descriptor of ours, and an environment that is listed, not inherited.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { open } from 'node:fs/promises';
+import { sealedStdio } from '../../adapters/processes/sealed-stdio.ts';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import {
   APP_PROTOCOL_VERSION,
@@ -40,12 +41,13 @@ export async function spawnPlugin(order: SpawnOrder): Promise<SpawnedPlugin> {
   await makeProcessDir(order.folder, order.instance);
   const out = await open(outFile(order.folder), 'a', 0o600);
   const log = await open(order.logFile, 'a', 0o600);
+  const devNull = await open('/dev/null', 'r+');
   try {
     const [program = '', ...args] = order.spec.command;
     const child = spawn(program, args, {
       cwd: '/',
       detached: true,
-      stdio: ['ignore', out.fd, log.fd],
+      stdio: sealedStdio({ stdout: out.fd, stderr: log.fd, devNull: devNull.fd }),
       env: pluginEnvironment(order),
     });
     child.unref();
@@ -53,6 +55,7 @@ export async function spawnPlugin(order: SpawnOrder): Promise<SpawnedPlugin> {
   } finally {
     await out.close();
     await log.close();
+    await devNull.close();
   }
 }
 
