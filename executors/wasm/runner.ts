@@ -7,7 +7,9 @@
  * Usage: runner.js '{"socket": "<path>", "idleMs": 60000}'
  */
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import type { Outcome } from '../../plugins/sdk/index.ts';
 import { runGuest } from './guest.ts';
 import type { Assignment } from './protocol.ts';
 import { writeExit } from './record.ts';
@@ -24,6 +26,21 @@ function startWatchdog(verdict: Verdict): Worker {
   return new Worker(code, { ...options, eval: true });
 }
 
+/** A full disk must not lose the outcome: tried until it is written. A run folder that is gone has no use for it. */
+function recordEnd(folder: string, outcome: Outcome): void {
+  const endedAt = Date.now();
+  while (existsSync(folder)) {
+    try {
+      writeExit(folder, outcome, endedAt);
+      return;
+    } catch {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RECORD_RETRY_MS);
+    }
+  }
+}
+
+const RECORD_RETRY_MS = 1_000;
+
 const verdict = new Verdict();
 const watchdog = startWatchdog(verdict);
 watchdog.on('error', () => process.exit(1));
@@ -34,7 +51,7 @@ watchdog.postMessage('ready');
 const [assignment] = (await once(watchdog, 'message')) as [Assignment];
 await runGuest(assignment, verdict, (outcome) => {
   if (verdict.take()) {
-    writeExit(assignment.folder, outcome, Date.now());
+    recordEnd(assignment.folder, outcome);
     watchdog.postMessage('ended');
   }
   return verdict.park();
