@@ -28,6 +28,10 @@ export interface QuickOptions extends ApiOptions, OutputOptions {
 export function quickCommand(description: string): Command {
   return apiCommand('run', description)
     .passThroughOptions()
+    .addHelpText(
+      'after',
+      '\nOptions stand before the image or module; all that follows it belongs to the work.',
+    )
     .option('-d, --detach', 'do not stay until the job ends')
     .option('--wait', 'stay until the job ends (the default)')
     .option('-e, --env <NAME=value>', 'a variable of the work; repeatable', repeated)

@@ -36,6 +36,7 @@ export async function stayWith(context: Context, api: ApiClient, stay: Stay): Pr
       signal: leave.signal,
       onEvent: (event) => {
         if (!stay.follow) progress.show(progressText(event));
+        else if (event.job.state === 'Queued') progress.say(progressText(event));
       },
       onAway: (message) => {
         progress.show(`${message}; waiting for it`);

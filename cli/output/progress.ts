@@ -51,6 +51,13 @@ export class Progress {
     }, 1000).unref();
   }
 
+  /** A line that stays, for what is worth knowing beside the output. */
+  say(text: string): void {
+    if (text === this.#text) return;
+    this.#text = text;
+    this.#context.stderr.write(`${this.#line()}\n`);
+  }
+
   /** Takes the rewritten line away. */
   clear(): void {
     clearInterval(this.#timer);

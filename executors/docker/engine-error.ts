@@ -25,7 +25,12 @@ export function statusOf(thrown: unknown): number | undefined {
 export function engineMessage(thrown: unknown): string {
   const error = thrown instanceof LimpetError ? thrown.cause : thrown;
   const message = property(property(error, 'json'), 'message');
-  return (typeof message === 'string' ? message : messageOf(thrown)).trim().replace(/\s+/g, ' ');
+  const text = typeof message === 'string' ? message : messageOf(thrown);
+  // docker-modem puts its own words before the engine's.
+  return text
+    .replace(/^\(HTTP code \d+\) [a-z ]+ - /, '')
+    .trim()
+    .replace(/\s+/g, ' ');
 }
 
 export function isMissing(thrown: unknown): boolean {
