@@ -37,16 +37,16 @@ export async function openStore(
   }
 }
 
-/** LevelDB takes a folder without CURRENT for a new database and deletes the old tables, so this is asked first. */
+/** LevelDB takes a folder without CURRENT for a new database and deletes the old files, so this is asked first. */
 function checkFolder({ folder, createIfMissing }: StoreOptions): void {
   if (existsSync(join(folder, 'CURRENT'))) return;
-  const tables = existsSync(folder)
-    ? readdirSync(folder).filter((name) => /\.(ldb|sst)$/.test(name))
+  const data = existsSync(folder)
+    ? readdirSync(folder).filter((name) => /^\d+\.(ldb|sst|log)$/.test(name))
     : [];
-  if (tables.length > 0)
+  if (data.length > 0)
     throw new LimpetError(
       'store-corrupt',
-      `the store in ${folder} has ${tables.length} tables and no CURRENT file; copy the folder, then repair it`,
+      `the store in ${folder} has files of records and no CURRENT file; copy the folder, then repair it`,
     );
   if (!createIfMissing)
     throw new LimpetError(

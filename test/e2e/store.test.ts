@@ -1,7 +1,7 @@
 /** What an agent finds wrong at its start is told in one line; what it can do without, it does without. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
 import t, { type Test } from 'tap';
 import { startCluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
@@ -104,7 +104,7 @@ async function run(t: Test, ...args: string[]) {
 
 /** Changes one letter of a value on the disk of an agent that is not there. */
 async function damage(store: string, key: string): Promise<void> {
-  const db = new ClassicLevel(store, { createIfMissing: false });
+  const db = new Level(store, { createIfMissing: false });
   try {
     const value = await db.get(key);
     const changed = value?.replace('"state":"running"', '"state":"ruXning"');
