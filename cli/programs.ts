@@ -5,6 +5,12 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { LimpetError } from '../core/errors.ts';
 
+/**
+ * Flags of Node for the long-running programs. V8's default lets the space of young objects grow to 48 MB, which these
+ * programs would fill and never need.
+ */
+export const NODE_FLAGS = ['--max-semi-space-size=2'] as const;
+
 export type ProgramName = 'limpet' | 'agent' | 'requester' | 'dev-broker';
 
 /** Throws `unavailable` when it is not built. */
@@ -24,7 +30,9 @@ const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const
  * the signal that ended it, as in a shell.
  */
 export function runProgram(name: ProgramName, args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, [programPath(name), ...args], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [...NODE_FLAGS, programPath(name), ...args], {
+    stdio: 'inherit',
+  });
   const forward = (signal: NodeJS.Signals): void => {
     // A terminal sends Ctrl-C to both of us by itself.
     if (signal === 'SIGINT' && process.stdin.isTTY) return;

@@ -18,6 +18,7 @@ const STEPS = [
   ['prettier', () => tool('prettier', '--check', '--log-level=warn', '.')],
   ['knip', () => tool('knip', '--no-progress', '--no-config-hints')],
   ['proto', generatedCodeMatches],
+  ['config', () => tool('tsx', 'scripts/config-docs.mjs', '--check')],
 ];
 
 const FOLDERS = [

@@ -67,7 +67,9 @@ export class Cluster {
   async startAgent(): Promise<AgentStatus> {
     rmSync(join(this.agentFolder, 'agent.json'), { force: true });
     const log = openSync(join(this.#folder, 'agent.log'), 'a');
-    const args = [join(root, 'dist/agent.js'), '--config', this.#writeConfig()];
+    // The flag is the one that `limpet agent` gives.
+    const flags = ['--max-semi-space-size=2'];
+    const args = [...flags, join(root, 'dist/agent.js'), '--config', this.#writeConfig()];
     this.#agent = spawn(process.execPath, args, { stdio: ['ignore', log, log] });
     closeSync(log);
     return until('the agent to be ready', READY_MS, async () => {
