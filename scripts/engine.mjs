@@ -81,7 +81,7 @@ export async function startPrivateEngine({ liveRestore = false } = {}) {
 const GUARD = `
 folder=$1; shift
 "$@" >>"$folder/log" 2>&1 </dev/null & engine=$!
-echo $engine >"$folder/engine.pid"
+echo $engine >"$folder/engine.pid.new"; mv "$folder/engine.pid.new" "$folder/engine.pid"
 word=; read -r word
 kill $engine 2>/dev/null; wait $engine
 awk -v below="$folder/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r |
