@@ -12,13 +12,13 @@ const resources = z.object({
   gpus: z.number(),
 });
 
-const outcome = z.object({
+export const outcomeSchema = z.object({
   by: z.enum(OUTCOME_CAUSES),
   code: z.number().int().optional(),
   reason: z.string(),
 });
 
-const token = z.object({
+export const tokenSchema = z.object({
   jobVersion: z.number().int(),
   partition: z.number().int(),
   attempt: z.number().int(),
@@ -38,11 +38,11 @@ export type ExecutionEvent = z.infer<typeof executionEventSchema>;
 /** State of one execution as its agent stores it. */
 export const executionReportSchema = z.object({
   executionId: z.string(),
-  token,
+  token: tokenSchema,
   revision: z.number().int(),
   state: z.enum(EXECUTION_STATES),
   run: z.number().int(),
-  outcome: outcome.optional(),
+  outcome: outcomeSchema.optional(),
   /** Why it was declined, or why it is cancelled; '' otherwise. */
   reason: z.string(),
   startedAt: z.number().optional(),
@@ -138,7 +138,7 @@ export const handshakeSchema = z.object({
   executions: z.array(
     z.object({
       executionId: z.string(),
-      token,
+      token: tokenSchema,
       state: z.enum(EXECUTION_STATES),
       revision: z.number().int(),
       executor: z.string(),

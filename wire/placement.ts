@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { JOB_KINDS, type Placement } from '../core/job.ts';
 import { parseExecutionId, parseJobId, parseNodeId } from '../core/ids.ts';
 import { LimpetError } from '../core/errors.ts';
-import { OUTCOME_CAUSES } from '../core/execution/outcome.ts';
 import type { ExecutionRecord } from '../core/execution/record.ts';
 import { EXECUTION_STATES } from '../core/execution/states.ts';
+import { outcomeSchema, tokenSchema } from './messages.ts';
 
 const text = z.record(z.string(), z.string());
 const specConfig = z.object({
@@ -49,11 +49,7 @@ const placementSchema = z.object({
   nodeId: z.string().transform(parseNodeId),
   owner: z.string(),
   kind: z.enum(JOB_KINDS),
-  token: z.object({
-    jobVersion: z.number().int(),
-    partition: z.number().int(),
-    attempt: z.number().int(),
-  }),
+  token: tokenSchema,
   count: z.number().int(),
   specHash: z.string(),
   task: taskSchema,
@@ -61,12 +57,6 @@ const placementSchema = z.object({
 });
 
 const stopReason = z.object({ by: z.enum(['stop', 'limit']), reason: z.string() });
-const outcome = z.object({
-  by: z.enum(OUTCOME_CAUSES),
-  code: z.number().int().optional(),
-  reason: z.string(),
-});
-
 const recordSchema = z.object({
   v: z.literal(1),
   placement: placementSchema,
@@ -80,7 +70,7 @@ const recordSchema = z.object({
   handle: z.string().optional(),
   startedAt: z.number().optional(),
   finishedAt: z.number().optional(),
-  outcome: outcome.optional(),
+  outcome: outcomeSchema.optional(),
   failureRestarts: z.number().int(),
   lostRestarts: z.number().int(),
   nextAt: z.number().optional(),

@@ -3,7 +3,7 @@
  * operator allows it. Staging again gives the same mounts.
  * Everything that is wrong with a source is `refused`: another attempt here would not help.
  */
-import { access, mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -13,6 +13,7 @@ import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { InputSource } from '../../core/job.ts';
 import { writeFileAtomic } from '../../adapters/identity/write-file-atomic.ts';
 import type { RunOrder } from '../plugins/port.ts';
+import { exists } from './exists.ts';
 
 export type Mount = RunOrder['mounts'][number];
 
@@ -90,13 +91,6 @@ async function stageInline(input: InputSource, target: string, where: string): P
     await writeFileAtomic(target, bytes, 0o644);
   }
   return mount;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function stageLocal(

@@ -3,13 +3,14 @@
  * them, with stdout, stderr and exitCode, into `results/<execution>/`, which appears whole or not at all; doing it
  * again after a crash at any point gives the same folder.
  */
-import { access, chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { create } from 'tar';
 import { LimpetError } from '../../core/errors.ts';
 import type { ExecutionRecord, PublishedResult } from '../../core/execution/record.ts';
 import { LogsResponse_Stream } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
 import type { ExecutorClient } from '../plugins/port.ts';
+import { exists } from './exists.ts';
 import { runFolder, type AgentFolders } from './folders.ts';
 import type { Mount } from './inputs.ts';
 
@@ -144,11 +145,4 @@ async function* output(
   } finally {
     stop.abort();
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
