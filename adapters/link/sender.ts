@@ -45,6 +45,11 @@ export class LinkSender {
     this.wake();
   }
 
+  /** False until the first handshake, and again once the peer has asked for another. */
+  get isOpen(): boolean {
+    return this.#session !== undefined;
+  }
+
   close(): void {
     this.#session = undefined;
     this.#timer?.cancel();

@@ -8,6 +8,7 @@ import type { Draft } from '../state/draft.ts';
 import type { NodeRecord } from '../state/records.ts';
 import type { WorldView } from '../state/world.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
+import type { Links } from './links.ts';
 import type { Presence } from './presence.ts';
 import { checkSession } from './sessions.ts';
 
@@ -16,6 +17,7 @@ export interface HeartbeatContext {
   readonly world: WorldView;
   readonly presence: Presence;
   readonly clock: Clock;
+  readonly links: Links;
   readonly heartbeatIntervalMs: number;
 }
 
@@ -28,6 +30,9 @@ export async function takeHeartbeat(
   const node = world.node(id);
   const session = checkSession(node, beat.session);
   if (node === undefined || session.type !== 'current') return refuse(session);
+  // The node once refused this session's rows. One that beats on as if nothing were would never be sent any again.
+  if (context.links.get(id)?.sender.isOpen === false)
+    return { type: 'handshake-required', reason: 'rows of this session were refused' };
   const foreignChanged = presence.heard(id, {
     allocated: beat.allocated,
     ours: world.executions(),

@@ -210,3 +210,16 @@ t.test(
     t.match(text, /event: end\ndata: \{"code":"finished"/);
   },
 );
+
+t.test(
+  'a node that once refused a push and beats on is asked for a handshake, and gets its work',
+  { skip },
+  async (t) => {
+    const { requester, agent } = await setUp(t, 'hold');
+    agent.refusals = 1;
+    await requester.submit('refused-once');
+    await requester.jobIs('refused-once', 'Running');
+    t.equal(agent.placements.length, 1);
+    t.equal(agent.handshakes.length, 2);
+  },
+);

@@ -65,6 +65,8 @@ export class ScriptedAgent {
   readonly heartbeats: HeartbeatAnswer[] = [];
   /** Silent: no heartbeats, no handshakes. */
   silent = false;
+  /** How many pushes it still refuses, as of an unknown session, and goes on as if nothing had happened. */
+  refusals = 0;
   readonly #options: AgentOptions;
   readonly #transport: Transport;
   readonly #store: Store;
@@ -75,6 +77,7 @@ export class ScriptedAgent {
   readonly #timer: NodeJS.Timeout;
   #session = '';
   #busy = false;
+  #shaken: Promise<void> = Promise.resolve();
 
   private constructor(
     options: AgentOptions,
@@ -160,8 +163,10 @@ export class ScriptedAgent {
   #serve(): void {
     this.#transport.subscribe(toAgent(this.nodeId, 'Push'), async (message) => {
       const push = pushSchema.parse(decode(message.payload));
+      // The requester may send as soon as it has accepted, before its answer is read here.
+      await Promise.allSettled([this.#shaken]);
       const answer: PushAnswer =
-        push.session === this.#session
+        push.session === this.#session && this.refusals-- <= 0
           ? await this.#inbox.receive(push, { apply: (rows) => this.#apply(rows) })
           : { type: 'handshake-required', reason: 'another session' };
       return encode(answer);
@@ -220,7 +225,7 @@ export class ScriptedAgent {
     if (this.#busy || this.silent) return;
     this.#busy = true;
     try {
-      if (this.#session === '') await this.#shakeHands();
+      if (this.#session === '') await (this.#shaken = this.#shakeHands());
       else await this.#heartbeat();
     } catch {
       // The requester is away; the next beat tries again.
