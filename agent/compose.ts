@@ -85,7 +85,7 @@ export async function composeAgent(
         record.removed && event.from === event.to
           ? []
           : outbox.append([reportRow(record, [event])]),
-      wake: () => late.link?.wake(),
+      wake: (how) => late.link?.wake(how),
     },
     folders,
     inputs: { folder: folders.inputs, allowLocal: config.allowLocal },

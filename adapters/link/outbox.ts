@@ -26,6 +26,8 @@ export class Outbox {
   #incarnation: string;
   #acked: number;
   #lastSeq: number;
+  /** Keys of rows that are acknowledged and not yet deleted. */
+  #spent: string[] = [];
 
   private constructor(
     store: Store,
@@ -114,20 +116,32 @@ export class Outbox {
     return entries.map((entry) => entry.value);
   }
 
-  /** Forgets everything up to `cursor`; cursors that run backwards or ahead are ignored. */
-  async ack(cursor: number, rows: readonly OutgoingRow[]): Promise<void> {
+  /** Forgets everything up to `cursor`; cursors that run backwards or ahead are ignored. Durable after `flush`. */
+  ack(cursor: number, rows: readonly OutgoingRow[]): void {
     if (cursor <= this.#acked || cursor > this.#lastSeq) return;
     this.#acked = cursor;
-    await this.#store.batch([
-      ...rows
-        .filter((r) => r.seq <= cursor)
-        .map((r): StoreOp => ({ type: 'del', key: this.#key(r.seq) })),
-      {
-        type: 'put',
-        key: `${this.#prefix}meta`,
-        value: { incarnation: this.#incarnation, acked: cursor },
-      },
-    ]);
+    for (const { seq } of rows) if (seq <= cursor) this.#spent.push(this.#key(seq));
+  }
+
+  /**
+   * Deletes what is acknowledged. Not done with each acknowledgement, as it costs a sync of its own: rows that a crash
+   * leaves behind are sent again, and the receiver knows them by their numbers.
+   */
+  async flush(): Promise<void> {
+    const spent = this.#spent;
+    if (spent.length === 0) return;
+    this.#spent = [];
+    const value = { incarnation: this.#incarnation, acked: this.#acked };
+    try {
+      await this.#store.batch([
+        ...spent.map((key): StoreOp => ({ type: 'del', key })),
+        { type: 'put', key: `${this.#prefix}meta`, value },
+      ]);
+    } catch (thrown) {
+      // A new incarnation uses the same keys anew.
+      if (value.incarnation === this.#incarnation) this.#spent.unshift(...spent);
+      throw thrown;
+    }
   }
 
   /** Starts a new incarnation whose first rows are the snapshot; replaces every row, in one batch. */
@@ -138,6 +152,7 @@ export class Outbox {
     this.#incarnation = incarnation;
     this.#acked = 0;
     this.#lastSeq = 0;
+    this.#spent = [];
     ops.push(...this.append(snapshot));
     ops.push({ type: 'put', key: `${this.#prefix}meta`, value: { incarnation, acked: 0 } });
     await this.#store.batch(ops);

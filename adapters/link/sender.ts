@@ -22,6 +22,8 @@ export interface SenderOptions {
   readonly onHandshakeRequired: (reason: string) => void;
 }
 
+/** Acknowledged rows are deleted this long after the last push, many at a time. */
+const FLUSH_MS = 250;
 const FIRST_BACKOFF_MS = 100;
 const LAST_BACKOFF_MS = 5_000;
 
@@ -32,6 +34,8 @@ export class LinkSender {
   #again = false;
   #backoffMs = FIRST_BACKOFF_MS;
   #timer: Timer | undefined;
+  #soon: Timer | undefined;
+  #flush: Timer | undefined;
   #lastError = '';
 
   constructor(options: SenderOptions) {
@@ -52,13 +56,25 @@ export class LinkSender {
 
   close(): void {
     this.#session = undefined;
-    this.#timer?.cancel();
+    for (const timer of [this.#timer, this.#soon]) timer?.cancel();
     this.#timer = undefined;
+    this.#soon = undefined;
+  }
+
+  /** Rows were committed that may wait a little for others; `wake` in between takes them along. */
+  wakeWithin(ms: number): void {
+    if (this.#session === undefined || this.#soon !== undefined) return;
+    this.#soon = this.#options.clock.after(ms, () => {
+      this.#soon = undefined;
+      this.wake();
+    });
   }
 
   /** Rows were committed. Costs nothing when it is already sending. */
   wake(): void {
     if (this.#session === undefined) return;
+    this.#soon?.cancel();
+    this.#soon = undefined;
     this.#again = true;
     if (this.#running || this.#timer !== undefined) return;
     this.#running = true;
@@ -107,8 +123,20 @@ export class LinkSender {
       this.#options.onHandshakeRequired('the peer has lost rows that it acknowledged');
       return false;
     }
-    await outbox.ack(answer.cursor, rows);
+    outbox.ack(answer.cursor, rows);
+    this.#flushSoon();
     return true;
+  }
+
+  #flushSoon(delayMs = FLUSH_MS): void {
+    const { clock, outbox, log } = this.#options;
+    this.#flush ??= clock.after(delayMs, () => {
+      this.#flush = undefined;
+      outbox.flush().catch((thrown: unknown) => {
+        log.warn('link.flush-failed', { reason: LimpetError.from(thrown).message });
+        this.#flushSoon(LAST_BACKOFF_MS);
+      });
+    });
   }
 
   #recovered(): void {

@@ -11,7 +11,7 @@ import type { ExecutionId } from '../../core/ids.ts';
 import { LimpetError } from '../../core/errors.ts';
 import type { Effect, ExecutionEvent } from '../../core/execution/events.ts';
 import { newRecord, type ExecutionRecord } from '../../core/execution/record.ts';
-import { isTerminal } from '../../core/execution/states.ts';
+import { isTerminal, type ExecutionState } from '../../core/execution/states.ts';
 import { transition } from '../../core/execution/transition.ts';
 import type { Placement } from '../../core/job.ts';
 import { addResources, NO_RESOURCES, type Resources } from '../../core/resources.ts';
@@ -27,7 +27,8 @@ import { eventOf, type ExecutionRepository } from './repository.ts';
 /** Where reports go: rows for the outbox, and a wake-up once they are durable. */
 export interface ReportSink {
   rows(record: ExecutionRecord, event: HistoryEvent): readonly StoreOp[];
-  wake(): void;
+  /** What is under way may wait a moment for what follows; what somebody waits for may not. */
+  wake(how: 'now' | 'soon'): void;
 }
 
 export interface EffectRunner {
@@ -44,6 +45,8 @@ export interface EngineDeps {
 }
 
 const STORE_RETRY_MS = 1_000;
+/** States that nobody waits for: the next one follows in a moment, and one push then tells both. */
+const UNDER_WAY: readonly ExecutionState[] = ['preparing', 'starting', 'publishing'];
 
 export class ExecutionEngine {
   readonly #deps: EngineDeps;
@@ -130,7 +133,7 @@ export class ExecutionEngine {
       cause: result.cause,
     });
     for (const effect of result.effects) this.runEffect(live, effect);
-    this.#deps.reports.wake();
+    this.#deps.reports.wake(UNDER_WAY.includes(live.record.state) ? 'soon' : 'now');
     if (isTerminal(live.record.state)) live.abort.abort();
     if (live.record.removed) this.#forgetInMemory(live);
   }

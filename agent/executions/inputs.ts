@@ -3,6 +3,7 @@
  * operator allows it. Staging again gives the same mounts.
  * Everything that is wrong with a source is `refused`: another attempt here would not help.
  */
+import { existsSync, mkdirSync } from 'node:fs';
 import { mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { Readable } from 'node:stream';
@@ -13,7 +14,6 @@ import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { InputSource } from '../../core/job.ts';
 import { writeFileAtomic } from '../../adapters/identity/write-file-atomic.ts';
 import type { RunOrder } from '../plugins/port.ts';
-import { exists } from './exists.ts';
 
 export type Mount = RunOrder['mounts'][number];
 
@@ -64,7 +64,7 @@ async function stageOne(
 /** Written whole or not at all, so what is there was staged before. */
 async function stageInline(input: InputSource, target: string, where: string): Promise<Mount> {
   const mount = { source: target, target: input.Target, readOnly: true };
-  if (await exists(target)) return mount;
+  if (existsSync(target)) return mount;
   const url = input.Source.Params?.['URL'];
   const match = typeof url === 'string' ? /^data:([^,]*),/s.exec(url) : null;
   if (match === null || typeof url !== 'string')
@@ -87,7 +87,7 @@ async function stageInline(input: InputSource, target: string, where: string): P
     }
     await rename(partial, target);
   } else {
-    await mkdir(join(target, '..'), { recursive: true });
+    mkdirSync(join(target, '..'), { recursive: true });
     await writeFileAtomic(target, bytes, 0o644);
   }
   return mount;

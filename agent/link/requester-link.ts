@@ -68,6 +68,8 @@ export interface LinkStatus {
 
 const REQUEST_MS = 5_000;
 const HANDSHAKE_BACKOFF = { firstMs: 250, lastMs: 15_000 };
+/** How long a report of what is under way may wait for the next one. */
+const SOON_MS = 50;
 const REFUSED_RETRY_MS = 30_000;
 const LIMIT = { rows: 200, bytes: 512 * 1024 };
 
@@ -120,8 +122,9 @@ export class RequesterLink {
   }
 
   /** Rows were committed. */
-  wake(): void {
-    this.#sender.wake();
+  wake(how: 'now' | 'soon'): void {
+    if (how === 'now') this.#sender.wake();
+    else this.#sender.wakeWithin(SOON_MS);
   }
 
   /** Executor health or recovery changed: the requester hears it now, not with the next beat. */

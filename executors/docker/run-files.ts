@@ -9,7 +9,7 @@ import { LimpetError, readIfThere, writeDurably, type StopOrder } from '../../pl
 
 async function readText(folder: string, name: string): Promise<string | undefined> {
   try {
-    return await readIfThere(join(folder, name));
+    return readIfThere(join(folder, name));
   } catch (thrown) {
     throw new LimpetError('store-failed', `cannot read ${join(folder, name)}`, { cause: thrown });
   }

@@ -75,7 +75,7 @@ export class ProcessExecutor implements Executor<Params> {
     const { host, account, limitAddressSpace } = this.#ports;
     await this.#check(run.spec);
     const start = await makeWorkFolder(run, account);
-    if ((await readClaim(run.folder)) === undefined) {
+    if (readClaim(run.folder) === undefined) {
       if (run.spec.deadlineAt > 0) await orderDeadline(run.folder, run.spec.deadlineAt);
       const env = this.#environment(run.spec);
       await launchHolder(run, {
@@ -89,7 +89,7 @@ export class ProcessExecutor implements Executor<Params> {
     return this.observe(run);
   }
 
-  observe(run: RunContext): Promise<Observation> {
+  async observe(run: RunContext): Promise<Observation> {
     return observeHeld(run, this.#ports.host.processes);
   }
 
@@ -149,8 +149,8 @@ export class ProcessExecutor implements Executor<Params> {
   }
 
   async #isHeld(folder: string): Promise<boolean> {
-    if ((await readExit(folder)) !== undefined) return true;
-    const holder = (await readClaim(folder))?.holder;
+    if (readExit(folder) !== undefined) return true;
+    const holder = readClaim(folder)?.holder;
     const look = holder === undefined ? 'gone' : this.#ports.host.processes.look(holder);
     return look === 'alive' || look === 'stopped';
   }

@@ -71,7 +71,7 @@ async function claimed(folder: string, over: AbortSignal, failed: Promise<string
   for (;;) {
     // Read in this order: a holder that has ended has claimed before, or never will.
     const isOver = over.aborted;
-    const claim = await readClaim(folder);
+    const claim = readClaim(folder);
     if (claim?.holder !== undefined) return;
     if (isOver) throw new LimpetError('plugin-failed', `the holder did not start: ${await failed}`);
     if (performance.now() > end)

@@ -21,6 +21,7 @@ export class RunnerClient {
   /** Resolves when the run has ended or the connection is gone. */
   readonly closed: Promise<void>;
   readonly #socket: net.Socket;
+  #hasEnded = false;
   #answer: ((result: AssignResult) => void) | undefined;
 
   private constructor(socketPath: string, hello: Hello, socket: net.Socket) {
@@ -70,6 +71,11 @@ export class RunnerClient {
     });
   }
 
+  /** The runner has said that the run's exit record is there. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   /** Errors: `unavailable` (the runner is gone), `timeout`; in both cases the claim file tells what has happened. */
   async assign(assignment: Assignment, timeoutMs: number): Promise<AssignResult> {
     let timer: NodeJS.Timeout | undefined;
@@ -101,6 +107,7 @@ export class RunnerClient {
   }
 
   #receive(message: FromRunner | undefined): void {
+    if (message?.type === 'ended') this.#hasEnded = true;
     if (message === undefined || message.type === 'ended') this.close();
     else if (message.type !== 'hello') this.#answer?.(message);
   }

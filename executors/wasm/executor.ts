@@ -122,11 +122,13 @@ export class WasmExecutor implements Executor<WasmParams> {
       signal.addEventListener('abort', () => resolve(), { once: true }),
     );
     while (!signal.aborted) {
-      const { phase } = await this.observe(run);
-      if (phase !== 'running' && phase !== 'paused') break;
-      const runner = await this.#runner(run.folder);
+      // Connected to the runner that holds the run, there is nothing to look at before it speaks.
+      const known = this.#runners.get(run.folder);
+      if (known === undefined && !isLive(await this.observe(run))) break;
+      const runner = known ?? (await this.#runner(run.folder));
       if (runner === undefined) await Promise.race([pause(LOOK_MS), aborted]);
       else await Promise.race([runner.closed, aborted]);
+      if (runner?.hasEnded === true) break;
     }
     this.#runners.get(run.folder)?.close();
   }
@@ -135,9 +137,9 @@ export class WasmExecutor implements Executor<WasmParams> {
     return rawSource({
       folder: run.folder,
       hasEnded: async () => {
-        if ((await readExit(run.folder)) !== undefined) return true;
-        const { marked, phase } = await this.observe(run);
-        return marked && phase !== 'running' && phase !== 'paused';
+        if (readExit(run.folder) !== undefined) return true;
+        const seen = await this.observe(run);
+        return seen.marked && !isLive(seen);
       },
     });
   }
@@ -163,7 +165,7 @@ export class WasmExecutor implements Executor<WasmParams> {
     const { processes } = host;
     const folder = host.runFolder(key);
     this.#runners.get(folder)?.close();
-    const holder = (await readClaim(folder))?.holder;
+    const holder = readClaim(folder)?.holder;
     const socket = readSocket(folder);
     if (holder !== undefined) processes.signal(holder, 'SIGKILL');
     const until = performance.now() + REMOVE_MS;
@@ -230,7 +232,7 @@ export class WasmExecutor implements Executor<WasmParams> {
     const socket = readSocket(folder);
     if (socket === undefined) return undefined;
     const runner = await RunnerClient.connect(socket).catch(() => undefined);
-    const holder = (await readClaim(folder))?.holder;
+    const holder = readClaim(folder)?.holder;
     if (runner === undefined || holder === undefined) return undefined;
     if (
       runner.hello.identity.pid === holder.pid &&
@@ -252,7 +254,11 @@ export class WasmExecutor implements Executor<WasmParams> {
     const gone = await pause(ESCALATE_MS, true, { signal: this.#closing.signal }).catch(
       () => false,
     );
-    const holder = gone ? (await readClaim(run.folder))?.holder : undefined;
+    const holder = gone ? readClaim(run.folder)?.holder : undefined;
     if (holder !== undefined) this.#options.host.processes.signal(holder, 'SIGKILL');
   }
+}
+
+function isLive({ phase }: Observation): boolean {
+  return phase === 'running' || phase === 'paused';
 }

@@ -15,7 +15,7 @@ import { RUN_FILE, readStop } from './record.ts';
 const KILLED = 137;
 
 export async function observeRun(run: RunContext, processes: Processes): Promise<Observation> {
-  const seen = await observeHeld(run, processes);
+  const seen = observeHeld(run, processes);
   if (seen.phase !== 'absent' || !seen.marked || !seen.sameBoot) return seen;
   // The runner died in this boot and left no record, and the guest with it.
   const finishedAt = await lastOutputAt(run.folder, seen.startedAt ?? 0);

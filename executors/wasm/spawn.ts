@@ -1,6 +1,7 @@
 /** Starts a runner in its own session; it needs nothing of us any more once it listens. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -43,7 +44,9 @@ export async function spawnRunner(options: SpawnOptions): Promise<RunnerClient> 
   child.once('exit', (code, signal) => (gone = `it ended with ${signal ?? `code ${code}`}`));
   const until = performance.now() + READY_MS;
   while (gone === undefined && performance.now() < until) {
-    const client = await RunnerClient.connect(socketPath).catch(() => undefined);
+    const client = existsSync(socketPath)
+      ? await RunnerClient.connect(socketPath).catch(() => undefined)
+      : undefined;
     if (client !== undefined) return client;
     await pause(LOOK_MS);
   }

@@ -77,7 +77,7 @@ function executorHost(
     log,
     processes,
     runFolder: (key) => runFolder(runsDir, key),
-    readRun: (key) => readRun(runsDir, key),
+    readRun: async (key) => readRun(runsDir, key),
     runFolders: () => listRunFolders(runsDir),
     wake: (key) => events.push(key),
     reach: (point) => faults.reach(point),

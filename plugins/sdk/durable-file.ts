@@ -1,41 +1,70 @@
-/** Files that are whole or not there at all after any crash, power loss included. */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+/**
+ * Files that are whole or not there at all after any crash, power loss included.
+ *
+ * Names and small texts are handled by synchronous calls: each costs some microseconds, a trip through the thread pool
+ * many times that, and a run has dozens of them. Only fsync, which may take as long as the disk likes, goes to the pool.
+ */
+import {
+  closeSync,
+  fsync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 
-/** Writes to a temporary name, fsyncs, renames, fsyncs the folder. */
-export async function writeDurably(file: string, text: string): Promise<void> {
+const sync = promisify(fsync);
+
+/** Writes to a temporary name, fsyncs, renames, fsyncs the folder, and with it the `parents` that got a new name. */
+export async function writeDurably(
+  file: string,
+  text: string,
+  parents: readonly string[] = [],
+): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
-  const handle = await open(temporary, 'w', 0o600);
+  const fd = openSync(temporary, 'w', 0o600);
   try {
-    await handle.writeFile(text);
-    await handle.sync();
+    writeFileSync(fd, text);
+    await sync(fd);
   } finally {
-    await handle.close();
+    closeSync(fd);
   }
-  await rename(temporary, file);
-  await syncFolder(dirname(file));
+  renameSync(temporary, file);
+  await Promise.all([dirname(file), ...parents].map(syncFolder));
 }
 
 /** Makes the names inside a folder durable. */
 export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
+  const fd = openSync(folder, 'r');
   try {
-    await handle.sync();
+    await sync(fd);
   } finally {
-    await handle.close();
+    closeSync(fd);
   }
 }
 
-/** Makes `root/a/b` below an existing `root`, each new name durable. */
-export async function makeFolders(root: string, ...names: readonly string[]): Promise<string> {
+/** Makes `root/a/b` below an existing `root`; `parents` are the folders that have a new name in them, not yet durable. */
+export function makeFolders(
+  root: string,
+  ...names: readonly string[]
+): { readonly folder: string; readonly parents: readonly string[] } {
+  const parents: string[] = [];
   let folder = root;
   for (const name of names) {
     const parent = folder;
     folder = join(parent, name);
-    const made = await mkdir(folder, { mode: 0o700 }).then(() => true, ignore('EEXIST', false));
-    if (made) await syncFolder(parent);
+    try {
+      mkdirSync(folder, { mode: 0o700 });
+      parents.push(parent);
+    } catch (thrown) {
+      ignore('EEXIST', undefined)(thrown);
+    }
   }
-  return folder;
+  return { folder, parents };
 }
 
 export async function removeFolder(folder: string): Promise<void> {
@@ -43,8 +72,12 @@ export async function removeFolder(folder: string): Promise<void> {
 }
 
 /** undefined when there is no such file. */
-export async function readIfThere(file: string): Promise<string | undefined> {
-  return readFile(file, 'utf8').catch(ignore('ENOENT', undefined));
+export function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (thrown) {
+    return ignore('ENOENT', undefined)(thrown);
+  }
 }
 
 /** A catch handler that turns one errno code into a value and throws everything else on. */

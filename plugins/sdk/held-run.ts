@@ -10,7 +10,7 @@
  *
  * The nonce is the variable LIMPET_RUN in the environment of the holder and, inherited, of all that it starts.
  */
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import type { Processes, ProcessIdentity } from '../../adapters/processes/port.ts';
@@ -39,14 +39,11 @@ export interface ExitRecord {
 }
 
 /** The mark of a held run; undefined when it has not begun. */
-export async function readClaim(folder: string): Promise<Claim | undefined> {
+export function readClaim(folder: string): Claim | undefined {
   const file = join(folder, 'claim');
-  const text = await readIfThere(file);
+  const text = readIfThere(file);
   if (text === undefined) return undefined;
-  const at = await stat(file).then(
-    (found) => found.mtimeMs,
-    () => 0,
-  );
+  const at = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   return { holder: parseClaim(text), at: Math.floor(at) };
 }
 
@@ -59,8 +56,8 @@ export function parseClaim(text: string): ProcessIdentity | undefined {
 }
 
 /** undefined when there is none. Errors: `store-corrupt`. */
-export async function readExit(folder: string): Promise<ExitRecord | undefined> {
-  const text = await readIfThere(join(folder, 'exit'));
+export function readExit(folder: string): ExitRecord | undefined {
+  const text = readIfThere(join(folder, 'exit'));
   return text === undefined ? undefined : parseExit(text, folder);
 }
 
@@ -83,16 +80,16 @@ export function formatExit(record: ExitRecord): string {
 }
 
 /** What is there now; no side effects. `folder` and `spec.key` of the context are what counts. */
-export async function observeHeld(run: RunContext, processes: Processes): Promise<Observation> {
+export function observeHeld(run: RunContext, processes: Processes): Observation {
   const { spec, folder } = run;
   const common = { key: spec.key, ours: true, specHash: spec.specHash };
-  const claim = await readClaim(folder);
+  const claim = readClaim(folder);
   if (claim === undefined) return { ...common, phase: 'absent', marked: false, sameBoot: false };
   const sameBoot = isThisBoot(claim, processes);
   const marked = { ...common, marked: true, sameBoot, startedAt: claim.at, ...describe(claim) };
   // Looked at before the exit record is: a holder writes that just before it dies.
   const look = claim.holder === undefined ? 'gone' : processes.look(claim.holder);
-  const exit = await readExit(folder);
+  const exit = readExit(folder);
   if (exit !== undefined) {
     // A holder may know whole seconds only.
     const finishedAt = Math.max(exit.finishedAt, claim.at);

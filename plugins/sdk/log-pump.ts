@@ -37,6 +37,7 @@ export async function pumpLog(
       ports.ending('before');
       log.markEnd(run, 'finished');
       ports.ending('after');
+      log.close();
     } catch (thrown) {
       if (signal.aborted) return;
       ports.log.warn('log source failed', { folder: log.folder, run, reason: messageOf(thrown) });

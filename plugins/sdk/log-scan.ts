@@ -1,7 +1,7 @@
 /** What a log folder holds: the segments, and from the last one the end offset and each run's last frame. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ignore } from './durable-file.ts';
 import { decodeFrame, payloadBytes, type Frame } from './log-frame.ts';
 
 export interface Segment {
@@ -39,10 +39,10 @@ export class LogState {
 /** Reads the last segment that has a whole frame; nothing there is an empty log. */
 export async function scanLog(folder: string): Promise<LogState> {
   const state = new LogState();
-  const names = await readdir(folder).catch(ignore('ENOENT', []));
+  const names = existsSync(folder) ? readdirSync(folder) : [];
   for (const name of names.filter((name) => /^\d{16}\.log$/.test(name)).sort()) {
     const file = join(folder, name);
-    const { size } = await stat(file);
+    const { size } = statSync(file);
     state.segments.push({ file, start: Number(name.slice(0, 16)), bytes: size });
   }
   for (let last = state.segments.pop(); last !== undefined; last = state.segments.pop()) {

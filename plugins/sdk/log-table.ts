@@ -28,6 +28,16 @@ export class LogTable {
     }
   }
 
+  /** Keeps what is known of a log in memory until the answer is called, so that a look costs no reading. */
+  hold(executionId: string): () => void {
+    const entry = this.#enter(executionId);
+    let held = true;
+    return () => {
+      if (held) this.#leave(executionId, entry);
+      held = false;
+    };
+  }
+
   /** The same for a stream: the log is lent until the reader leaves. */
   async *stream<Piece, Out>(
     executionId: string,

@@ -206,6 +206,8 @@ export class RunCalls<Params> {
   }
 
   async #context(key: RunKey): Promise<RunContext<Params> | undefined> {
+    const known = this.#ports.table.context(key);
+    if (known !== undefined) return known;
     const spec = await this.#ports.host.readRun(key);
     return spec === undefined ? undefined : this.#contextOf(spec);
   }

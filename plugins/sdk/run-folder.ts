@@ -54,14 +54,14 @@ export function runFolder(runsDir: string, key: RunKey): string {
 /** Makes the folder and writes `run.json`; everything, names included, is on disk when this resolves. */
 export async function writeRun(runsDir: string, spec: RunSpec): Promise<void> {
   const { executionId, run } = spec.key;
-  const folder = await makeFolders(runsDir, checkExecutionId(executionId), String(run));
-  await writeDurably(join(folder, 'run.json'), JSON.stringify({ version: VERSION, spec }));
+  const { folder, parents } = makeFolders(runsDir, checkExecutionId(executionId), String(run));
+  await writeDurably(join(folder, 'run.json'), JSON.stringify({ version: VERSION, spec }), parents);
 }
 
 /** undefined when there is none. Errors: `store-corrupt`; `version-mismatch` when a newer version wrote it. */
-export async function readRun(runsDir: string, key: RunKey): Promise<RunSpec | undefined> {
+export function readRun(runsDir: string, key: RunKey): RunSpec | undefined {
   const file = join(runFolder(runsDir, key), 'run.json');
-  const text = await readIfThere(file);
+  const text = readIfThere(file);
   if (text === undefined) return undefined;
   try {
     const json: unknown = JSON.parse(text);

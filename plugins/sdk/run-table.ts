@@ -28,8 +28,11 @@ export interface RunTablePorts<Params> {
   readonly faults: Faults;
 }
 
-interface Supervised {
+interface Supervised<Params> {
+  readonly run: RunContext<Params>;
   readonly abort: AbortController;
+  /** Lets go of the log. */
+  readonly letGo: () => void;
   /** Never rejects. */
   readonly settled: Promise<void>;
   readonly pumped: Promise<void>;
@@ -38,7 +41,7 @@ interface Supervised {
 
 export class RunTable<Params> {
   readonly #ports: RunTablePorts<Params>;
-  readonly #runs = new Map<string, Supervised>();
+  readonly #runs = new Map<string, Supervised<Params>>();
 
   constructor(ports: RunTablePorts<Params>) {
     this.#ports = ports;
@@ -49,6 +52,11 @@ export class RunTable<Params> {
     return [...this.#runs.values()].filter((run) => !run.done).length;
   }
 
+  /** What is supervised needs no look at `run.json`: that never changes. */
+  context(key: RunKey): RunContext<Params> | undefined {
+    return this.#runs.get(keyText(key))?.run;
+  }
+
   /** Begins to supervise a run, once; answers when it has settled. */
   supervise(run: RunContext<Params>): Promise<void> {
     const id = keyText(run.spec.key);
@@ -57,8 +65,10 @@ export class RunTable<Params> {
     const abort = new AbortController();
     const pumped = this.#pump(run, abort.signal);
     const settled = this.#untilEnded(run, abort.signal).then(() => within(PUMP_BOUND_MS, pumped));
-    const entry: Supervised = {
+    const entry: Supervised<Params> = {
+      run,
       abort,
+      letGo: this.#ports.logs.hold(run.spec.key.executionId),
       pumped,
       done: false,
       settled: settled.then(() => {
@@ -78,14 +88,17 @@ export class RunTable<Params> {
     this.#runs.delete(keyText(key));
     entry.abort.abort();
     await within(RELEASE_BOUND_MS, Promise.all([entry.settled, entry.pumped]));
+    entry.letGo();
   }
 
   /** Lets go of all runs without touching them. */
   async releaseAll(): Promise<void> {
     for (const entry of this.#runs.values()) entry.abort.abort();
-    const all = [...this.#runs.values()].flatMap(({ settled, pumped }) => [settled, pumped]);
+    const entries = [...this.#runs.values()];
     this.#runs.clear();
+    const all = entries.flatMap(({ settled, pumped }) => [settled, pumped]);
     await within(RELEASE_BOUND_MS, Promise.all(all));
+    for (const entry of entries) entry.letGo();
   }
 
   /** What may be said of an observation now. */

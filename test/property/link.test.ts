@@ -27,6 +27,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('sender-restart' as const) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('receiver-restart' as const) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('failed-write' as const) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('flush' as const) }) },
 );
 
 const memory = (): Promise<Store> => openMemoryStore();
@@ -75,6 +76,10 @@ class Pair {
     this.sent.push(...bodies);
   }
 
+  flush(): Promise<void> {
+    return this.#outbox.flush();
+  }
+
   /** Numbers were given out, and the batch never became durable. */
   failedWrite(): void {
     this.#outbox.append(['never written']);
@@ -88,7 +93,7 @@ class Pair {
     if (lose === 'push') return true;
     const answer = await this.#receive(this.#last);
     if (lose === 'answer') return true;
-    if (answer.type === 'ack') await this.#outbox.ack(answer.cursor, rows);
+    if (answer.type === 'ack') this.#outbox.ack(answer.cursor, rows);
     return true;
   }
 
@@ -117,6 +122,7 @@ t.test(
         else if (s.type === 'replay') await pair.replay();
         else if (s.type === 'sender-restart') await pair.restartSender();
         else if (s.type === 'receiver-restart') await pair.restartReceiver();
+        else if (s.type === 'flush') await pair.flush();
         else pair.failedWrite();
       }
       while (await pair.send('no'));
@@ -179,7 +185,7 @@ t.test(
         // While the order is being looked at, another row is written, sent and acknowledged.
         await store.batch(outbox.append(['meanwhile']));
         const sent = await outbox.head({ rows: 10, bytes: 1_000 });
-        await outbox.ack(sent.at(-1)?.seq ?? 0, sent);
+        outbox.ack(sent.at(-1)?.seq ?? 0, sent);
         return { ops: () => outbox.append(['answer']) };
       },
     });
