@@ -132,8 +132,9 @@ export class ExecutionEngine {
       to: result.record.state,
       cause: result.cause,
     });
-    for (const effect of result.effects) this.runEffect(live, effect);
+    // First: somebody may be waiting for the end, nobody for what follows it.
     this.#deps.reports.wake(UNDER_WAY.includes(live.record.state) ? 'soon' : 'now');
+    for (const effect of result.effects) this.runEffect(live, effect);
     if (isTerminal(live.record.state)) live.abort.abort();
     if (live.record.removed) this.#forgetInMemory(live);
   }

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { LimpetError, type Progress } from '../../plugins/sdk/index.ts';
 import type { EngineCalls } from './engine-call.ts';
-import { engineError, engineMessage, isAway, statusOf } from './engine-error.ts';
+import { engineError, engineMessage, isAway, isMissing, statusOf } from './engine-error.ts';
 
 export interface LogsOptions {
   /** `<seconds>.<nine digits>`, inclusive; '' is the start. */
@@ -27,22 +27,17 @@ export async function openLogs(
 }
 
 /**
- * Resolves when the engine says that the container is not running (true) or after `maxMs` (false). Rejects when the
- * connection breaks. Only a hint: inspect is the truth. The container must have been started before.
+ * Resolves when the engine says that the container is not running or not there (true), or after `maxMs` (false). Rejects
+ * when the connection breaks. Only a hint: inspect is the truth. The container must have been started before.
  */
 export async function waitForExit(
   calls: EngineCalls,
-  id: string,
+  container: string,
   { maxMs, signal }: { readonly maxMs: number; readonly signal: AbortSignal },
 ): Promise<boolean> {
-  const what = `wait for container ${id.slice(0, 12)}`;
-  const stream = await calls.stream({
-    what,
-    method: 'POST',
-    path: `/containers/${id}/wait`,
-    query: { condition: 'not-running' },
-    signal,
-  });
+  const what = `wait for container ${container.slice(0, 12)}`;
+  const stream = await openWait(calls, container, { what, signal });
+  if (stream === undefined) return true;
   let expired = false;
   const timer = setTimeout(() => {
     expired = true;
@@ -56,6 +51,22 @@ export async function waitForExit(
     throw engineError(what, calls.host, thrown);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** undefined: there is no such container. */
+async function openWait(
+  calls: EngineCalls,
+  container: string,
+  { what, signal }: { readonly what: string; readonly signal: AbortSignal },
+): Promise<IncomingMessage | undefined> {
+  const path = `/containers/${encodeURIComponent(container)}/wait`;
+  const query = { condition: 'not-running' };
+  try {
+    return await calls.stream({ what, method: 'POST', path, query, signal });
+  } catch (thrown) {
+    if (isMissing(thrown)) return undefined;
+    throw thrown;
   }
 }
 

@@ -30,6 +30,7 @@ export interface Launcher {
 }
 
 type Run = RunContext<DockerParams>;
+type Created = Pick<Container, 'id' | 'name'>;
 
 /** Throws unless the container is this very run's. */
 function requireOurs(container: Container, run: Run, identity: Identity): void {
@@ -49,16 +50,17 @@ function requireOurs(container: Container, run: Run, identity: Identity): void {
 const CREATE_TRIES = 50;
 const CREATE_RETRY_MS = 100;
 
-async function createOrFind(on: Launcher, run: Run, name: string): Promise<Container> {
+/** The container of this run that has never been started; undefined when it has been. */
+async function createOrFind(on: Launcher, run: Run, name: string): Promise<Created | undefined> {
   const options = createOptions(run.spec, on.config, on.identity);
   for (let tries = 0; tries < CREATE_TRIES; tries++) {
     try {
-      await on.engine.create(name, options);
+      return { id: await on.engine.create(name, options), name };
     } catch (thrown) {
       if (statusOf(thrown) !== 409) throw createError(thrown, run);
     }
     const container = await on.engine.inspect(name);
-    if (container !== undefined) return container;
+    if (container !== undefined) return neverStarted(container, run, on.identity);
     await pause(CREATE_RETRY_MS, on.closing);
   }
   throw new LimpetError(
@@ -89,17 +91,24 @@ function createError(thrown: unknown, { spec }: Run): unknown {
 export async function launch(on: Launcher, run: Run): Promise<void> {
   const name = containerName(on.identity, run.spec.key);
   const mark = await readMark(run.folder);
-  let container = await on.engine.inspect(name);
-  if (container === undefined) {
-    if (mark !== undefined) return;
-    container = await createOrFind(on, run, name);
-  }
-  requireOurs(container, run, on.identity);
-  if (container.status !== 'created' || container.startedAt !== undefined) return;
+  const container =
+    mark === undefined ? await createOrFind(on, run, name) : await findMarked(on, run, name);
+  if (container === undefined) return;
   if (mark?.containerId !== container.id)
     await writeMark(run.folder, await newMark(on, container.id));
   on.host.reach('plugin.start.marked');
   await startCreated(on, container);
+}
+
+async function findMarked(on: Launcher, run: Run, name: string): Promise<Created | undefined> {
+  const container = await on.engine.inspect(name);
+  return container === undefined ? undefined : neverStarted(container, run, on.identity);
+}
+
+function neverStarted(container: Container, run: Run, identity: Identity): Created | undefined {
+  requireOurs(container, run, identity);
+  const isNew = container.status === 'created' && container.startedAt === undefined;
+  return isNew ? container : undefined;
 }
 
 async function newMark(on: Launcher, containerId: string) {
@@ -109,7 +118,7 @@ async function newMark(on: Launcher, containerId: string) {
   return { containerId, bootId: on.host.bootId, engineId };
 }
 
-async function startCreated(on: Launcher, { id, name }: Container): Promise<void> {
+async function startCreated(on: Launcher, { id, name }: Created): Promise<void> {
   try {
     await on.starts.run(() => on.engine.start(id));
   } catch (thrown) {

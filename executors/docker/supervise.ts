@@ -51,6 +51,8 @@ async function untilEnded(watch: Watch): Promise<void> {
   let attempt = 0;
   while (!signal.aborted) {
     try {
+      // Inspect is asked after the wait, and before it only when the engine has been away.
+      if (lostAt === undefined) await waitForExit(engine.calls, name, { maxMs: WAIT_MS, signal });
       const container = await engine.inspect(name);
       if (lostAt !== undefined) await remember(watch, { lostAt, backAt: Date.now() });
       lostAt = undefined;
@@ -58,7 +60,6 @@ async function untilEnded(watch: Watch): Promise<void> {
       if (container === undefined) return;
       if (container.status === 'removing') await pause(REMOVING_POLL_MS, signal);
       else if (!ALIVE.has(container.status)) return;
-      else await waitForExit(engine.calls, container.id, { maxMs: WAIT_MS, signal });
     } catch (thrown) {
       if (signal.aborted) return;
       watch.log.warn(isAway(thrown) ? 'engine.lost' : 'watch.retry', {
