@@ -60,6 +60,33 @@ const withoutSsh = {
   },
 };
 
+/** zod carries its messages in fifty languages; ours are English. */
+const englishOnly = {
+  name: 'english-only',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\/locales\/index\.js$/ }, ({ path, resolveDir, importer }) =>
+      importer.includes('/zod/')
+        ? { path: join(resolveDir, path), namespace: 'english-only' }
+        : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'english-only' }, ({ path }) => ({
+      contents: "export { default as en } from './en.js';",
+      resolveDir: dirname(path),
+    }));
+  },
+};
+
+/**
+ * One letter beyond Latin-1, in a comment of some package, and V8 keeps the whole source in two bytes a letter: megabytes
+ * in every process. An escape means the same wherever such a letter may stand.
+ */
+function toAscii(text) {
+  return text.replaceAll(
+    /[^\x00-\x7f]/g,
+    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 /** Builds the named programs (all when none is named). Answers the failures; what could be built is built. */
 export async function buildAll(names = []) {
   const started = hashSources(root);
@@ -106,11 +133,12 @@ async function bundle(name, entry) {
     sourcemap: 'linked',
     external: EXTERNAL,
     banner: { js: COMMONJS_NAMES },
-    plugins: [withoutSsh],
+    plugins: [withoutSsh, englishOnly],
     absWorkingDir: root,
     logLevel: 'silent',
   });
-  for (const file of outputFiles) place(file.path, file.contents);
+  for (const { path, text } of outputFiles)
+    place(path, path.endsWith('.js') ? toAscii(text) : text);
   return outputFiles.map((file) => file.path);
 }
 
