@@ -18,7 +18,7 @@ import type { Store } from '../adapters/store/port.ts';
 import type { AgentConfig } from './config.ts';
 import { agentFolders, type AgentFolders } from './executions/folders.ts';
 
-const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 1;
 /** A socket path may have 100 bytes; below the run folder up to 40 are used. */
 const RUN_DIR_BYTES = 60;
 

@@ -15,6 +15,8 @@ export interface LivePlugin {
   readonly spawned?: SpawnedPlugin;
 }
 
+type ProvingDeps = Pick<PluginDeps, 'clock' | 'timings' | 'processes'>;
+
 export type Proof =
   | { readonly outcome: 'ok'; readonly live: LivePlugin }
   | { readonly outcome: 'dead' | 'hung' | 'foreign'; readonly reason: string };
@@ -25,7 +27,7 @@ export type Proof =
  */
 export async function prove(
   record: RunningPlugin,
-  deps: PluginDeps,
+  deps: ProvingDeps,
   signal: AbortSignal,
 ): Promise<Proof> {
   const link = new PluginLink(record.Addr.String);
@@ -56,7 +58,7 @@ export async function holding<T>(
   }
 }
 
-async function ask(record: RunningPlugin, link: PluginLink, deps: PluginDeps): Promise<Proof> {
+async function ask(record: RunningPlugin, link: PluginLink, deps: ProvingDeps): Promise<Proof> {
   const { clock, timings } = deps;
   const alive = (): boolean => isAlive(deps, identityOf(record));
   const failed = (reason: string): Proof =>
