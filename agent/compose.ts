@@ -4,13 +4,10 @@ import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { LimpetError } from '../core/errors.ts';
-import { parseExecutionId } from '../core/ids.ts';
 import { systemClock } from '../adapters/clock/system-clock.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
 import { envFaults } from '../adapters/faults/env-faults.ts';
 import { writeFileAtomic } from '../adapters/identity/write-file-atomic.ts';
-import { Inbox } from '../adapters/link/inbox.ts';
-import { Outbox } from '../adapters/link/outbox.ts';
 import type { Logger } from '../adapters/log/port.ts';
 import { connectTransport } from '../adapters/nats/nats-transport.ts';
 import { procProcesses } from '../adapters/processes/proc.ts';
@@ -20,15 +17,10 @@ import { inboxPrefix } from '../wire/subjects.ts';
 import { listenLocal, localApi } from './api/local-api.ts';
 import type { AgentStatus } from './api/status.ts';
 import { agentStatus } from './api/status-of.ts';
-import { capacityOf, type AgentConfig } from './config.ts';
-import { ExecutionRepository } from './executions/repository.ts';
+import type { AgentConfig } from './config.ts';
 import { sweepFinished } from './executions/retention.ts';
-import { ExecutionService } from './executions/service.ts';
-import type { NodeInfoSources } from './link/node-info.ts';
-import { Orders } from './link/orders.ts';
-import { reportRow } from './link/report.ts';
-import { RequesterLink } from './link/requester-link.ts';
 import { AgentStreams } from './link/streams.ts';
+import { assembleNode } from './node.ts';
 import { createPluginHost } from './plugins/host.ts';
 import { pluginSpecs } from './programs.ts';
 import { openState } from './state.ts';
@@ -52,9 +44,6 @@ export async function composeAgent(
   const faults = envFaults(process.env);
   const processes = procProcesses();
   const { identity, store, folders, runDir } = await openState(config, clock);
-  const repository = new ExecutionRepository(store);
-  const outbox = await Outbox.load(store, 'out/', randomUUID);
-  const inbox = await Inbox.load(store, 'in/');
   const host = createPluginHost({
     specs: pluginSpecs(config),
     store,
@@ -74,36 +63,6 @@ export async function composeAgent(
     },
   });
 
-  // The link and the service know each other: reports wake the link, orders reach the engine.
-  const late: { link?: RequesterLink } = {};
-  const service = new ExecutionService({
-    repository,
-    host,
-    reports: {
-      // That nothing is left of an ended execution is news to this node only.
-      rows: (record, event) =>
-        record.removed && event.from === event.to
-          ? []
-          : outbox.append([reportRow(record, [event])]),
-      wake: (how) => late.link?.wake(how),
-    },
-    folders,
-    inputs: { folder: folders.inputs, allowLocal: config.allowLocal },
-    environment: { allow: config.allowEnv, node: process.env },
-    capacity: capacityOf(config),
-    stopGraceMs: config.stopGraceMs,
-    pidsLimit: config.pidsLimit,
-    clock,
-    faults,
-    log,
-    changed: () => late.link?.announce(),
-  });
-  const { engine } = service;
-  const loaded = await repository.loadUnfinished();
-  for (const corrupt of loaded.quarantined)
-    log.error('store.quarantined', { key: corrupt.key, reason: corrupt.reason });
-  engine.adoptStored(loaded.records);
-
   const transport = await connectTransport(
     {
       servers: config.nats.servers,
@@ -114,52 +73,24 @@ export async function composeAgent(
     },
     log,
   );
-  const sources: NodeInfoSources = {
-    facts: {
-      nodeId: identity.nodeId,
-      name: config.name ?? hostname(),
-      version: VERSION,
-      labels: config.labels,
-      capacity: capacityOf(config),
-    },
-    engine,
-    health: () => host.health(),
-    recovered: (name) => service.isRecovered(name),
-  };
-  const orders = new Orders({
-    nodeId: identity.nodeId,
-    engine,
-    faults,
-    log,
-    admit: (live) => {
-      service.admit(live);
-    },
-  });
-  const link = new RequesterLink({
+  const node = await assembleNode({
+    config,
+    name: config.name ?? hostname(),
+    identity,
+    store,
+    folders,
+    host,
     transport,
-    sources,
-    inbox,
-    outbox,
-    orders,
     clock,
     faults,
     log,
-    instanceId: identity.instanceId,
     bootId: processes.bootId(),
     startedAt,
-    snapshot: async () => ({
-      incarnation: randomUUID(),
-      rows: await repository.snapshot(reportRow),
-    }),
-    stop: (id) => {
-      void engine.dispatch(parseExecutionId(id), {
-        type: 'stop',
-        by: 'stop',
-        reason: 'its owner does not want it here',
-      });
-    },
+    environment: process.env,
+    mint: randomUUID,
   });
-  late.link = link;
+  const { service, link, repository, outbox, sources, loaded } = node;
+  const { engine } = service;
   const streamServer = createStreamServer({
     transport,
     nodeId: identity.nodeId,

@@ -1,0 +1,159 @@
+/**
+ * What an agent is, without a process around it: executions and the link, joined over ports. `compose.ts` gives it the
+ * real ones; simulations give it a world of their own.
+ */
+import { parseExecutionId } from '../core/ids.ts';
+import type { Clock } from '../adapters/clock/port.ts';
+import type { Faults } from '../adapters/faults/port.ts';
+import type { Identity } from '../adapters/identity/identity-file.ts';
+import { Inbox } from '../adapters/link/inbox.ts';
+import { Outbox } from '../adapters/link/outbox.ts';
+import type { Logger } from '../adapters/log/port.ts';
+import type { Transport } from '../adapters/nats/port.ts';
+import type { Store } from '../adapters/store/port.ts';
+import { VERSION } from '../wire/version.ts';
+import { capacityOf, type AgentConfig } from './config.ts';
+import type { EnvironmentOptions } from './executions/environment.ts';
+import type { AgentFolders } from './executions/folders.ts';
+import { ExecutionRepository, type Loaded } from './executions/repository.ts';
+import { ExecutionService } from './executions/service.ts';
+import type { NodeInfoSources } from './link/node-info.ts';
+import { Orders } from './link/orders.ts';
+import { reportRow } from './link/report.ts';
+import { RequesterLink } from './link/requester-link.ts';
+import type { PluginHost } from './plugins/port.ts';
+
+export interface NodeParts {
+  readonly config: AgentConfig;
+  /** For people. */
+  readonly name: string;
+  readonly identity: Identity;
+  readonly store: Store;
+  readonly folders: AgentFolders;
+  readonly host: PluginHost;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly faults: Faults;
+  readonly log: Logger;
+  readonly bootId: string;
+  /** Of this process, ms since the epoch. */
+  readonly startedAt: number;
+  readonly environment: EnvironmentOptions['node'];
+  /** A new incarnation of the outbox. */
+  readonly mint: () => string;
+}
+
+export interface AgentNode {
+  readonly repository: ExecutionRepository;
+  readonly outbox: Outbox;
+  readonly service: ExecutionService;
+  readonly sources: NodeInfoSources;
+  readonly link: RequesterLink;
+  readonly loaded: Loaded;
+}
+
+/** Loaded and wired; nothing of it has begun: start the link, then the service. */
+export async function assembleNode(parts: NodeParts): Promise<AgentNode> {
+  const { store, log, mint } = parts;
+  const repository = new ExecutionRepository(store);
+  const outbox = await Outbox.load(store, 'out/', mint);
+  const inbox = await Inbox.load(store, 'in/');
+  // The link and the service know each other: reports wake the link, orders reach the engine.
+  const late: { link?: RequesterLink } = {};
+  const service = createService(parts, { repository, outbox, link: () => late.link });
+  const { engine } = service;
+  const loaded = await repository.loadUnfinished();
+  for (const corrupt of loaded.quarantined)
+    log.error('store.quarantined', { key: corrupt.key, reason: corrupt.reason });
+  engine.adoptStored(loaded.records);
+  const sources = sourcesOf(parts, service);
+  late.link = createLink(parts, { service, sources, repository, inbox, outbox });
+  return { repository, outbox, service, sources, link: late.link, loaded };
+}
+
+function createService(
+  { config, host, folders, clock, faults, log, environment }: NodeParts,
+  own: {
+    readonly repository: ExecutionRepository;
+    readonly outbox: Outbox;
+    link(): RequesterLink | undefined;
+  },
+): ExecutionService {
+  return new ExecutionService({
+    repository: own.repository,
+    host,
+    reports: {
+      // That nothing is left of an ended execution is news to this node only.
+      rows: (record, event) =>
+        record.removed && event.from === event.to
+          ? []
+          : own.outbox.append([reportRow(record, [event])]),
+      wake: (how) => own.link()?.wake(how),
+    },
+    folders,
+    inputs: { folder: folders.inputs, allowLocal: config.allowLocal },
+    environment: { allow: config.allowEnv, node: environment },
+    capacity: capacityOf(config),
+    stopGraceMs: config.stopGraceMs,
+    pidsLimit: config.pidsLimit,
+    clock,
+    faults,
+    log,
+    changed: () => own.link()?.announce(),
+  });
+}
+
+function sourcesOf(
+  { config, name, identity, host }: NodeParts,
+  service: ExecutionService,
+): NodeInfoSources {
+  return {
+    facts: {
+      nodeId: identity.nodeId,
+      name,
+      version: VERSION,
+      labels: config.labels,
+      capacity: capacityOf(config),
+    },
+    engine: service.engine,
+    health: () => host.health(),
+    recovered: (executor) => service.isRecovered(executor),
+  };
+}
+
+interface Linked {
+  readonly service: ExecutionService;
+  readonly sources: NodeInfoSources;
+  readonly repository: ExecutionRepository;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+}
+
+function createLink(
+  { identity, transport, clock, faults, log, bootId, startedAt, mint }: NodeParts,
+  { service, sources, repository, inbox, outbox }: Linked,
+): RequesterLink {
+  const { engine } = service;
+  const { nodeId, instanceId } = identity;
+  const orders = new Orders({
+    nodeId,
+    engine,
+    faults,
+    log,
+    admit: (live) => {
+      service.admit(live);
+    },
+  });
+  return new RequesterLink({
+    ...{ transport, sources, inbox, outbox, orders, clock, faults, log },
+    ...{ instanceId, bootId, startedAt },
+    snapshot: async () => ({ incarnation: mint(), rows: await repository.snapshot(reportRow) }),
+    stop: (id) => {
+      void engine.dispatch(parseExecutionId(id), {
+        type: 'stop',
+        by: 'stop',
+        reason: 'its owner does not want it here',
+      });
+    },
+  });
+}

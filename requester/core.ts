@@ -1,0 +1,128 @@
+/**
+ * What a requester is, without a process around it: state, scheduler and the links to its nodes, joined over ports.
+ * `compose.ts` gives it the real ones and puts the API on top; simulations give it a world of their own.
+ */
+import type { Clock, Random } from '../adapters/clock/port.ts';
+import type { Faults } from '../adapters/faults/port.ts';
+import type { Logger } from '../adapters/log/port.ts';
+import type { Transport } from '../adapters/nats/port.ts';
+import type { Store } from '../adapters/store/port.ts';
+import type { Config } from './config.ts';
+import { Watchers } from './jobs/watchers.ts';
+import { serveAgents } from './nodes/gateway.ts';
+import { Links } from './nodes/links.ts';
+import { Presence } from './nodes/presence.ts';
+import { SilenceWatch } from './nodes/silence.ts';
+import { Scheduler } from './scheduling/scheduler.ts';
+import { Coordinator } from './state/coordinator.ts';
+import { loadIdentity } from './state/identity.ts';
+import { loadWorld } from './state/load.ts';
+import { Mint } from './state/minting.ts';
+import { Reader } from './state/reader.ts';
+import type { World } from './state/world.ts';
+
+export interface CoreParts {
+  readonly config: Config;
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly faults: Faults;
+  readonly log: Logger;
+}
+
+export interface RequesterCore {
+  readonly requesterId: string;
+  readonly mint: Mint;
+  readonly world: World;
+  readonly reader: Reader;
+  readonly coordinator: Coordinator;
+  readonly links: Links;
+  readonly presence: Presence;
+  readonly watchers: Watchers;
+  /** Stops taking messages, finishes what was begun. */
+  close(): Promise<void>;
+}
+
+/** Loads the world, serves the agents, and runs a first turn. */
+export async function startCore(parts: CoreParts): Promise<RequesterCore> {
+  const { config, clock, log, store, transport, faults } = parts;
+  const mint = new Mint(clock, parts.random);
+  const identity = await loadIdentity(store, mint, clock.now());
+  const world = await loadWorld(store, log);
+  const wired = wire(parts, { mint, world, requesterId: identity.requesterId });
+  const { coordinator, links, presence, scheduler, watchers } = wired;
+  for (const node of world.nodes()) {
+    const link = await links.open(node.id);
+    if (node.session !== '' && node.membership.state === 'approved') link.sender.open(node.session);
+  }
+  const reader = new Reader(store, world, log);
+  const leave = serveAgents({
+    ...{ coordinator, world, links, presence, reader, mint, clock, log, transport, faults },
+    ...identity,
+    rules: config.nodes,
+    heartbeatIntervalMs: config.nodes.heartbeatIntervalMs,
+  });
+  const thresholds = config.nodes;
+  const silence = new SilenceWatch({ coordinator, world, presence, clock, log, thresholds });
+  const close = async (): Promise<void> => {
+    leave();
+    silence.close();
+    scheduler.close();
+    await coordinator.close();
+    links.close();
+  };
+  try {
+    await coordinator.run(() => undefined);
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+  const { requesterId } = identity;
+  return { requesterId, mint, world, reader, coordinator, links, presence, watchers, close };
+}
+
+interface Wired {
+  readonly coordinator: Coordinator;
+  readonly links: Links;
+  readonly presence: Presence;
+  readonly scheduler: Scheduler;
+  readonly watchers: Watchers;
+}
+
+function wire(
+  { config, store, transport, clock, log, faults }: CoreParts,
+  {
+    mint,
+    world,
+    requesterId,
+  }: { readonly mint: Mint; readonly world: World; readonly requesterId: string },
+): Wired {
+  const { declineBackoffMs: firstMs, declineBackoffMaxMs: lastMs } = config.scheduling;
+  const { requestTimeoutMs } = config.nats;
+  const links = new Links({
+    ...{ store, transport, clock, log, mint, requestTimeoutMs },
+    batchRows: 200,
+    batchBytes: 512 * 1024,
+  });
+  const presence = new Presence(clock.now());
+  const watchers = new Watchers();
+  const scheduler = new Scheduler({
+    owner: { requesterId, mint },
+    clock,
+    log,
+    declineBackoff: { firstMs, lastMs: Math.max(firstMs, lastMs) },
+    foreign: (node) => presence.foreign(node),
+    wake: () => coordinator.run(() => undefined),
+  });
+  const coordinator: Coordinator = new Coordinator({
+    ...{ store, world, clock, faults },
+    append: (node, rows) => links.append(node, rows),
+    settle: (draft) => scheduler.settle(draft),
+    onCommitted: (changes) => {
+      for (const node of changes.rowsFor) links.get(node)?.sender.wake();
+      watchers.notify(changes);
+    },
+  });
+  return { coordinator, links, presence, scheduler, watchers };
+}
