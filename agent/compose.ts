@@ -18,6 +18,10 @@ import { listenLocal, localApi } from './api/local-api.ts';
 import type { AgentStatus } from './api/status.ts';
 import { agentStatus } from './api/status-of.ts';
 import type { AgentConfig } from './config.ts';
+import { Explainer } from './explain/explainer.ts';
+import { formatMetrics } from './explain/metrics.ts';
+import { serveExplanations } from './explain/requests.ts';
+import { statusMetrics } from './explain/status-metrics.ts';
 import { sweepFinished } from './executions/retention.ts';
 import { AgentStreams } from './link/streams.ts';
 import { assembleNode } from './node.ts';
@@ -120,9 +124,22 @@ export async function composeAgent(
       link: link.status,
       quarantined: loaded.quarantined,
     });
+  const explainer = new Explainer({
+    nodeId: identity.nodeId,
+    clock,
+    health: () => host.health(),
+    client: (name) => host.client(name),
+    live: () => [...engine.all()].map(({ record }) => record),
+    record: async (id) => engine.get(id)?.record ?? (await repository.get(id)),
+    ids: () => repository.ids(),
+    events: (id) => repository.events(id),
+  });
+  const explanations = serveExplanations(transport, identity.nodeId, explainer);
+  const metrics = (): string =>
+    formatMetrics([...service.counters.metrics(), ...statusMetrics(status())]);
   const socket = join(runDir, 'agent.sock');
   const closeApi = await listenLocal(
-    localApi({ status, history: (id) => repository.events(id), stop: onStopOrder }),
+    localApi({ status, explainer, metrics, history: (id) => repository.events(id), stop: onStopOrder }),
     socket,
   );
   await writeFileAtomic(
@@ -160,6 +177,7 @@ export async function composeAgent(
         config.stopGraceMs + KILL_TIMEOUT_SLACK_MS,
       );
     streams.close();
+    explanations.unsubscribe();
     await streamServer[Symbol.asyncDispose]();
     link.close();
     service.close();

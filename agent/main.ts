@@ -4,17 +4,21 @@
 import { parseArgs } from 'node:util';
 import { LimpetError } from '../core/errors.ts';
 import { logFormat, pinoLog } from '../adapters/log/pino-log.ts';
+import { systemClock } from '../adapters/clock/system-clock.ts';
+import { planOfDeadAgent } from './explain/dead-agent.ts';
 import { composeAgent } from './compose.ts';
 import { loadAgentConfig } from './config.ts';
 
-const USAGE = `usage: agent [--config FILE] [--data DIR]
+const USAGE = `usage: agent [--config FILE] [--data DIR] [--plan]
   --config FILE  JSON; every field has a default (see agent.config.json)
   --data DIR     everything it keeps; else dataDir of the config
+  --plan         print as JSON what recovery would do, on a copy of the store; start and change nothing
 `;
 
 const OPTIONS = {
   config: { type: 'string' },
   data: { type: 'string' },
+  plan: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -28,12 +32,17 @@ function args() {
 }
 
 async function main(): Promise<void> {
-  const { config: file, data, help } = args();
+  const { config: file, data, plan, help } = args();
   if (help === true) {
     process.stdout.write(USAGE);
     return;
   }
   const config = await loadAgentConfig(file, data);
+  if (plan === true) {
+    const planned = await planOfDeadAgent(config, systemClock());
+    process.stdout.write(`${JSON.stringify(planned)}\n`);
+    return;
+  }
   const log = pinoLog({ format: logFormat(process.env, process.stderr.isTTY) });
   let stop: (mode: 'detach' | 'kill') => void = () => undefined;
   const agent = await composeAgent(config, log, (mode) => {

@@ -4,7 +4,13 @@
  */
 import type { NodeId } from '../core/ids.ts';
 
-export const TO_AGENT = ['Push', 'ExecutionLogs', 'ExecutionResult', 'Stream'] as const;
+export const TO_AGENT = [
+  'Push',
+  'ExecutionLogs',
+  'ExecutionResult',
+  'ExplainExecution',
+  'Stream',
+] as const;
 export const TO_REQUESTER = [
   'Handshake',
   'Heartbeat',

@@ -4,6 +4,7 @@
  *   GET  /health       {ok} 200 or 503
  *   GET  /status       AgentStatus
  *   GET  /executions/:id/history
+ *   what explains: see explain/routes.ts
  *   POST /stop         {mode: "detach" | "kill"}: as SIGTERM, or end every run and plugin first
  */
 import { chmod, rm } from 'node:fs/promises';
@@ -13,9 +14,10 @@ import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { parseExecutionId, type ExecutionId } from '../../core/ids.ts';
 import type { ExecutionEvent } from '../../wire/messages.ts';
+import { explainRoutes, type ExplainDeps } from '../explain/routes.ts';
 import type { AgentStatus } from './status.ts';
 
-export interface LocalApiDeps {
+export interface LocalApiDeps extends ExplainDeps {
   status(): AgentStatus;
   history(id: ExecutionId): Promise<readonly ExecutionEvent[]>;
   /** Ends the program; answers before it does. */
@@ -31,6 +33,7 @@ export function localApi(deps: LocalApiDeps): Hono {
     return c.json({ ok, degraded }, ok ? 200 : 503);
   });
   app.get('/status', (c) => c.json(deps.status()));
+  explainRoutes(app, deps);
   app.get('/executions/:id/history', async (c) => {
     const id = parseExecutionId(c.req.param('id'));
     const events = await deps.history(id);

@@ -25,6 +25,8 @@ export interface ObserverDeps {
   client(executor: string): ExecutorClient | undefined;
   /** Tries to admit an accepted execution (or leaves it waiting). */
   admit(live: LiveExecution): void;
+  /** Counts what recovery decides. */
+  decided(decision: Decision): void;
   /** Stop and remove one leftover run. */
   stopLeftover(live: LiveExecution, run: number): Promise<void>;
 }
@@ -95,6 +97,7 @@ export class Observer {
         why: decision.why,
       });
       const { action, why } = decision;
+      if (recovering) this.#deps.decided(decision);
       if (recovering && action.type === 'adopt')
         await this.#deps.engine.step(live, { ...startedEvent(action.run, now), adopted: why });
       else await this.#act(live, decision);

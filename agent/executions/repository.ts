@@ -89,6 +89,12 @@ export class ExecutionRepository {
     return value === undefined ? undefined : parseRecord(value);
   }
 
+  /** Of every execution that is kept, ended ones too. */
+  async ids(): Promise<readonly string[]> {
+    const { entries, corrupt } = await this.#store.scan({ prefix: 'ex/' });
+    return [...entries, ...corrupt].map(({ key }) => key.slice('ex/'.length));
+  }
+
   async events(id: ExecutionId): Promise<readonly ExecutionEvent[]> {
     const { entries } = await this.#store.scan({ prefix: `ev/${id}/` });
     return entries.map((entry) => executionEventSchema.parse(entry.value));

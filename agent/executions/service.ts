@@ -16,6 +16,7 @@ import type {
   PluginHost,
   PluginHostEvents,
 } from '../plugins/port.ts';
+import { Counters } from '../explain/metrics.ts';
 import { Admission } from './admission.ts';
 import { Effects } from './effects.ts';
 import { ExecutionEngine, type ReportSink } from './engine.ts';
@@ -50,6 +51,7 @@ const DEADLINE_SLACK_MS = 1_000;
 
 export class ExecutionService implements PluginHostEvents {
   readonly engine: ExecutionEngine;
+  readonly counters = new Counters();
   readonly #deps: ServiceDeps;
   readonly #observer: Observer;
   readonly #admission: Admission;
@@ -71,6 +73,10 @@ export class ExecutionService implements PluginHostEvents {
       client,
       admit: (live) => {
         this.admit(live);
+      },
+      decided: ({ rule, action }) => {
+        const labels = { rule: String(rule), action: action.type };
+        this.counters.add('limpet_recovery_decisions_total', labels);
       },
       stopLeftover: (live, run) => this.#stopLeftover(live, run),
     });
