@@ -11,6 +11,7 @@ import {
   killSurvivors,
   LimpetError,
   observeHeld,
+  isStopOrdered,
   orderDeadline,
   orderStop,
   pause,
@@ -107,6 +108,9 @@ export class ProcessExecutor implements Executor<Params> {
       const seen = await this.observe(run);
       if (seen.phase !== 'running' && seen.phase !== 'paused') return;
       if (!(await this.#isHeld(run.folder))) killSurvivors(run.spec.key, processes);
+      // A holder that somebody has stopped (SIGSTOP) cannot carry out an order.
+      if (seen.phase === 'paused' && isStopOrdered(run.folder))
+        for (const one of survivors(run.spec.key, processes)) processes.signal(one, 'SIGCONT');
       await pause(LOOK_MS, signal);
     }
   }

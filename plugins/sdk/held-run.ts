@@ -120,6 +120,10 @@ export async function orderStop(folder: string, order: StopOrder, signal: number
   await writeDurably(join(folder, 'stop'), `${order.by} ${signal} ${order.graceMs} ${reason}\n`);
 }
 
+export function isStopOrdered(folder: string): boolean {
+  return readIfThere(join(folder, 'stop')) !== undefined;
+}
+
 /** Sets the absolute deadline that the holder keeps; 0 takes it away. */
 export async function orderDeadline(folder: string, deadlineAt: number): Promise<void> {
   await writeDurably(join(folder, 'until'), `${deadlineAt}\n`);

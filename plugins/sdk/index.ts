@@ -12,6 +12,7 @@ export {
   nonceOf,
   observeHeld,
   orderDeadline,
+  isStopOrdered,
   orderStop,
   parseClaim,
   parseExit,
