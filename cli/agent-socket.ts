@@ -26,6 +26,17 @@ export async function askAgent(
   path: string,
   body?: unknown,
 ): Promise<unknown> {
+  const parsed: unknown = JSON.parse(await askAgentText(folder, method, path, body));
+  return parsed;
+}
+
+/** The same for an answer that is no JSON. */
+export async function askAgentText(
+  folder: string,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: unknown,
+): Promise<string> {
   const file = readAgentFile(folder);
   if (file === undefined)
     throw new LimpetError(
@@ -51,6 +62,5 @@ export async function askAgent(
       'internal',
       `the agent answered ${response.statusCode}: ${text.slice(0, 200)}`,
     );
-  const parsed: unknown = JSON.parse(text);
-  return parsed;
+  return text;
 }

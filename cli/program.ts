@@ -4,6 +4,7 @@ import { VERSION } from '../wire/version.ts';
 import { agent } from './commands/agent.ts';
 import { dev } from './commands/dev.ts';
 import { dockerRun } from './commands/docker-run.ts';
+import { executionDescribe, executionHistory } from './commands/execution.ts';
 import { jobDescribe } from './commands/job-describe.ts';
 import { jobExecutions } from './commands/job-executions.ts';
 import { jobGet } from './commands/job-get.ts';
@@ -14,6 +15,7 @@ import { jobRun } from './commands/job-run.ts';
 import { jobStop } from './commands/job-stop.ts';
 import { jobValidate } from './commands/job-validate.ts';
 import { nodeDescribe, nodeList } from './commands/node-list.ts';
+import { recover } from './commands/recover.ts';
 import { requester } from './commands/requester.ts';
 import { wasmRun } from './commands/wasm-run.ts';
 import type { Context } from './context.ts';
@@ -43,11 +45,16 @@ export function createProgram(context: Context, done: (exitCode: number) => void
     jobHistory(context),
     jobValidate(context),
   ]);
+  group(program, 'execution', 'see one execution as its owner and its node do', [
+    executionDescribe(context),
+    executionHistory(context),
+  ]);
   group(program, 'docker', 'run container images', [dockerRun(context, done)]);
   group(program, 'wasm', 'run WebAssembly modules', [wasmRun(context, done)]);
   group(program, 'node', 'see the compute nodes', [nodeList(context), nodeDescribe(context)]);
   program
     .addCommand(agent(context, done))
+    .addCommand(recover(context))
     .addCommand(requester(context, done))
     .addCommand(dev(context, done));
   configure(program, context);

@@ -71,3 +71,10 @@ export const explainAnswerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('refused'), code: z.string(), message: z.string() }),
 ]);
 export type ExplainAnswer = z.infer<typeof explainAnswerSchema>;
+
+/** The node's side of an explanation, as its owner passes it on. */
+export const nodeSideSchema = z.discriminatedUnion('type', [
+  ...explainAnswerSchema.options,
+  z.object({ type: z.literal('unreachable'), reason: z.string() }),
+]);
+export type NodeSide = z.infer<typeof nodeSideSchema>;

@@ -7,6 +7,7 @@
  *   GET  /api/v1/limpet/jobs/{id}/logs?execution=&follow=&tail=&stream=   SSE of LogEvent, then `event: end`
  *   GET  /api/v1/limpet/jobs/{id}/watch                                    SSE of WatchEvent until the job is terminal
  *   GET  /api/v1/limpet/executions/{id}                                    ExecutionDetail
+ *   GET  /api/v1/limpet/executions/{id}/explain                            ExecutionExplanation
  *   GET  /api/v1/limpet/executions/{id}/result.tar.gz                      the published archive (token by header, or
  *                                                                         the expiring `?sig=` of the results list)
  *   GET  /api/v1/limpet/status                                             {RequesterID, Version, Nats, Nodes, Jobs}
@@ -15,6 +16,7 @@
  */
 import type { ExecutionState } from '../core/execution/states.ts';
 import type { Outcome } from '../core/execution/outcome.ts';
+import type { NodeSide } from './explain.ts';
 import type { ExecutionEvent } from './messages.ts';
 
 /** `data:` of an SSE message of type `message`. */
@@ -56,4 +58,9 @@ export interface ExecutionDetail extends ExecutionSummary {
   readonly startedAt?: number;
   readonly finishedAt?: number;
   readonly events: readonly ExecutionEvent[];
+}
+
+export interface ExecutionExplanation {
+  readonly owner: ExecutionDetail & { readonly desiredReason: string };
+  readonly node: NodeSide;
 }

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { dataFolder } from '../api/endpoint.ts';
 import type { Context } from '../context.ts';
 import { runProgram } from '../programs.ts';
+import { agentMetrics } from './agent-metrics.ts';
 import { agentStatus } from './agent-status.ts';
 
 export interface ProgramOptions {
@@ -24,7 +25,8 @@ export function agent(context: Context, done: (exitCode: number) => void): Comma
       const data = options.config === undefined ? { data: folder } : {};
       done(await runProgram('agent', programArgs({ ...data, ...options })));
     })
-    .addCommand(agentStatus(context));
+    .addCommand(agentStatus(context))
+    .addCommand(agentMetrics(context));
 }
 
 export function programArgs({ config, data }: ProgramOptions): string[] {

@@ -3,13 +3,13 @@ import type { Context, Hono } from 'hono';
 import { streamSSE, type SSEStreamingApi } from 'hono/streaming';
 import { LimpetError } from '../../core/errors.ts';
 import { isTerminalJobState } from '../../core/job.ts';
-import type { ExecutionDetail, ExecutionSummary, WatchEvent } from '../../wire/http.ts';
+import type { ExecutionDetail, WatchEvent } from '../../wire/http.ts';
 import { VERSION } from '../../wire/version.ts';
 import type { JobId } from '../../core/ids.ts';
-import type { ExecutionRecord } from '../state/records.ts';
 import { answer, pathPart } from './answer.ts';
+import { summaryOf } from './execution-summary.ts';
+import { explainRoute } from './explain.ts';
 import type { ApiContext } from './context.ts';
-import { stateMessage } from './job-shape.ts';
 import { findExecution, findJob } from './lookup.ts';
 import { count, flag } from './query.ts';
 
@@ -30,6 +30,7 @@ export function limpetRoutes(app: Hono, context: ApiContext): void {
     };
     return answer(c, detail);
   });
+  explainRoute(app, context);
   app.get('/api/v1/limpet/status', (c) =>
     answer(c, {
       RequesterID: requesterId,
@@ -39,20 +40,6 @@ export function limpetRoutes(app: Hono, context: ApiContext): void {
       Jobs: [...world.jobs()].filter(({ state }) => !isTerminalJobState(state)).length,
     }),
   );
-}
-
-export function summaryOf(execution: ExecutionRecord): ExecutionSummary {
-  const { id, nodeId, token, state, run, outcome } = execution;
-  return {
-    id,
-    nodeId,
-    partition: token.partition,
-    attempt: token.attempt,
-    state,
-    run,
-    ...(outcome === undefined ? {} : { outcome }),
-    reason: stateMessage(execution),
-  };
 }
 
 async function logs(context: ApiContext, c: Context): Promise<Response> {

@@ -1,0 +1,69 @@
+/** `limpet recover --plan`: what recovery would do on this host. A live agent is asked, for a dead one its store is read. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Command } from 'commander';
+import { LimpetError } from '../../core/errors.ts';
+import { recoveryPlanSchema, type RecoveryPlan } from '../../wire/explain.ts';
+import { askAgent, readAgentFile } from '../agent-socket.ts';
+import { dataFolder } from '../api/endpoint.ts';
+import { print } from '../context.ts';
+import type { Context } from '../context.ts';
+import { outputOption } from '../options.ts';
+import type { OutputOptions } from '../options.ts';
+import { planText } from '../output/explanation.ts';
+import { programPath } from '../programs.ts';
+import { programArgs, type ProgramOptions } from './agent.ts';
+
+const PLAN_MS = 60_000;
+const PLAN_BYTES = 256 * 1024 * 1024;
+
+interface RecoverOptions extends ProgramOptions, OutputOptions {
+  readonly plan?: boolean;
+}
+
+export function recover(context: Context): Command {
+  return new Command('recover')
+    .description('show what recovery would do with every execution of this host')
+    .requiredOption('--plan', 'print it and change nothing (the agent itself recovers, by itself)')
+    .option('--config <file>', "the agent's configuration")
+    .option('--data <folder>', "the agent's folder; else agent/ in LIMPET_DATA or ~/.limpet")
+    .addOption(outputOption())
+    .action(async (options: RecoverOptions) => {
+      const plan = await findPlan(context, options);
+      print(
+        context,
+        options.output === 'json' ? JSON.stringify(plan, undefined, 2) : planText(plan),
+      );
+    });
+}
+
+async function findPlan(context: Context, options: RecoverOptions): Promise<RecoveryPlan> {
+  const folder = options.data ?? join(dataFolder(context.env), 'agent');
+  if (options.config === undefined && readAgentFile(folder) !== undefined) {
+    try {
+      return recoveryPlanSchema.parse(await askAgent(folder, 'GET', '/recover/plan'));
+    } catch (thrown) {
+      // It was killed: its file is still there, and nobody answers.
+      if (LimpetError.from(thrown).code !== 'unavailable') throw thrown;
+    }
+  }
+  const data = options.config === undefined ? { data: folder } : {};
+  return planOfStore(programArgs({ ...data, ...options }));
+}
+
+async function planOfStore(args: readonly string[]): Promise<RecoveryPlan> {
+  const command = [programPath('agent'), '--plan', ...args];
+  const options = { timeout: PLAN_MS, maxBuffer: PLAN_BYTES };
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, command, options);
+    return recoveryPlanSchema.parse(JSON.parse(stdout));
+  } catch (thrown) {
+    throw new LimpetError('unavailable', saidOf(thrown), { cause: thrown });
+  }
+}
+
+function saidOf(thrown: unknown): string {
+  const said = thrown instanceof Error && 'stderr' in thrown ? String(thrown.stderr).trim() : '';
+  return said === '' ? LimpetError.from(thrown).message : said.replace(/^limpet agent: /, '');
+}

@@ -1,0 +1,18 @@
+/** An execution in a line, as `/api/v1/limpet` shows it. */
+import type { ExecutionSummary } from '../../wire/http.ts';
+import type { ExecutionRecord } from '../state/records.ts';
+import { stateMessage } from './job-shape.ts';
+
+export function summaryOf(execution: ExecutionRecord): ExecutionSummary {
+  const { id, nodeId, token, state, run, outcome } = execution;
+  return {
+    id,
+    nodeId,
+    partition: token.partition,
+    attempt: token.attempt,
+    state,
+    run,
+    ...(outcome === undefined ? {} : { outcome }),
+    reason: stateMessage(execution),
+  };
+}
