@@ -3,53 +3,13 @@
  * Pure and total; the first rule that fits decides. It serves recovery at start and every look at a run afterwards.
  * The rules and their numbers are those of docs/how-recovery-works.md.
  */
+import type { Decision, Situation } from './decision.ts';
 import type { ObservedRun } from './observed.ts';
 import type { Outcome } from './outcome.ts';
-import { storedLaunched, type ExecutionRecord, type StopReason } from './record.ts';
+import { isParked, storedLaunched, withRun, type ExecutionRecord, type StopReason } from './record.ts';
 import { isTerminal } from './states.ts';
 
-export type Action =
-  | { readonly type: 'leave' }
-  | { readonly type: 'wait' }
-  | { readonly type: 'import'; readonly run: ObservedRun }
-  | { readonly type: 'stop-leftover'; readonly run: number }
-  | { readonly type: 'remove-leftovers' }
-  | { readonly type: 'done' }
-  | { readonly type: 'publish' }
-  | { readonly type: 'end-restarting'; readonly stop: StopReason }
-  | { readonly type: 'next-run'; readonly at: number }
-  | { readonly type: 'look-again' }
-  | {
-      readonly type: 'conclude';
-      readonly run: number;
-      readonly outcome: Outcome;
-      readonly startedAt?: number;
-      readonly finishedAt: number;
-    }
-  | { readonly type: 'stop'; readonly stop: StopReason }
-  /** Nothing runs: end it with this reason; a created engine resource is removed and never started. */
-  | { readonly type: 'end-unstarted'; readonly stop: StopReason }
-  | { readonly type: 'adopt'; readonly run: ObservedRun }
-  | { readonly type: 'start-created'; readonly run: number }
-  | { readonly type: 'refuse'; readonly reason: string }
-  | { readonly type: 'resume' }
-  | { readonly type: 'lost'; readonly reason: string };
-
-export interface Decision {
-  /** Number of the rule in the table. */
-  readonly rule: number;
-  readonly action: Action;
-  readonly why: string;
-}
-
-export interface Situation {
-  readonly record: ExecutionRecord | undefined;
-  /** Every observed run under this execution id; none is "absent". */
-  readonly observed: readonly ObservedRun[];
-  readonly now: number;
-  /** A `removing` run has been looked at for 60 s. */
-  readonly removingTooLong: boolean;
-}
+export type { Action, Decision, Situation } from './decision.ts';
 
 interface View {
   readonly record: ExecutionRecord;
@@ -57,12 +17,15 @@ interface View {
   readonly current: ObservedRun | undefined;
   /** There is a mark, or the record says that it was launched. */
   readonly launched: boolean;
-  /** Of the owner, the deadline: the reason why it has to end, if any. */
+  /** Of the owner, the deadline or the lease: the reason why it has to end, if any. */
   readonly end: StopReason | undefined;
+  /** The record knows nothing of this run. */
+  readonly found: boolean;
   readonly situation: Situation;
 }
 
-type Rule = (view: View, ours: readonly ObservedRun[]) => Omit<Decision, 'rule'> | undefined;
+type Verdict = Pick<Decision, 'action' | 'why'>;
+type Rule = (view: View, ours: readonly ObservedRun[]) => Verdict | undefined;
 
 const isLive = (run: ObservedRun): boolean => run.phase === 'running' || run.phase === 'paused';
 
@@ -72,12 +35,25 @@ const unobservable: Rule = (_view, ours) =>
     ? { action: { type: 'wait' }, why: 'its executor cannot be asked now' }
     : undefined;
 
+/** 3, once it is imported: before a word on it nothing is started, published or removed. */
+const parked: Rule = ({ record, current }) => {
+  if (!isParked(record)) return undefined;
+  if (record.state === 'starting' && (current === undefined || current.phase === 'absent'))
+    return {
+      action: { type: 'lost', reason: 'created, never started, and gone' },
+      why: 'foreign, and nothing of it is there any more',
+    };
+  if (record.state === 'starting' && current?.phase !== 'created') return undefined;
+  return {
+    action: { type: 'leave' },
+    why: 'foreign: kept as it is until its owner or an operator answers',
+  };
+};
+
 /** 4: a run with a stored outcome must not run beside, or after, that outcome. */
 const leftoverRuns: Rule = ({ record, run }, ours) => {
-  const over =
-    record.run === run &&
-    (record.state === 'restarting' || record.state === 'publishing' || isTerminal(record.state));
-  const leftover = ours.find((r) => isLive(r) && (r.run < run || (over && r.run === run)));
+  const over = record.state === 'restarting' || isOver(record);
+  const leftover = ours.find((r) => isLive(r) && (r.run < run || over));
   return leftover === undefined
     ? undefined
     : {
@@ -121,11 +97,11 @@ const removing: Rule = ({ current, situation }) =>
     : undefined;
 
 /** 9: it has ended, so it is never run again. */
-const ended: Rule = ({ record, run, current, end, situation }) => {
+const ended: Rule = ({ record, run, current, situation }) => {
   if (current?.phase !== 'exited') return undefined;
   const outcome = current.outcome ?? { by: 'lost', reason: 'no exit record' };
   const finishedAt = current.finishedAt ?? situation.now;
-  const conclude = (final: Outcome, why: string): Omit<Decision, 'rule'> => ({
+  const conclude = (final: Outcome, why: string): Verdict => ({
     action: {
       type: 'conclude',
       run,
@@ -135,15 +111,10 @@ const ended: Rule = ({ record, run, current, end, situation }) => {
     },
     why,
   });
-  if (record.stop !== undefined)
-    return conclude(coded(record.stop, outcome), `ended after: ${record.stop.reason}`);
+  const stop = ordered(record);
+  if (stop !== undefined) return conclude(coded(stop, outcome), `ended after: ${stop.reason}`);
   const deadline = record.placement.deadlineAt;
-  if (
-    deadline !== undefined &&
-    finishedAt > deadline &&
-    outcome.by !== 'limit' &&
-    end !== undefined
-  )
+  if (deadline !== undefined && finishedAt > deadline)
     return conclude(
       coded({ by: 'limit', reason: 'deadline' }, outcome),
       'ended after its deadline',
@@ -161,7 +132,7 @@ const mustEnd: Rule = ({ record, current, launched, end }) => {
   if (current !== undefined && isLive(current))
     return { action: { type: 'stop', stop: end }, why: `it runs and has to end: ${end.reason}` };
   const there = current?.phase === 'created';
-  if (record.stop !== undefined || there || !launched)
+  if (ordered(record) !== undefined || there || !launched)
     return { action: { type: 'end-unstarted', stop: end }, why: `nothing runs: ${end.reason}` };
   return undefined;
 };
@@ -220,6 +191,7 @@ const gone: Rule = ({ current }) => {
 
 const RULES: readonly (readonly [number, Rule])[] = [
   [2, unobservable],
+  [3, parked],
   [4, leftoverRuns],
   [5, terminal],
   [6, publishing],
@@ -240,7 +212,9 @@ export function decide(situation: Situation): Decision {
   const view = viewOf(record, ours, situation);
   for (const [rule, fits] of RULES) {
     const decision = fits(view, ours);
-    if (decision !== undefined) return { rule, ...decision };
+    if (decision === undefined) continue;
+    // Rules 2 and 3 change nothing, the record neither.
+    return { rule, ...decision, ...(view.found && rule > 3 ? { found: view.run } : {}) };
   }
   // `gone` always answers; this line keeps the function total in the compiler's eyes.
   return { rule: 14, action: { type: 'lost', reason: 'gone' }, why: 'no rule fits' };
@@ -248,7 +222,7 @@ export function decide(situation: Situation): Decision {
 
 /** Rules 1, 2 and 3: what has no record is kept, whatever it is. */
 function withoutRecord(ours: readonly ObservedRun[]): Decision {
-  const there = ours.filter((run) => run.phase !== 'absent');
+  const there = ours.filter(isTrace);
   const newest = there.reduce<ObservedRun | undefined>(
     (a, b) => (a === undefined || b.run > a.run ? b : a),
     undefined,
@@ -259,7 +233,7 @@ function withoutRecord(ours: readonly ObservedRun[]): Decision {
       action: { type: 'leave' },
       why: 'not of this node and instance; never touched',
     };
-  if (newest.phase === 'unobservable')
+  if (ours.some((run) => run.phase === 'unobservable'))
     return { rule: 2, action: { type: 'wait' }, why: 'its executor cannot be asked now' };
   return {
     rule: 3,
@@ -268,26 +242,46 @@ function withoutRecord(ours: readonly ObservedRun[]): Decision {
   };
 }
 
+/** Its last run has ended: no later one can be there that is its own. */
+function isOver({ state }: ExecutionRecord): boolean {
+  return state === 'publishing' || isTerminal(state);
+}
+
+/** The first reason, of its owner or of this node, once an end has been asked for. */
+function ordered({ stop, state }: ExecutionRecord): StopReason | undefined {
+  return stop ?? (state === 'stopping' ? { by: 'stop', reason: 'stopped' } : undefined);
+}
+
+function overdue(
+  { placement }: ExecutionRecord,
+  { now, leaseOver }: Situation,
+): StopReason | undefined {
+  const { deadlineAt } = placement;
+  if (deadlineAt !== undefined && now > deadlineAt) return { by: 'limit', reason: 'deadline' };
+  return leaseOver === true ? { by: 'limit', reason: 'lease' } : undefined;
+}
+
+/** Something is there, or has been. */
+function isTrace(run: ObservedRun): boolean {
+  return run.phase !== 'absent' || run.marked;
+}
+
 /** An observed run newer than the record's becomes the record's run first (the store is an old copy). */
 function viewOf(stored: ExecutionRecord, ours: readonly ObservedRun[], situation: Situation): View {
-  const run = ours.reduce(
-    (newest, r) => (r.phase === 'absent' ? newest : Math.max(newest, r.run)),
-    stored.run,
-  );
-  const record: ExecutionRecord =
-    run === stored.run ? stored : { ...stored, run, state: 'starting' };
+  const newest = ours.reduce((max, r) => (isTrace(r) ? Math.max(max, r.run) : max), stored.run);
+  const run = isOver(stored) ? stored.run : newest;
   const current = ours.find((r) => r.run === run);
-  const deadline = record.placement.deadlineAt;
-  const expired: StopReason | undefined =
-    deadline !== undefined && situation.now > deadline
-      ? { by: 'limit', reason: 'deadline' }
-      : undefined;
+  const early = stored.state === 'accepted' || stored.state === 'preparing';
+  const begun = current !== undefined && isTrace(current) && current.phase !== 'created';
+  const found = run > stored.run || (early && begun);
+  const record: ExecutionRecord = found ? { ...withRun(stored, run), state: 'starting' } : stored;
   return {
     record,
     run,
     current,
     launched: storedLaunched(record) || (current?.marked ?? false),
-    end: record.stop ?? expired,
+    end: ordered(record) ?? overdue(record, situation),
+    found,
     situation,
   };
 }

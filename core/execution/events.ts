@@ -1,5 +1,6 @@
 /** What may happen to an execution, and what a change of its state asks to be done. */
 import type { Outcome } from './outcome.ts';
+import type { Placement } from '../job.ts';
 import type { PublishedResult } from './record.ts';
 
 export type ExecutionEvent =
@@ -31,13 +32,23 @@ export type ExecutionEvent =
   /** Marked or stored as begun, and gone without an exit record. */
   | { readonly type: 'lost'; readonly reason: string }
   | { readonly type: 'restart-due' }
+  /** A run is there that the record knows nothing of (its store is an older copy): it becomes the record's run. */
+  | { readonly type: 'found'; readonly run: number }
   | {
       readonly type: 'published';
       readonly result?: PublishedResult;
       readonly output: { readonly stdout: string; readonly stderr: string };
     }
   | { readonly type: 'publish-failed'; readonly reason: string }
-  | { readonly type: 'removed' };
+  | { readonly type: 'removed' }
+  /** Of what is foreign: its owner knows it, and sends its placement again. */
+  | { readonly type: 'claim'; readonly placement: Placement }
+  /** Of what is foreign: a word on it that is no claim. A stop order follows by itself. */
+  | {
+      readonly type: 'answer';
+      readonly by: 'owner' | 'operator';
+      readonly word: 'adopt' | 'stop';
+    };
 
 export type ExecutionEventType = ExecutionEvent['type'];
 

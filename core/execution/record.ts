@@ -14,6 +14,22 @@ export interface PublishedResult {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * A run that was found without a record, and imported. Until its owner or an operator has answered it goes on under its
+ * own deadline, and nothing of it is started, published or removed. A record that its owner claims loses this field.
+ */
+export interface Foreign {
+  readonly since: number;
+  /** What of its placement could not be rebuilt, in words for people. */
+  readonly unknown: readonly string[];
+  /** An operator's word is final; the owner's can only be that it has to go (else it claims the execution). */
+  readonly answer?: {
+    readonly by: 'owner' | 'operator';
+    readonly word: 'adopt' | 'stop';
+    readonly at: number;
+  };
+}
+
 export interface ExecutionRecord {
   readonly v: 1;
   readonly placement: Placement;
@@ -47,11 +63,43 @@ export interface ExecutionRecord {
   readonly output?: { readonly stdout: string; readonly stderr: string };
   /** In a terminal state: the executor has confirmed that nothing is left. */
   readonly removed: boolean;
+  readonly foreign?: Foreign;
+}
+
+/** The same execution at another run: what belonged to the run before is gone from it. */
+export function withRun(record: ExecutionRecord, run: number): ExecutionRecord {
+  if (run === record.run) return record;
+  const {
+    handle: _handle,
+    startedAt: _startedAt,
+    finishedAt: _finishedAt,
+    outcome: _outcome,
+    nextAt: _nextAt,
+    ...rest
+  } = record;
+  return { ...rest, run };
 }
 
 /** "Launched" of the design, as far as the record knows; a mark says it as well. */
 export function storedLaunched(record: ExecutionRecord): boolean {
   return record.state === 'running' || record.state === 'stopping';
+}
+
+/** Nobody has said yet what is to become of it. */
+export function awaitsAnswer({ foreign }: ExecutionRecord): boolean {
+  return foreign !== undefined && foreign.answer === undefined;
+}
+
+/**
+ * Foreign, and at rest: its end, or what was created and never started, is kept until a word comes. After the owner's
+ * word the sweep takes it away, with its grace; after an operator's it goes on at once.
+ */
+export function isParked({ foreign, state }: ExecutionRecord): boolean {
+  return (
+    foreign !== undefined &&
+    foreign.answer?.by !== 'operator' &&
+    (state === 'publishing' || state === 'starting')
+  );
 }
 
 export function newRecord(placement: Placement, now: number): ExecutionRecord {

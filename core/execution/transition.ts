@@ -4,8 +4,8 @@
  */
 import type { Effect, ExecutionEvent, ExecutionEventType } from './events.ts';
 import { describeOutcome, type Outcome } from './outcome.ts';
-import type { ExecutionRecord } from './record.ts';
-import { afterRun, endState } from './restart-policy.ts';
+import { isParked, withRun, type ExecutionRecord } from './record.ts';
+import { afterRun, endState, policyOf, type AfterRun, type EndedRun } from './restart-policy.ts';
 import type { ExecutionState } from './states.ts';
 
 export type Transition =
@@ -20,6 +20,8 @@ export type Transition =
 interface Change {
   readonly to: ExecutionState;
   readonly patch?: Partial<ExecutionRecord>;
+  /** Fields that it loses. */
+  readonly drop?: readonly (keyof ExecutionRecord)[];
   readonly effects?: readonly Effect[];
   /** One sentence for the history. */
   readonly cause: string;
@@ -33,18 +35,17 @@ type Step<K extends ExecutionEventType> = (
 
 type Row = { readonly [K in ExecutionEventType]?: Step<K> };
 
-/** A run has ended: publish what it left, or, for work that stays up, schedule the next run. */
-function concludeRun(
-  record: ExecutionRecord,
-  outcome: Outcome,
-  finishedAt: number,
-  now: number,
-): Change {
+/** A run has ended: schedule the next one, if the restart policy has one left, else publish what it left. */
+function concludeRun(record: ExecutionRecord, ended: EndedRun, now: number): Change {
+  const { outcome } = ended;
   const cause = `run ${record.run} ended: ${describeOutcome(outcome)}`;
-  const next = afterRun(record, outcome, now);
-  const patch = { outcome, finishedAt };
-  if (next.type === 'end')
-    return { to: 'publishing', patch, effects: [{ type: 'publish' }], cause };
+  const patch = { ...ended };
+  const over = { ...record, state: 'publishing' } as const;
+  const effects: readonly Effect[] = isParked(over) ? [] : [{ type: 'publish' }];
+  // What a next run needs is known to the owner alone.
+  if (record.foreign !== undefined) return { to: 'publishing', patch, effects, cause };
+  const next = afterRun(record, ended, now);
+  if (next.type === 'end') return { to: 'publishing', patch, effects, cause };
   return {
     to: 'restarting',
     patch: {
@@ -57,8 +58,20 @@ function concludeRun(
       { type: 'remove-run', run: record.run },
       { type: 'schedule-restart', at: next.at },
     ],
-    cause,
+    cause: `${cause}; ${restartText(record, next, now)}`,
   };
+}
+
+function restartText(
+  record: ExecutionRecord,
+  next: Extract<AfterRun, { type: 'restart' }>,
+  now: number,
+): string {
+  const { attempts } = policyOf(record);
+  const lost = next.lostRestarts > 0 && next.failureRestarts === record.failureRestarts;
+  const count = lost ? next.lostRestarts : next.failureRestarts;
+  const of = attempts === undefined ? '' : ` of ${attempts}`;
+  return `${lost ? 'restart after a loss' : 'restart'} ${count}${of} in ${(next.at - now) / 1000} s`;
 }
 
 /** It ends without a run that could have left anything. */
@@ -111,14 +124,13 @@ const started: Step<'started'> = (record, event) => {
 };
 
 const exited: Step<'exited'> = (record, event, now) => {
-  const current = event.run === record.run ? record : { ...record, run: event.run };
+  const current = withRun(record, event.run);
   const outcome = withFirstReason(current, event.outcome);
-  const change = concludeRun(current, outcome, event.finishedAt, now);
   const startedAt = event.startedAt ?? current.startedAt;
-  return {
-    ...change,
-    patch: { ...change.patch, run: current.run, ...(startedAt === undefined ? {} : { startedAt }) },
-  };
+  const { finishedAt } = event;
+  const ended = { outcome, finishedAt, ...(startedAt === undefined ? {} : { startedAt }) };
+  const change = concludeRun(current, ended, now);
+  return { ...change, patch: { ...change.patch, run: current.run } };
 };
 
 /** Stopped work keeps its true code under the first reason. */
@@ -128,15 +140,62 @@ function withFirstReason(record: ExecutionRecord, outcome: Outcome): Outcome {
   return outcome.code === undefined ? { by, reason } : { by, reason, code: outcome.code };
 }
 
-const lost: Step<'lost'> = (record, event, now) =>
-  concludeRun(record, withFirstReason(record, { by: 'lost', reason: event.reason }), now, now);
+/** When it was lost nobody knows; it lasted until now at the most. */
+const lost: Step<'lost'> = (record, event, now) => {
+  const outcome = withFirstReason(record, { by: 'lost', reason: event.reason });
+  return concludeRun(record, endedNow(record, outcome, now), now);
+};
+
+function endedNow({ startedAt }: ExecutionRecord, outcome: Outcome, now: number): EndedRun {
+  return { outcome, finishedAt: now, ...(startedAt === undefined ? {} : { startedAt }) };
+}
+
+/** A run is there that this record, an older copy, knows nothing of: what is seen of it is judged as of that run. */
+const found: Step<'found'> = (_record, { run }) => ({
+  to: 'starting',
+  patch: { run },
+  cause: `run ${run} is there, and the record is older than it`,
+});
 
 const nothingToStop: Step<'nothing-to-stop'> = (record, _event, now) => {
   const { by, reason } = record.stop ?? { by: 'stop', reason: 'stopped' };
   // Once launched there may be output to keep.
-  if (record.startedAt !== undefined) return concludeRun(record, { by, reason }, now, now);
+  if (record.startedAt !== undefined) return concludeRun(record, endedNow(record, { by, reason }, now), now);
   return endWithoutRun(record, { by, reason }, now);
 };
+
+/** What is at rest goes on as soon as somebody has said so. */
+const goOn = (state: ExecutionState): readonly Effect[] =>
+  state === 'publishing' || state === 'starting' ? [RESUME[state]] : [];
+const RESUME = { publishing: { type: 'publish' }, starting: { type: 'start' } } as const;
+
+const claim: Step<'claim'> = (record, { placement }) =>
+  record.foreign === undefined
+    ? undefined
+    : {
+        to: record.state,
+        patch: { placement },
+        drop: ['foreign'],
+        effects: goOn(record.state),
+        cause: 'its owner knows it: no longer foreign',
+      };
+
+const answer: Step<'answer'> = (record, { by, word }, now) => {
+  const { foreign } = record;
+  if (foreign === undefined) return undefined;
+  const { answer: told } = foreign;
+  const goesOn = word === 'adopt' || record.state === 'publishing';
+  if (told !== undefined && (by === 'owner' || (told.by === by && told.word === word)))
+    return undefined;
+  return {
+    to: record.state,
+    patch: { foreign: { ...foreign, answer: { by, word, at: now } } },
+    effects: by === 'operator' && goesOn ? goOn(record.state) : [],
+    cause: `foreign; the word of its ${by}: ${word}`,
+  };
+};
+
+const foreignWords = { claim, answer };
 
 const published: Step<'published'> = (record, event) => ({
   to: endState(record.placement.kind, record.outcome ?? { by: 'lost', reason: 'no outcome' }),
@@ -174,6 +233,7 @@ const TABLE: { readonly [S in ExecutionState]: Row } = {
     stop: stopBeforeRun,
     started,
     exited,
+    found,
   },
   preparing: {
     prepared: (_record, event) => ({
@@ -186,10 +246,19 @@ const TABLE: { readonly [S in ExecutionState]: Row } = {
     stop: stopBeforeRun,
     started,
     exited,
+    found,
   },
-  starting: { refuse, stop: stopRun, 'nothing-to-stop': nothingToStop, started, exited, lost },
-  running: { stop: stopRun, 'nothing-to-stop': nothingToStop, started, exited, lost, refuse },
-  stopping: { 'nothing-to-stop': nothingToStop, exited, lost, refuse },
+  starting: {
+    ...{ refuse, stop: stopRun, 'nothing-to-stop': nothingToStop, started, exited, lost },
+    ...foreignWords,
+    found,
+  },
+  running: {
+    ...{ stop: stopRun, 'nothing-to-stop': nothingToStop, started, exited, lost, refuse },
+    ...foreignWords,
+    found,
+  },
+  stopping: { 'nothing-to-stop': nothingToStop, exited, lost, refuse, ...foreignWords, found },
   restarting: {
     stop: (record, event, now) => ({
       to: 'publishing',
@@ -209,22 +278,21 @@ const TABLE: { readonly [S in ExecutionState]: Row } = {
     }),
     started,
     exited,
+    found,
   },
-  publishing: { published, 'publish-failed': publishFailed },
+  publishing: { published, 'publish-failed': publishFailed, ...foreignWords },
   completed: removed,
   failed: removed,
   cancelled: removed,
   declined: removed,
 };
 
-/** Fields that belong to one run and vanish with the next. */
-const OF_ONE_RUN = ['handle', 'startedAt', 'finishedAt', 'outcome', 'nextAt'] as const;
-
 function apply(record: ExecutionRecord, change: Change, now: number): ExecutionRecord {
   const patch = change.patch ?? {};
-  const base: Partial<Record<keyof ExecutionRecord, unknown>> = { ...record };
-  if (patch.run !== undefined && patch.run !== record.run)
-    for (const field of OF_ONE_RUN) delete base[field];
+  const base: Partial<Record<keyof ExecutionRecord, unknown>> = {
+    ...withRun(record, patch.run ?? record.run),
+  };
+  for (const field of change.drop ?? []) delete base[field];
   // The spread of a whole record minus optional fields is a record again.
   return {
     ...base,
