@@ -1,8 +1,10 @@
 /** `limpet recover --plan`: what recovery would do on this host. A live agent is asked, for a dead one its store is read. */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
+import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { recoveryPlanSchema, type RecoveryPlan } from '../../wire/explain.ts';
 import { askAgent, readAgentFile } from '../agent-socket.ts';
@@ -26,7 +28,7 @@ export function recover(context: Context): Command {
   return new Command('recover')
     .description('show what recovery would do with every execution of this host')
     .requiredOption('--plan', 'print it and change nothing (the agent itself recovers, by itself)')
-    .option('--config <file>', "the agent's configuration")
+    .option('--config <file>', "the agent's configuration: which executors it has")
     .option('--data <folder>', "the agent's folder; else agent/ in LIMPET_DATA or ~/.limpet")
     .addOption(outputOption())
     .action(async (options: RecoverOptions) => {
@@ -39,8 +41,9 @@ export function recover(context: Context): Command {
 }
 
 async function findPlan(context: Context, options: RecoverOptions): Promise<RecoveryPlan> {
-  const folder = options.data ?? join(dataFolder(context.env), 'agent');
-  if (options.config === undefined && readAgentFile(folder) !== undefined) {
+  const folder =
+    options.data ?? folderOfConfig(options.config) ?? join(dataFolder(context.env), 'agent');
+  if (readAgentFile(folder) !== undefined) {
     try {
       return recoveryPlanSchema.parse(await askAgent(folder, 'GET', '/recover/plan'));
     } catch (thrown) {
@@ -50,6 +53,19 @@ async function findPlan(context: Context, options: RecoverOptions): Promise<Reco
   }
   const data = options.config === undefined ? { data: folder } : {};
   return planOfStore(programArgs({ ...data, ...options }));
+}
+
+/** What else is wrong with the file is told by the agent's program, which reads it with its schema. */
+function folderOfConfig(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    const found = z
+      .object({ dataDir: z.string() })
+      .safeParse(JSON.parse(readFileSync(file, 'utf8')));
+    return found.data?.dataDir;
+  } catch {
+    return undefined;
+  }
 }
 
 async function planOfStore(args: readonly string[]): Promise<RecoveryPlan> {
