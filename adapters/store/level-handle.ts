@@ -4,8 +4,9 @@
  * Reads go on through the old handle until then.
  */
 import { Level } from 'level';
-import { LimpetError, messageOf } from '../../core/errors.ts';
+import { LimpetError } from '../../core/errors.ts';
 import type { Clock } from '../clock/port.ts';
+import { levelError } from './level-error.ts';
 
 export type LevelOp =
   | { readonly type: 'put'; readonly key: string; readonly value: string }
@@ -18,43 +19,6 @@ export type KeyBounds = ({ readonly gte: string } | { readonly gt: string }) & {
 
 const BACKOFF_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
-
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return '';
-  const own = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return own === 'LEVEL_DATABASE_NOT_OPEN' && error.cause !== undefined
-    ? codeOf(error.cause) || own
-    : own;
-}
-
-function rootMessage(error: unknown): string {
-  return error instanceof Error && error.cause !== undefined
-    ? rootMessage(error.cause)
-    : messageOf(error);
-}
-
-function levelError(what: string, folder: string, error: unknown): LimpetError {
-  const code = codeOf(error);
-  if (code === 'LEVEL_LOCKED')
-    return new LimpetError(
-      'store-locked',
-      `the store in ${folder} is in use by another process; stop that one, or use another data folder`,
-      { cause: error },
-    );
-  if (code === 'LEVEL_CORRUPTION')
-    return new LimpetError(
-      'store-corrupt',
-      `the store in ${folder} is damaged: ${rootMessage(error)}; copy the folder before any repair`,
-      { cause: error },
-    );
-  return new LimpetError(
-    'store-failed',
-    `cannot ${what} the store in ${folder}: ${rootMessage(error)}`,
-    {
-      cause: error,
-    },
-  );
-}
 
 export class LevelHandle {
   readonly #folder: string;

@@ -6,9 +6,14 @@ import type { Store } from './port.ts';
 export const SCHEMA_KEY = 'meta/schema';
 const SchemaRecord = z.object({ version: z.number().int().nonnegative() });
 
-/** Writes the version into a new or older store. Errors: `version-mismatch` (newer), `store-corrupt`. */
+/**
+ * Writes the version into a new or older store, and again when it cannot be read: every record tells its own version too.
+ * Errors: `version-mismatch` (newer), `store-corrupt`.
+ */
 export async function checkSchema(store: Store, version: number): Promise<void> {
-  const stored = await store.get(SCHEMA_KEY);
+  const { entries, corrupt } = await store.scan({ prefix: SCHEMA_KEY, limit: 1 });
+  for (const record of corrupt) await store.quarantine(record);
+  const stored = entries[0]?.value;
   if (stored !== undefined) {
     const record = SchemaRecord.safeParse(stored);
     if (!record.success)
