@@ -26,7 +26,7 @@ import { sweepFinished } from './executions/retention.ts';
 import { AgentStreams } from './link/streams.ts';
 import { assembleNode } from './node.ts';
 import { createPluginHost } from './plugins/host.ts';
-import { pluginSpecs } from './programs.ts';
+import { hostTimings, pluginSpecs } from './programs.ts';
 import { openState } from './state.ts';
 
 export interface Agent {
@@ -57,6 +57,7 @@ export async function composeAgent(
     faults,
     random: systemRandom,
     runDir,
+    timings: hostTimings(config),
     configureFacts: {
       nodeId: identity.nodeId,
       instanceId: identity.instanceId,
@@ -139,7 +140,13 @@ export async function composeAgent(
     formatMetrics([...service.counters.metrics(), ...statusMetrics(status())]);
   const socket = join(runDir, 'agent.sock');
   const closeApi = await listenLocal(
-    localApi({ status, explainer, metrics, history: (id) => repository.events(id), stop: onStopOrder }),
+    localApi({
+      status,
+      explainer,
+      metrics,
+      history: (id) => repository.events(id),
+      stop: onStopOrder,
+    }),
     socket,
   );
   await writeFileAtomic(

@@ -26,6 +26,8 @@ const executor = (enabled: boolean) =>
     })
     .prefault({});
 
+const healthMs = (defaultMs: number) => z.number().int().min(100).max(600_000).default(defaultMs);
+
 export const agentConfigSchema = z.strictObject({
   $schema: z.string().optional(),
   dataDir: z
@@ -81,6 +83,16 @@ export const agentConfigSchema = z.strictObject({
     )
     .default([])
     .describe('Further executor plugins.'),
+  pluginHealth: z
+    .strictObject({
+      startMs: healthMs(10_000).describe('From its start until a plugin must answer, ms.'),
+      everyMs: healthMs(5_000).describe('Between two health checks, ms.'),
+      slowMs: healthMs(2_000).describe('A plugin that answers later is shown as slow, ms.'),
+      deadMs: healthMs(10_000).describe(
+        'A plugin that is silent for this long is ended and started anew, ms; its runs go on.',
+      ),
+    })
+    .prefault({}),
   allowLocal: z
     .array(z.strictObject({ path: absolute, writable: z.boolean().default(false) }))
     .default([])

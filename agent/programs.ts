@@ -1,7 +1,8 @@
-/** Where the built-in executor plugins are: beside this program in dist/. */
+/** What the config says of plugins: where they are (the built-in ones beside this program in dist/) and their times. */
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AgentConfig } from './config.ts';
+import type { PluginTimings } from './plugins/options.ts';
 import type { PluginSpec } from './plugins/port.ts';
 
 /** V8's default lets the space of young objects grow to 48 MB, which a plugin would fill and never need. */
@@ -17,6 +18,11 @@ export function pluginSpecs(config: AgentConfig): readonly PluginSpec[] {
     passEnv: [],
   }));
   return [...builtIn, ...config.plugins];
+}
+
+export function hostTimings({ pluginHealth }: AgentConfig): Partial<PluginTimings> {
+  const { startMs, everyMs, slowMs, deadMs } = pluginHealth;
+  return { startMs, healthEveryMs: everyMs, slowMs, deadMs };
 }
 
 function distFolder(): string {

@@ -7,11 +7,9 @@ import { lines, processTask, tickScript, wasmTask } from '../kit/job-specs.ts';
 import {
   becomeService,
   begin,
-  bystander,
   countedTask,
   endedOnce,
   holderOf,
-  isGone,
   killAndWait,
   nothingLeft,
   processes,
