@@ -2,11 +2,14 @@
 import { invalid } from './job-spec-error.ts';
 import type { Path } from './job-spec-error.ts';
 import type { ParsedJob, ParsedTask } from './job-spec-schema.ts';
+import { perNode } from './job.ts';
 import { constraintFault } from './labels.ts';
+import { checkRestart } from './job-restart.ts';
 
 export function checkJob(job: ParsedJob): void {
-  if ((job.Type === 'ops' || job.Type === 'daemon') && (job.Count ?? 0) > 1)
+  if (perNode(job.Type) && (job.Count ?? 0) > 1)
     throw invalid(['Count'], job.Count, `no Count: ${job.Type} runs once on each matching node`);
+  checkRestart(job.RestartPolicy);
   job.Constraints.forEach((constraint, i) => {
     const values = constraint.Values ?? [];
     const fault = constraintFault({ ...constraint, Values: values });

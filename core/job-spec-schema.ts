@@ -3,7 +3,16 @@
  * values is in job-spec-rules. The message of each check says what is allowed.
  */
 import { z } from 'zod';
-import { DEFAULT_NAMESPACE, MAX_COUNT, MAX_TIMEOUT_S } from './job-defaults.ts';
+import { parseDuration } from './duration.ts';
+import {
+  DEFAULT_NAMESPACE,
+  LEAST_LEASE_MS,
+  LEAST_RESTART_DELAY_MS,
+  MAX_COUNT,
+  MAX_RESTART_TIME_MS,
+  MAX_RESTARTS,
+  MAX_TIMEOUT_S,
+} from './job-defaults.ts';
 import { JOB_KINDS } from './job.ts';
 import type { ConstraintOperator } from './job.ts';
 import { parseBytes, parseCpu } from './resources.ts';
@@ -180,6 +189,44 @@ const constraint = z.object(
   'a mapping with Key, Operator, Values',
 );
 
+/** Kept as it was written, in lower case; the bounds are in milliseconds. */
+function duration(least: number, most: number, expected: string) {
+  const fits = (text: string): boolean =>
+    parses(parseDuration, text) && parseDuration(text) >= least && parseDuration(text) <= most;
+  return z
+    .string(`${expected}, as text`)
+    .transform((text) => text.toLowerCase().replace(/\s+/g, ''))
+    .refine(fits, expected);
+}
+
+const A_DELAY = 'a time from 100ms to 24h such as 1s';
+const delay = duration(LEAST_RESTART_DELAY_MS, MAX_RESTART_TIME_MS, A_DELAY);
+const ATTEMPTS = `a whole number from 0 to ${MAX_RESTARTS}, or unlimited`;
+
+const restartPolicy = z.object(
+  {
+    Attempts: z
+      .union(
+        [z.int(ATTEMPTS).min(0, ATTEMPTS).max(MAX_RESTARTS, ATTEMPTS), z.literal('unlimited')],
+        ATTEMPTS,
+      )
+      .exactOptional(),
+    Delay: delay.exactOptional(),
+    MaxDelay: delay.exactOptional(),
+    ResetAfter: duration(0, MAX_RESTART_TIME_MS, 'a time up to 24h such as 5m').exactOptional(),
+  },
+  'a mapping with Attempts, Delay, MaxDelay, ResetAfter',
+);
+
+const A_DISCONNECT = 'keep, or a mapping with StopAfter such as {StopAfter: 3m}';
+const stopAfter = duration(LEAST_LEASE_MS, MAX_RESTART_TIME_MS, 'a time from 1s to 24h such as 3m');
+const disconnect = z
+  .preprocess(
+    (value) => (value === 'keep' ? {} : value),
+    z.object({ StopAfter: stopAfter.exactOptional() }, A_DISCONNECT),
+  )
+  .transform(({ StopAfter }) => (StopAfter === undefined ? ('keep' as const) : { StopAfter }));
+
 export const jobSchema = z.object({
   Name: text.exactOptional(),
   Namespace: text.default(DEFAULT_NAMESPACE),
@@ -189,6 +236,8 @@ export const jobSchema = z.object({
   Constraints: z.array(constraint, 'a list of constraints').default([]),
   Meta: texts.default({}),
   Labels: texts.default({}),
+  RestartPolicy: restartPolicy.exactOptional(),
+  Disconnect: disconnect.exactOptional(),
   Tasks: z.tuple([taskSchema], 'a list of exactly one task'),
 });
 

@@ -55,6 +55,11 @@ export const JOB_SHAPE: Shape = {
     Constraints: { list: { keys: { Key: 'text', Operator: 'text', Values: 'data' } } },
     Meta: 'data',
     Labels: 'data',
+    RestartPolicy: {
+      keys: { Attempts: 'data', Delay: 'data', MaxDelay: 'data', ResetAfter: 'data' },
+      optional: true,
+    },
+    Disconnect: { keys: { StopAfter: 'data' }, optional: true },
     Tasks: { list: TASK_SHAPE },
   },
 };

@@ -12,7 +12,8 @@ import { jobSchema, taskSchema } from './job-spec-schema.ts';
 import type { ParsedJob, ParsedTask } from './job-spec-schema.ts';
 import { asMapping, JOB_SHAPE, refuse, spellKeys, TASK_SHAPE } from './job-spec-shape.ts';
 import { takeSystemFields } from './job-spec-system.ts';
-import type { JobKind, JobSpec, SpecConfig, Task, Timeouts } from './job.ts';
+import { perNode, staysUp, type JobKind, type JobSpec, type SpecConfig, type Task } from './job.ts';
+import type { Timeouts } from './job.ts';
 
 /** strict: our own client, an unknown key is an error. lenient: HTTP, it is a warning. */
 export type ParseMode = 'strict' | 'lenient';
@@ -60,7 +61,6 @@ function valueAt(value: unknown, path: Path): unknown {
 const RESERVED_META = 'bacalhau.org/';
 
 function toSpec(job: ParsedJob, warnings: string[]): JobSpec {
-  const perNode = job.Type === 'ops' || job.Type === 'daemon';
   const meta = Object.entries(job.Meta).filter(([key]) => {
     const reserved = key.startsWith(RESERVED_META);
     if (reserved) warnings.push(`job meta key "${key}" is reserved and will be ignored`);
@@ -71,10 +71,12 @@ function toSpec(job: ParsedJob, warnings: string[]): JobSpec {
     Namespace: job.Namespace,
     Type: job.Type,
     Priority: job.Priority,
-    Count: perNode ? 0 : (job.Count ?? 1),
+    Count: perNode(job.Type) ? 0 : (job.Count ?? 1),
     Constraints: job.Constraints.map((c) => ({ ...c, Values: c.Values ?? [] })),
     Meta: Object.fromEntries(meta),
     Labels: job.Labels,
+    ...(job.RestartPolicy === undefined ? {} : { RestartPolicy: job.RestartPolicy }),
+    ...(job.Disconnect === undefined ? {} : { Disconnect: job.Disconnect }),
     Tasks: [toTask(job.Tasks[0], job.Type)],
   };
 }
@@ -101,9 +103,8 @@ function toConfig(config: ParsedTask['Engine']): SpecConfig {
 
 /** The default is for work that nothing else bounds: a total timeout bounds it too, and an explicit 0 means none. */
 function defaultTimeouts(timeouts: Timeouts, kind: JobKind): Timeouts {
-  const bounded = kind === 'batch' || kind === 'ops';
   const given = timeouts.ExecutionTimeout !== undefined || (timeouts.TotalTimeout ?? 0) > 0;
-  return !bounded || given
+  return staysUp(kind) || given
     ? timeouts
     : { ...timeouts, ExecutionTimeout: DEFAULT_EXECUTION_TIMEOUT_S };
 }

@@ -7,6 +7,16 @@ import type { ExecutionId, JobId, NodeId } from './ids.ts';
 export const JOB_KINDS = ['batch', 'ops', 'service', 'daemon'] as const;
 export type JobKind = (typeof JOB_KINDS)[number];
 
+/** Kept running until it is stopped. */
+export function staysUp(kind: JobKind): boolean {
+  return kind === 'service' || kind === 'daemon';
+}
+
+/** One execution on each matching node, whatever their number. */
+export function perNode(kind: JobKind): boolean {
+  return kind === 'ops' || kind === 'daemon';
+}
+
 /** A typed, free-form part of a spec: an engine, a source or a publisher. `Type` is lower case after parsing. */
 export interface SpecConfig {
   readonly Type: string;
@@ -67,6 +77,23 @@ export interface Constraint {
   readonly Values: readonly string[];
 }
 
+/**
+ * How often a run is started again in place, by the node itself (ours). Durations as `core/duration.ts` reads them.
+ * What is missing takes the default of the kind, see `restartRule`.
+ */
+export interface RestartPolicy {
+  /** Restarts after failures; lost runs are counted apart, against the same number. */
+  readonly Attempts?: number | 'unlimited';
+  /** Before the first restart; doubles with each further one, up to `MaxDelay`. */
+  readonly Delay?: string;
+  readonly MaxDelay?: string;
+  /** A run that lasted so long begins both counts anew. */
+  readonly ResetAfter?: string;
+}
+
+/** What becomes of a run whose node has no word from the requester (ours). */
+export type Disconnect = 'keep' | { readonly StopAfter: string };
+
 /** What a person submits. */
 export interface JobSpec {
   readonly Name?: string;
@@ -77,6 +104,9 @@ export interface JobSpec {
   readonly Constraints: readonly Constraint[];
   readonly Meta: Readonly<Record<string, string>>;
   readonly Labels: Readonly<Record<string, string>>;
+  readonly RestartPolicy?: RestartPolicy;
+  /** `keep` when missing. */
+  readonly Disconnect?: Disconnect;
   /** Exactly one task until task graphs exist. */
   readonly Tasks: readonly [Task];
 }
@@ -102,6 +132,15 @@ export interface FencingToken {
   readonly attempt: number;
 }
 
+/** A restart policy in numbers, complete. */
+export interface RestartRule {
+  /** Absent: unlimited. */
+  readonly attempts?: number;
+  readonly delayMs: number;
+  readonly maxDelayMs: number;
+  readonly resetAfterMs: number;
+}
+
 /**
  * One placement as its owner sends it to a node. `specHash` is opaque to everyone but the owner.
  * `deadlineAt` is absolute (ms since the epoch); absent when nothing bounds the run in time.
@@ -119,4 +158,8 @@ export interface Placement {
   readonly specHash: string;
   readonly task: Task;
   readonly deadlineAt?: number;
+  /** Absent: the default of the kind. */
+  readonly restart?: RestartRule;
+  /** How long it may go on after the last word from its owner; absent: for ever. */
+  readonly leaseMs?: number;
 }

@@ -1,6 +1,12 @@
 /** Parses a Placement and a stored execution out of JSON: what arrives on the link and what the store gives back. */
 import { z } from 'zod';
 import { JOB_KINDS, type Placement } from '../core/job.ts';
+import {
+  LEAST_LEASE_MS,
+  LEAST_RESTART_DELAY_MS,
+  MAX_RESTART_TIME_MS,
+  MAX_RESTARTS,
+} from '../core/job-defaults.ts';
 import { parseExecutionId, parseJobId, parseNodeId } from '../core/ids.ts';
 import { LimpetError } from '../core/errors.ts';
 import type { ExecutionRecord } from '../core/execution/record.ts';
@@ -41,6 +47,20 @@ const taskSchema = z.object({
   }),
 });
 
+const timeMs = z.int().min(0).max(MAX_RESTART_TIME_MS);
+const delayMs = timeMs.min(LEAST_RESTART_DELAY_MS);
+const restartRule = z
+  .object({
+    attempts: z.int().min(0).max(MAX_RESTARTS).optional(),
+    delayMs,
+    maxDelayMs: delayMs,
+    resetAfterMs: timeMs,
+  })
+  .refine((rule) => rule.maxDelayMs >= rule.delayMs, {
+    path: ['maxDelayMs'],
+    error: 'expected at least delayMs',
+  });
+
 const placementSchema = z.object({
   executionId: z.string().transform(parseExecutionId),
   jobId: z.string().transform(parseJobId),
@@ -54,6 +74,8 @@ const placementSchema = z.object({
   specHash: z.string(),
   task: taskSchema,
   deadlineAt: z.number().optional(),
+  restart: restartRule.optional(),
+  leaseMs: timeMs.min(LEAST_LEASE_MS).optional(),
 });
 
 const stopReason = z.object({ by: z.enum(['stop', 'limit']), reason: z.string() });
@@ -78,6 +100,19 @@ const recordSchema = z.object({
   published: z.object({ type: z.string(), params: z.record(z.string(), z.unknown()) }).optional(),
   output: z.object({ stdout: z.string(), stderr: z.string() }).optional(),
   removed: z.boolean(),
+  foreign: z
+    .object({
+      since: z.number(),
+      unknown: z.array(z.string()),
+      answer: z
+        .object({
+          by: z.enum(['owner', 'operator']),
+          word: z.enum(['adopt', 'stop']),
+          at: z.number(),
+        })
+        .optional(),
+    })
+    .optional(),
 });
 
 function parse<T>(schema: z.ZodType, what: string, value: unknown): T {

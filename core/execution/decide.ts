@@ -6,7 +6,13 @@
 import type { Decision, Situation } from './decision.ts';
 import type { ObservedRun } from './observed.ts';
 import type { Outcome } from './outcome.ts';
-import { isParked, storedLaunched, withRun, type ExecutionRecord, type StopReason } from './record.ts';
+import {
+  isParked,
+  storedLaunched,
+  withRun,
+  type ExecutionRecord,
+  type StopReason,
+} from './record.ts';
 import { isTerminal } from './states.ts';
 
 export type { Action, Decision, Situation } from './decision.ts';

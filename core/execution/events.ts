@@ -2,6 +2,7 @@
 import type { Outcome } from './outcome.ts';
 import type { Placement } from '../job.ts';
 import type { PublishedResult } from './record.ts';
+import type { ExecutionState } from './states.ts';
 
 export type ExecutionEvent =
   | { readonly type: 'decline'; readonly reason: string }
@@ -32,6 +33,13 @@ export type ExecutionEvent =
   /** Marked or stored as begun, and gone without an exit record. */
   | { readonly type: 'lost'; readonly reason: string }
   | { readonly type: 'restart-due' }
+  /** How its owner knows it: as stored here, or, when this store is an older copy, further on. */
+  | {
+      readonly type: 'confirmed';
+      readonly state: ExecutionState;
+      readonly run: number;
+      readonly revision: number;
+    }
   /** A run is there that the record knows nothing of (its store is an older copy): it becomes the record's run. */
   | { readonly type: 'found'; readonly run: number }
   | {

@@ -64,6 +64,10 @@ export interface ExecutionRecord {
   /** In a terminal state: the executor has confirmed that nothing is left. */
   readonly removed: boolean;
   readonly foreign?: Foreign;
+  /** The store has lost something since: nothing of it is started before its owner has told how far it was. */
+  readonly unconfirmed?: true;
+  /** The run that its owner, or what it left here, shows as launched, though this record does not. */
+  readonly launchedRun?: number;
 }
 
 /** The same execution at another run: what belonged to the run before is gone from it. */
@@ -82,7 +86,8 @@ export function withRun(record: ExecutionRecord, run: number): ExecutionRecord {
 
 /** "Launched" of the design, as far as the record knows; a mark says it as well. */
 export function storedLaunched(record: ExecutionRecord): boolean {
-  return record.state === 'running' || record.state === 'stopping';
+  const { state, run, launchedRun } = record;
+  return state === 'running' || state === 'stopping' || launchedRun === run;
 }
 
 /** Nobody has said yet what is to become of it. */

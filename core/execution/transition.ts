@@ -160,7 +160,8 @@ const found: Step<'found'> = (_record, { run }) => ({
 const nothingToStop: Step<'nothing-to-stop'> = (record, _event, now) => {
   const { by, reason } = record.stop ?? { by: 'stop', reason: 'stopped' };
   // Once launched there may be output to keep.
-  if (record.startedAt !== undefined) return concludeRun(record, endedNow(record, { by, reason }, now), now);
+  if (record.startedAt !== undefined)
+    return concludeRun(record, endedNow(record, { by, reason }, now), now);
   return endWithoutRun(record, { by, reason }, now);
 };
 
@@ -214,6 +215,37 @@ const publishFailed: Step<'publish-failed'> = (_record, event) => ({
   cause: `publishing failed: ${event.reason}`,
 });
 
+const SEEN_LAUNCHED: readonly ExecutionState[] = [
+  ...(['running', 'stopping', 'publishing', 'restarting'] as const),
+  ...(['completed', 'failed', 'cancelled'] as const),
+];
+
+/**
+ * After the store has lost something. Where its owner is further on, that counts: a run that it saw launched is not
+ * started again, and revisions go on above those that it has taken.
+ */
+const confirmed: Step<'confirmed'> = (record, event) => {
+  const { state, unconfirmed } = record;
+  const ahead = event.revision > record.revision;
+  if (!ahead)
+    return unconfirmed === undefined
+      ? undefined
+      : { to: state, drop: ['unconfirmed'], cause: 'its owner has nothing newer of it' };
+  const early = state === 'accepted' || state === 'preparing';
+  const launched = SEEN_LAUNCHED.includes(event.state) && event.run >= record.run;
+  const begun = event.run > record.run || (early && launched);
+  return {
+    to: begun ? 'starting' : state,
+    patch: {
+      run: Math.max(event.run, record.run),
+      ...(launched ? { launchedRun: event.run } : {}),
+    },
+    drop: ['unconfirmed'],
+    revision: event.revision,
+    cause: `its owner knows more than this store: ${event.state}, run ${event.run}`,
+  };
+};
+
 const removed: Row = {
   removed: (record) =>
     record.removed
@@ -234,6 +266,7 @@ const TABLE: { readonly [S in ExecutionState]: Row } = {
     started,
     exited,
     found,
+    confirmed,
   },
   preparing: {
     prepared: (_record, event) => ({
@@ -247,18 +280,24 @@ const TABLE: { readonly [S in ExecutionState]: Row } = {
     started,
     exited,
     found,
+    confirmed,
   },
   starting: {
     ...{ refuse, stop: stopRun, 'nothing-to-stop': nothingToStop, started, exited, lost },
     ...foreignWords,
     found,
+    confirmed,
   },
   running: {
     ...{ stop: stopRun, 'nothing-to-stop': nothingToStop, started, exited, lost, refuse },
     ...foreignWords,
     found,
+    confirmed,
   },
-  stopping: { 'nothing-to-stop': nothingToStop, exited, lost, refuse, ...foreignWords, found },
+  stopping: {
+    ...{ 'nothing-to-stop': nothingToStop, exited, lost, refuse, found, confirmed },
+    ...foreignWords,
+  },
   restarting: {
     stop: (record, event, now) => ({
       to: 'publishing',
@@ -279,8 +318,9 @@ const TABLE: { readonly [S in ExecutionState]: Row } = {
     started,
     exited,
     found,
+    confirmed,
   },
-  publishing: { published, 'publish-failed': publishFailed, ...foreignWords },
+  publishing: { published, 'publish-failed': publishFailed, ...foreignWords, confirmed },
   completed: removed,
   failed: removed,
   cancelled: removed,
@@ -298,7 +338,7 @@ function apply(record: ExecutionRecord, change: Change, now: number): ExecutionR
     ...base,
     ...patch,
     state: change.to,
-    revision: record.revision + 1,
+    revision: Math.max(record.revision, change.revision ?? 0) + 1,
     changedAt: now,
   } as ExecutionRecord;
 }

@@ -32,6 +32,41 @@ const cases: readonly (readonly [string, unknown, string])[] = [
     { ...job, Type: 'Batch' },
     'Type is "Batch"; expected one of batch, ops, service, daemon (lower case)',
   ],
+  [
+    'odd attempts',
+    { ...job, RestartPolicy: { Attempts: -1 } },
+    'RestartPolicy.Attempts is the number -1; expected a whole number from 0 to 1000000, or unlimited',
+  ],
+  [
+    'a delay without a unit',
+    { ...job, RestartPolicy: { Delay: 5 } },
+    'RestartPolicy.Delay is the number 5; expected a time from 100ms to 24h such as 1s, as text',
+  ],
+  [
+    'no delay at all',
+    { ...job, RestartPolicy: { Delay: '0s' } },
+    'RestartPolicy.Delay is "0s"; expected a time from 100ms to 24h such as 1s',
+  ],
+  [
+    'a bound below the first delay',
+    { ...job, RestartPolicy: { Delay: '5s', MaxDelay: '1s' } },
+    'RestartPolicy.MaxDelay is "1s"; expected at least the Delay of 5s',
+  ],
+  [
+    'unknown key of the restart policy',
+    { ...job, RestartPolicy: { Attempt: 1 } },
+    'unknown key RestartPolicy.Attempt; did you mean Attempts?',
+  ],
+  [
+    'odd disconnect',
+    { ...job, Disconnect: 'stop' },
+    'Disconnect is "stop"; expected keep, or a mapping with StopAfter such as {StopAfter: 3m}',
+  ],
+  [
+    'a lease too short to be kept',
+    { ...job, Disconnect: { StopAfter: '10ms' } },
+    'Disconnect.StopAfter is "10ms"; expected a time from 1s to 24h such as 3m',
+  ],
   ['no tasks', { Type: 'batch' }, 'Tasks is missing; expected a list of exactly one task'],
   ['no task', { ...job, Tasks: [] }, 'Tasks is a list of 0; expected a list of exactly one task'],
   [
@@ -53,7 +88,7 @@ const cases: readonly (readonly [string, unknown, string])[] = [
   [
     'far key',
     { ...job, Colour: 1 },
-    'unknown key Colour; known here: Name, Namespace, Type, Priority, Count, Constraints, Meta, Labels, Tasks',
+    'unknown key Colour; known here: Name, Namespace, Type, Priority, Count, Constraints, Meta, Labels, RestartPolicy, Disconnect, Tasks',
   ],
   ['key twice', { ...job, type: 'ops' }, 'type is there twice; keep one'],
   ['own id', { ...job, ID: 'j-1' }, 'ID is "j-1"; the requester sets it, a job file must not'],

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { leaseOf, restartRule } from '../../core/job-restart.ts';
 import { parseJobSpec, parseTask } from '../../core/job-spec.ts';
 
 const engine = { Type: 'docker', Params: { Image: 'busybox:1.37.0' } };
@@ -173,4 +174,39 @@ t.test('a parsed task parses to itself, and with strict keys', async (t) => {
   const [parsed] = strict(withTask({ Network: { Type: 'Full' }, Resources: { CPU: '1' } })).Tasks;
   t.same(parseTask(JSON.parse(JSON.stringify(parsed)), 'batch'), parsed);
   t.throws(() => parseTask({ ...parsed, Oops: 1 }, 'batch'), { code: 'invalid-job' });
+});
+
+t.test('how often a run is tried again depends on the kind, unless the job says so', async (t) => {
+  const times = { delayMs: 1_000, maxDelayMs: 60_000, resetAfterMs: 300_000 };
+  t.same(restartRule('batch'), { attempts: 0, ...times });
+  t.same(restartRule('ops'), { attempts: 0, ...times });
+  t.same(restartRule('service'), times, 'without an end');
+  const spec = strict({
+    ...job,
+    Type: 'daemon',
+    restartpolicy: { attempts: 3, DELAY: '2 S', maxdelay: '1m', ResetAfter: '1.5h' },
+  });
+  t.same(restartRule(spec.Type, spec.RestartPolicy), {
+    attempts: 3,
+    delayMs: 2_000,
+    maxDelayMs: 60_000,
+    resetAfterMs: 5_400_000,
+  });
+  t.notOk('attempts' in restartRule('batch', { Attempts: 'unlimited' }));
+  t.match(restartRule('batch', { Delay: '2m' }), { delayMs: 120_000, maxDelayMs: 120_000 });
+});
+
+t.test('work goes on without its requester, unless the job says for how long', async (t) => {
+  t.equal(leaseOf(strict(job)), undefined);
+  t.equal(leaseOf(strict({ ...job, Disconnect: 'keep' })), undefined);
+  t.equal(leaseOf(strict({ ...job, disconnect: { stopAfter: '3m' } })), 180_000);
+});
+
+t.test('a restart policy that was parsed is parsed to the same', async (t) => {
+  const once = strict({
+    ...job,
+    RestartPolicy: { Attempts: 'unlimited', Delay: '500 MS' },
+    Disconnect: { StopAfter: '3M' },
+  });
+  t.same(strict(once), once);
 });

@@ -2,7 +2,8 @@ import t from 'tap';
 import type { ExecutionEvent } from '../../core/execution/events.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import { transition } from '../../core/execution/transition.ts';
-import { record } from '../kit/records.ts';
+import { parsePlacement } from '../../wire/placement.ts';
+import { placement, record } from '../kit/records.ts';
 
 function after(start: ExecutionRecord, ...events: ExecutionEvent[]): ExecutionRecord {
   return events.reduce((at, event) => {
@@ -115,3 +116,115 @@ t.test('a start outside of us is adopted and named in the history', async (t) =>
   const result = transition(running, { type: 'started', run: 0, startedAt: 2_500 }, 9_000);
   t.match(result, { type: 'changed', cause: /^restarted-outside/, record: { startedAt: 2_500 } });
 });
+
+function failing(run: number, startedAt: number, finishedAt: number): ExecutionEvent[] {
+  const outcome = { by: 'exit', code: 1, reason: '' } as const;
+  return [
+    { type: 'started', run, startedAt },
+    { type: 'exited', run, outcome, finishedAt },
+  ];
+}
+
+t.test('a batch run that fails is tried again as often as its job says, and no more', async (t) => {
+  const restart = { attempts: 2, delayMs: 1_000, maxDelayMs: 60_000, resetAfterMs: 300_000 };
+  const first = after(record({}, { restart }), ...toRunning, exit(7));
+  t.match(first, { state: 'restarting', failureRestarts: 1, nextAt: 6_000 });
+  const second = after(first, { type: 'restart-due' }, ...failing(1, 4_000, 4_500));
+  t.match(second, { state: 'restarting', failureRestarts: 2, nextAt: 7_000 });
+  const third = after(second, { type: 'restart-due' }, ...failing(2, 4_000, 4_500), published);
+  t.match(third, { state: 'failed', run: 2, outcome: { by: 'exit', code: 1 } });
+});
+
+t.test('a batch run that is tried again and then exits with 0 is completed', async (t) => {
+  const restart = { attempts: 1, delayMs: 1_000, maxDelayMs: 60_000, resetAfterMs: 300_000 };
+  const ended: ExecutionEvent = {
+    type: 'exited',
+    run: 1,
+    outcome: { by: 'exit', code: 0, reason: '' },
+    finishedAt: 4_000,
+  };
+  const resting = after(record({}, { restart }), ...toRunning, exit(7));
+  const done = after(resting, { type: 'restart-due' }, ended, published);
+  t.match(done, { state: 'completed', run: 1 });
+});
+
+t.test('a lost batch run fails, whatever attempts are left', async (t) => {
+  const restart = { attempts: 5, delayMs: 1_000, maxDelayMs: 60_000, resetAfterMs: 300_000 };
+  const done = after(
+    record({}, { restart }),
+    ...toRunning,
+    { type: 'lost', reason: 'interrupted' },
+    published,
+  );
+  t.match(done, { state: 'failed', outcome: { by: 'lost', reason: 'interrupted' } });
+});
+
+t.test('the delay doubles up to its bound, and begins anew after a run that lasted', async (t) => {
+  let at = after(record({}, { kind: 'service' }), ...toRunning, exit(1));
+  const delays: number[] = [(at.nextAt ?? 0) - 5_000];
+  for (let run = 1; run < 9; run++) {
+    const lasted = run === 8 ? 300_000 : 10;
+    at = after(at, { type: 'restart-due' }, ...failing(run, 2_000, 2_000 + lasted));
+    delays.push((at.nextAt ?? 0) - 5_000);
+  }
+  t.same(
+    delays,
+    [1, 2, 4, 8, 16, 32, 60, 60, 1].map((s) => s * 1_000),
+  );
+});
+
+t.test('the history says which restart it is, and when', async (t) => {
+  const restart = { attempts: 2, delayMs: 1_500, maxDelayMs: 60_000, resetAfterMs: 300_000 };
+  const running = after(record({}, { restart }), ...toRunning);
+  t.match(transition(running, exit(7), 5_000), {
+    cause: 'run 0 ended: exit 7; restart 1 of 2 in 1.5 s',
+  });
+  const service = after(record({}, { kind: 'service' }), ...toRunning);
+  t.match(transition(service, { type: 'lost', reason: 'interrupted' }, 5_000), {
+    cause: 'run 0 ended: lost (interrupted); restart after a loss 1 in 1 s',
+  });
+});
+
+t.test('a lease ends a service as cancelled, with its true code and no further run', async (t) => {
+  const killed = (reason: string): ExecutionEvent => ({
+    type: 'exited',
+    run: 0,
+    outcome: { by: 'limit', code: 143, reason },
+    finishedAt: 3_000,
+  });
+  const start = record({}, { kind: 'service', leaseMs: 1_000 });
+  const byHolder = after(start, ...toRunning, killed('lease'), published);
+  t.match(byHolder, { state: 'cancelled', outcome: { by: 'limit', reason: 'lease', code: 143 } });
+  const over: ExecutionEvent = { type: 'stop', by: 'limit', reason: 'lease' };
+  const byAgent = after(start, ...toRunning, over, exit(0), published);
+  t.match(byAgent, { state: 'cancelled', outcome: { by: 'limit', reason: 'lease', code: 0 } });
+});
+
+t.test('a stop between two runs ends it there, with that reason', async (t) => {
+  const resting = after(record({}, { kind: 'service' }), ...toRunning, exit(1));
+  const stopped = after(resting, { type: 'stop', by: 'stop', reason: 'enough' });
+  t.equal(stopped.state, 'publishing');
+  const done = after(stopped, { type: 'restart-due' }, published);
+  t.match(done, { state: 'cancelled', run: 0, outcome: { by: 'stop', reason: 'enough' } });
+});
+
+t.test(
+  'a placement carries policy and lease; what is odd in them is named with its path',
+  async (t) => {
+    const restart = { attempts: 2, delayMs: 1_000, maxDelayMs: 60_000, resetAfterMs: 0 };
+    const sent = placement({ restart, leaseMs: 3_000 });
+    t.same(parsePlacement(JSON.parse(JSON.stringify(sent))), sent);
+    t.same(parsePlacement(placement()), placement(), 'and may do without');
+    const odd = (over: object): unknown => ({ ...sent, ...over });
+    const refusals: readonly (readonly [object, RegExp])[] = [
+      [{ restart: { ...restart, delayMs: 0 } }, /^placement: restart\.delayMs: /],
+      [{ restart: { ...restart, attempts: 1.5 } }, /^placement: restart\.attempts: /],
+      [
+        { restart: { ...restart, maxDelayMs: 500 } },
+        /^placement: restart\.maxDelayMs: expected at/,
+      ],
+      [{ leaseMs: 'soon' }, /^placement: leaseMs: /],
+    ];
+    for (const [over, message] of refusals) t.throws(() => parsePlacement(odd(over)), { message });
+  },
+);
