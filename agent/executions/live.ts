@@ -11,8 +11,12 @@ export class LiveExecution {
   effects = 0;
   looking = false;
   lookAgain = false;
+  /** Its plugin could not be asked when it began: the next look has to recover the run, so that it is supervised. */
+  unsupervised = false;
   /** When a look first met `removing`, ms; 0 when it did not. */
   removingSince = 0;
+  /** Runs with a stored outcome that were seen alive: until they are gone, every look asks for them too. */
+  readonly leftovers = new Set<number>();
   /** Retries of effects and looks that could not be done now. */
   retries = 0;
   retryTimer: Timer | undefined;

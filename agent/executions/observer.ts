@@ -97,6 +97,8 @@ export class Observer {
         why: decision.why,
       });
       const { action, why } = decision;
+      if (decision.found !== undefined)
+        await this.#deps.engine.step(live, { type: 'found', run: decision.found });
       if (recovering) this.#deps.decided(decision);
       if (recovering && action.type === 'adopt')
         await this.#deps.engine.step(live, { ...startedEvent(action.run, now), adopted: why });
@@ -110,11 +112,27 @@ export class Observer {
     if (client === undefined) return;
     try {
       const ref = { executionId: record.placement.executionId, run: record.run };
-      const observed = await client.status(ref);
-      await this.apply(live, [observed], { revision: record.revision });
+      const observed = live.unsupervised
+        ? await client.recover(ref, record.handle)
+        : await client.status(ref);
+      if (observed.phase !== 'unobservable') live.unsupervised = false;
+      const leftovers = await this.#leftovers(live, client);
+      await this.apply(live, [observed, ...leftovers], { revision: record.revision });
     } catch (thrown) {
       this.retry(live, LimpetError.from(thrown).message);
     }
+  }
+
+  /** Older runs that had to be stopped: the next one waits until they are gone. */
+  async #leftovers(live: LiveExecution, client: ExecutorClient): Promise<ObservedRun[]> {
+    const { run: current, placement } = live.record;
+    const observed: ObservedRun[] = [];
+    for (const run of [...live.leftovers].filter((leftover) => leftover !== current)) {
+      const seen = await client.status({ executionId: placement.executionId, run });
+      if (seen.phase === 'absent' || seen.phase === 'exited') live.leftovers.delete(run);
+      else observed.push(seen);
+    }
+    return observed;
   }
 
   async #act(live: LiveExecution, { action, why }: Decision): Promise<void> {
@@ -129,6 +147,7 @@ export class Observer {
         this.#later(live, LOOK_AGAIN_MS);
         return;
       case 'stop-leftover':
+        live.leftovers.add(action.run);
         await this.#deps.stopLeftover(live, action.run);
         this.#later(live, LOOK_AGAIN_MS);
         return;
@@ -149,8 +168,10 @@ export class Observer {
     const { engine } = this.#deps;
     if (action.type === 'remove-leftovers') engine.runEffect(live, { type: 'remove' });
     else if (action.type === 'publish') engine.runEffect(live, { type: 'publish' });
-    else if (action.type === 'next-run')
+    else if (action.type === 'next-run') {
+      engine.runEffect(live, { type: 'remove-run', run: live.record.run });
       engine.runEffect(live, { type: 'schedule-restart', at: action.at });
+    }
   }
 
   async #stop(live: LiveExecution, stop: StopReason): Promise<void> {
