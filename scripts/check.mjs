@@ -19,6 +19,7 @@ const STEPS = [
   ['knip', () => tool('knip', '--no-progress', '--no-config-hints')],
   ['proto', generatedCodeMatches],
   ['config', () => tool('tsx', 'scripts/config-docs.mjs', '--check')],
+  ['cli', () => tool('tsx', 'scripts/cli-docs.mjs', '--check')],
 ];
 
 const FOLDERS = [

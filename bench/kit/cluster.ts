@@ -15,6 +15,8 @@ import { Jobs } from './jobs.ts';
 export interface ClusterOptions {
   /** Of the built-in executors; all that this machine can run unless told otherwise. */
   readonly executors?: readonly string[];
+  /** Laid over the agent's config. */
+  readonly agent?: Readonly<Record<string, unknown>>;
   /** Further plugins, as in the agent's config. */
   readonly plugins?: readonly { readonly name: string; readonly command: readonly string[] }[];
 }
@@ -136,6 +138,7 @@ export class Cluster {
       executors,
       plugins: this.#options.plugins ?? [],
       capacity: { CPU: '64' },
+      ...this.#options.agent,
     };
     writeFileSync(file, JSON.stringify(config));
     return file;

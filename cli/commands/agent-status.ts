@@ -90,7 +90,7 @@ function agentPairs(status: Status, nowMs: number): string {
   const { capacity, allocated, link } = status;
   return formatPairs([
     ['Node', `${status.nodeId} (${status.name})`],
-    ['State', status.ok ? 'ok' : 'degraded'],
+    ['State', status.ok && status.degraded.length === 0 ? 'ok' : 'degraded'],
     ['Requester', link.detail === '' ? link.state : `${link.state}: ${link.detail}`],
     ['Agent', `version ${status.version}, pid ${status.pid}, up ${age(status.startedAt, nowMs)}`],
     ['Ready', status.readyMs === undefined ? 'not yet' : `after ${Math.round(status.readyMs)} ms`],

@@ -1,0 +1,84 @@
+/**
+ * How long a killed agent takes from its start until it has adopted everything that went on without it: 10, 100 and 300
+ * containers, then 100 WASM runs. The runs only sleep, so that what is measured is the recovery and not their work.
+ */
+import type { Cluster } from './kit/cluster.ts';
+import { engineHost } from './kit/cluster.ts';
+import { figure, type Figure } from './kit/figure.ts';
+import { wasmTask, type Task } from './kit/jobs.ts';
+import { measure, say } from './kit/measure.ts';
+import { IMAGE } from './kit/raw-container.ts';
+import { until } from './kit/until.ts';
+
+const CONTAINERS = [10, 100, 300];
+const CONTAINER_AIM = { containers: 100, belowMs: 1_000 };
+const WASM_RUNS = 100;
+const ROUNDS = 5;
+/** Submissions under way at once. */
+const LANES = 8;
+const START_MS = 600_000;
+
+const container: Task = {
+  Engine: { Type: 'docker', Params: { Image: IMAGE, Parameters: ['sleep', '3600'] } },
+  Resources: { Memory: '16Mi', CPU: '10m' },
+};
+const guest: Task = {
+  ...wasmTask('ticker', ['3600', '1000']),
+  Resources: { Memory: '16Mi', CPU: '10m' },
+};
+
+await measure(async (cluster) => {
+  const figures: Figure[] = [];
+  let containers = 0;
+  for (const count of engineHost === undefined ? [] : CONTAINERS) {
+    await fillUp(cluster, 'docker', { task: container, from: containers, to: count });
+    containers = count;
+    const values = await adoptions(cluster, 'docker', count);
+    const below = count === CONTAINER_AIM.containers ? { below: CONTAINER_AIM.belowMs } : {};
+    figures.push(
+      figure(`agent start until ${count} containers are adopted`, { unit: 'ms', values, ...below }),
+    );
+  }
+  await cluster.endAgent();
+  await cluster.startAgent();
+  await fillUp(cluster, 'wasm', { task: guest, from: 0, to: WASM_RUNS });
+  const values = await adoptions(cluster, 'wasm', WASM_RUNS);
+  figures.push(
+    figure(`agent start until ${WASM_RUNS} WASM runs are adopted`, { unit: 'ms', values }),
+  );
+  return figures;
+});
+
+async function fillUp(
+  cluster: Cluster,
+  executor: string,
+  { task, from, to }: { readonly task: Task; readonly from: number; readonly to: number },
+): Promise<void> {
+  say(`starting ${to - from} runs of ${executor}`);
+  let left = to - from;
+  const lane = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await cluster.jobs.submit(task);
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  await until(`${to} running ${executor} executions`, START_MS, async () => {
+    const { executions } = await cluster.status();
+    const running = executions.filter((e) => e.executor === executor && e.state === 'running');
+    return running.length >= to ? true : undefined;
+  });
+}
+
+async function adoptions(cluster: Cluster, executor: string, count: number): Promise<number[]> {
+  say(`${ROUNDS} kills of the agent with ${count} runs of ${executor}`);
+  const values: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    await cluster.killAgent();
+    const { executors, readyMs } = await cluster.startAgent();
+    const adopted = executors.find(({ name }) => name === executor)?.adopted;
+    if (adopted !== count) throw new Error(`${String(adopted)} of ${count} runs were adopted`);
+    values.push(readyMs ?? Number.NaN);
+  }
+  return values;
+}
