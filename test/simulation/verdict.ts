@@ -1,0 +1,113 @@
+/** The end of a simulated world: what was told against what was true. */
+import { z } from 'zod';
+import { OUTCOME_CAUSES } from '../../core/execution/outcome.ts';
+import { EXECUTION_STATES, isTerminal } from '../../core/execution/states.ts';
+import type { Cluster } from './cluster.ts';
+
+const toldSchema = z.object({
+  state: z.enum(EXECUTION_STATES),
+  run: z.number(),
+  outcome: z
+    .object({ by: z.enum(OUTCOME_CAUSES), code: z.number().optional(), reason: z.string() })
+    .optional(),
+  finishedAt: z.number().optional(),
+});
+type Told = z.infer<typeof toldSchema>;
+
+const ownedSchema = toldSchema.extend({
+  id: z.string(),
+  jobId: z.string(),
+  desired: z.enum(['run', 'stop']),
+  deadlineAt: z.number().optional(),
+  token: z.object({ partition: z.number(), attempt: z.number() }),
+});
+type Owned = z.infer<typeof ownedSchema>;
+
+/** Everything that is wrong; empty when all is well. */
+export function verdict(cluster: Cluster, unrest: string | undefined): readonly string[] {
+  const found = [...cluster.ledger.violations];
+  if (unrest !== undefined) found.push(`it does not come to rest: ${unrest}`);
+  const owned = cluster.disks.requester
+    .read('exec/')
+    .map(([, value]) => ownedSchema.parse(value));
+  const kept = new Map(
+    cluster.disks.agent.read('ex/').map(([key, value]) => [key.slice(3), toldSchema.parse(value)]),
+  );
+  for (const execution of owned) {
+    const complain = (text: string): void => void found.push(`${execution.id}: ${text}`);
+    judge(cluster, execution, complain);
+    agree(execution, kept.get(execution.id), complain);
+  }
+  const known = new Set(owned.map(({ id }) => id));
+  for (const { executionId } of cluster.ledger.runs)
+    if (!known.has(executionId)) found.push(`${executionId}: ran, and its owner does not know it`);
+  found.push(...doubled(owned), ...lostJobs(cluster), ...leftOvers(cluster));
+  return [...new Set(found)];
+}
+
+/** Is the end that its owner was told the one that it had? */
+function judge({ ledger }: Cluster, told: Owned, complain: (text: string) => void): void {
+  const runs = ledger.of(told.id);
+  const last = runs.find(({ run }) => run === told.run);
+  const ref = { executionId: told.id, run: told.run };
+  const { state, outcome } = told;
+  const is = JSON.stringify([state, told.run, outcome]);
+  const was = JSON.stringify(runs);
+  if (!isTerminal(state)) return complain(`has not ended: ${is}`);
+  if (runs.some(({ run }) => run > told.run)) complain(`${is}, though a later run began: ${was}`);
+  if (state === 'declined') {
+    if (runs.length > 0) complain(`declined, and yet it ran: ${was}`);
+    return;
+  }
+  if (outcome === undefined) return complain(`has ended without an outcome: ${is}`);
+  const code = last?.ended?.code;
+  if (outcome.code !== undefined && outcome.code !== code)
+    complain(`told ${is}, but it ended with ${code}: ${was}`);
+  if (outcome.code !== undefined && told.finishedAt !== last?.ended?.at)
+    complain(`told that it ended at ${told.finishedAt}, but it was ${last?.ended?.at}`);
+  const mayBe = {
+    exit: () => outcome.code !== undefined,
+    lost: () => ledger.isTampered(ref),
+    stop: () => told.desired === 'stop',
+    limit: () => told.deadlineAt !== undefined && (told.finishedAt ?? 0) >= told.deadlineAt,
+    ...{ signal: () => false, oom: () => false, trap: () => false, refused: () => false },
+  };
+  if (!mayBe[outcome.by]()) complain(`told ${is} without a cause: ${was}`);
+  if (outcome.code === undefined && code !== undefined && !ledger.isTampered(ref))
+    complain(`told ${is}, though it left its code: ${was}`);
+  const good = outcome.by === 'exit' && outcome.code === 0;
+  if ((state === 'completed') !== good) complain(`told ${is}, which does not fit`);
+}
+
+function agree(told: Owned, kept: Told | undefined, complain: (text: string) => void): void {
+  // Stopped before the node had heard of it.
+  if (kept === undefined) return complain('the node has no record of it');
+  const one = (record: Told): string =>
+    JSON.stringify([record.state, record.run, record.outcome, record.finishedAt]);
+  if (one(told) !== one(kept)) complain(`told ${one(told)}, but the node has ${one(kept)}`);
+}
+
+/** One partition has at most one accepted result. */
+function doubled(owned: readonly Owned[]): string[] {
+  const done = owned.filter(({ state }) => state === 'completed');
+  const seen = new Set<string>();
+  return done.flatMap(({ jobId, token }) => {
+    const partition = `${jobId}/${token.partition}`;
+    const again = seen.has(partition);
+    seen.add(partition);
+    return again ? [`partition ${partition} has two results`] : [];
+  });
+}
+
+function lostJobs({ answered, disks }: Cluster): string[] {
+  const stored = new Set(disks.requester.read('job/').map(([key]) => key.slice('job/'.length)));
+  return answered.filter((id) => !stored.has(id)).map((id) => `job ${id} was answered and is gone`);
+}
+
+function leftOvers({ agent, node, disks }: Cluster): string[] {
+  const found = node.boxes.map(({ ref }) => `${ref.executionId}/${ref.run} is left on the host`);
+  const index = disks.agent.read('ix/').map(([key]) => `the agent's store still has ${key}`);
+  const held = agent.running?.core.service.engine.allocated;
+  const leaked = Object.entries(held ?? {}).filter(([, amount]) => amount !== 0);
+  return [...found, ...index, ...leaked.map(([what, amount]) => `${amount} of ${what} are not free`)];
+}
