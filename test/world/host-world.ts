@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { SCHEMA_VERSION } from '../../agent/state.ts';
 import { procProcesses } from '../../adapters/processes/proc.ts';
 import type { ProcessIdentity } from '../../adapters/processes/port.ts';
 import { openStore } from '../../adapters/store/level-store.ts';
@@ -115,7 +116,11 @@ export async function withStore(
   agent: TestAgent,
   work: (store: Store) => Promise<void>,
 ): Promise<void> {
-  const options = { folder: join(agent.folder, 'store'), createIfMissing: false, schemaVersion: 1 };
+  const options = {
+    folder: join(agent.folder, 'store'),
+    createIfMissing: false,
+    schemaVersion: SCHEMA_VERSION,
+  };
   const store = await openStore(options);
   try {
     await work(store);
