@@ -100,6 +100,8 @@ const recordSchema = z.object({
   published: z.object({ type: z.string(), params: z.record(z.string(), z.unknown()) }).optional(),
   output: z.object({ stdout: z.string(), stderr: z.string() }).optional(),
   removed: z.boolean(),
+  unconfirmed: z.literal(true).optional(),
+  launchedRun: z.number().int().optional(),
   foreign: z
     .object({
       since: z.number(),

@@ -3,7 +3,7 @@
  * Pure and total; the first rule that fits decides. It serves recovery at start and every look at a run afterwards.
  * The rules and their numbers are those of docs/how-recovery-works.md.
  */
-import type { Decision, Situation } from './decision.ts';
+import type { Action, Decision, Situation } from './decision.ts';
 import type { ObservedRun } from './observed.ts';
 import type { Outcome } from './outcome.ts';
 import {
@@ -211,6 +211,10 @@ const RULES: readonly (readonly [number, Rule])[] = [
   [14, gone],
 ];
 
+const STARTS: readonly Action['type'][] = ['resume', 'start-created', 'next-run'];
+const UNCONFIRMED =
+  'the store may be older than what was done here; nothing is started before its owner has answered';
+
 export function decide(situation: Situation): Decision {
   const ours = situation.observed.filter((run) => run.ours);
   const { record } = situation;
@@ -219,6 +223,8 @@ export function decide(situation: Situation): Decision {
   for (const [rule, fits] of RULES) {
     const decision = fits(view, ours);
     if (decision === undefined) continue;
+    if (situation.unconfirmed === true && STARTS.includes(decision.action.type))
+      return { rule, action: { type: 'wait' }, why: UNCONFIRMED };
     // Rules 2 and 3 change nothing, the record neither.
     return { rule, ...decision, ...(view.found && rule > 3 ? { found: view.run } : {}) };
   }

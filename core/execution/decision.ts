@@ -48,4 +48,6 @@ export interface Situation {
   readonly removingTooLong: boolean;
   /** It has a lease, and that is over. */
   readonly leaseOver?: boolean;
+  /** The store has lost something since it was written, and its owner has not told how far it was. */
+  readonly unconfirmed?: boolean;
 }

@@ -2,6 +2,7 @@
  * The execution state machine: one table from (state, event) to the change it makes and the effects it asks for.
  * An event that the table does not name for a state is ignored with a reason, never thrown.
  */
+import { confirmation } from './confirmation.ts';
 import type { Effect, ExecutionEvent, ExecutionEventType } from './events.ts';
 import { describeOutcome, type Outcome } from './outcome.ts';
 import { isParked, withRun, type ExecutionRecord } from './record.ts';
@@ -22,6 +23,8 @@ interface Change {
   readonly patch?: Partial<ExecutionRecord>;
   /** Fields that it loses. */
   readonly drop?: readonly (keyof ExecutionRecord)[];
+  /** The next revision is above this one too. */
+  readonly revision?: number;
   readonly effects?: readonly Effect[];
   /** One sentence for the history. */
   readonly cause: string;
@@ -215,37 +218,6 @@ const publishFailed: Step<'publish-failed'> = (_record, event) => ({
   cause: `publishing failed: ${event.reason}`,
 });
 
-const SEEN_LAUNCHED: readonly ExecutionState[] = [
-  ...(['running', 'stopping', 'publishing', 'restarting'] as const),
-  ...(['completed', 'failed', 'cancelled'] as const),
-];
-
-/**
- * After the store has lost something. Where its owner is further on, that counts: a run that it saw launched is not
- * started again, and revisions go on above those that it has taken.
- */
-const confirmed: Step<'confirmed'> = (record, event) => {
-  const { state, unconfirmed } = record;
-  const ahead = event.revision > record.revision;
-  if (!ahead)
-    return unconfirmed === undefined
-      ? undefined
-      : { to: state, drop: ['unconfirmed'], cause: 'its owner has nothing newer of it' };
-  const early = state === 'accepted' || state === 'preparing';
-  const launched = SEEN_LAUNCHED.includes(event.state) && event.run >= record.run;
-  const begun = event.run > record.run || (early && launched);
-  return {
-    to: begun ? 'starting' : state,
-    patch: {
-      run: Math.max(event.run, record.run),
-      ...(launched ? { launchedRun: event.run } : {}),
-    },
-    drop: ['unconfirmed'],
-    revision: event.revision,
-    cause: `its owner knows more than this store: ${event.state}, run ${event.run}`,
-  };
-};
-
 const removed: Row = {
   removed: (record) =>
     record.removed
@@ -266,7 +238,7 @@ const TABLE: { readonly [S in ExecutionState]: Row } = {
     started,
     exited,
     found,
-    confirmed,
+    confirmed: confirmation,
   },
   preparing: {
     prepared: (_record, event) => ({
@@ -280,22 +252,22 @@ const TABLE: { readonly [S in ExecutionState]: Row } = {
     started,
     exited,
     found,
-    confirmed,
+    confirmed: confirmation,
   },
   starting: {
     ...{ refuse, stop: stopRun, 'nothing-to-stop': nothingToStop, started, exited, lost },
     ...foreignWords,
     found,
-    confirmed,
+    confirmed: confirmation,
   },
   running: {
     ...{ stop: stopRun, 'nothing-to-stop': nothingToStop, started, exited, lost, refuse },
     ...foreignWords,
     found,
-    confirmed,
+    confirmed: confirmation,
   },
   stopping: {
-    ...{ 'nothing-to-stop': nothingToStop, exited, lost, refuse, found, confirmed },
+    ...{ 'nothing-to-stop': nothingToStop, exited, lost, refuse, found, confirmed: confirmation },
     ...foreignWords,
   },
   restarting: {
@@ -318,9 +290,14 @@ const TABLE: { readonly [S in ExecutionState]: Row } = {
     started,
     exited,
     found,
-    confirmed,
+    confirmed: confirmation,
   },
-  publishing: { published, 'publish-failed': publishFailed, ...foreignWords, confirmed },
+  publishing: {
+    published,
+    'publish-failed': publishFailed,
+    ...foreignWords,
+    confirmed: confirmation,
+  },
   completed: removed,
   failed: removed,
   cancelled: removed,
