@@ -7,10 +7,10 @@ export const CRASH_VARIABLE = 'LIMPET_CRASH_AT';
 
 export const noFaults: Faults = { reach: () => undefined };
 
-/** Errors: `invalid-config` for an unknown point or count. `kill` stands for SIGKILL to oneself. */
+/** Errors: `invalid-config` for an unknown point, count or word. `act` stands for a signal to oneself. */
 export function envFaults(
   env: Readonly<NodeJS.ProcessEnv>,
-  kill: () => void = () => process.kill(process.pid, 'SIGKILL'),
+  act: (signal: 'SIGKILL' | 'SIGSTOP') => void = (signal) => process.kill(process.pid, signal),
 ): Faults {
   const text = env[CRASH_VARIABLE];
   if (text === undefined || text === '') return noFaults;
@@ -20,19 +20,26 @@ export function envFaults(
     reach(point) {
       if (point !== armed.point) return;
       left -= 1;
-      if (left === 0) kill();
+      if (left === 0) act(armed.signal);
     },
   };
 }
 
-function parseCrashAt(text: string): { readonly point: CrashPoint; readonly passage: number } {
-  const [name, count = '1'] = text.split(':');
+interface Armed {
+  readonly point: CrashPoint;
+  readonly passage: number;
+  readonly signal: 'SIGKILL' | 'SIGSTOP';
+}
+
+function parseCrashAt(text: string): Armed {
+  const [name, count = '1', word = 'kill'] = text.split(':');
   const point = CRASH_POINTS.find((known) => known === name);
   const passage = Number(count);
-  if (point === undefined || !Number.isInteger(passage) || passage < 1)
+  const signal = word === 'kill' ? 'SIGKILL' : word === 'stop' ? 'SIGSTOP' : undefined;
+  if (point === undefined || !Number.isInteger(passage) || passage < 1 || signal === undefined)
     throw new LimpetError(
       'invalid-config',
-      `${CRASH_VARIABLE}='${text}' is not a crash point; expected <point>[:<n>] with one of ${CRASH_POINTS.join(', ')}`,
+      `${CRASH_VARIABLE}='${text}' is not a crash point; expected <point>[:<n>[:kill|stop]] with one of ${CRASH_POINTS.join(', ')}`,
     );
-  return { point, passage };
+  return { point, passage, signal };
 }

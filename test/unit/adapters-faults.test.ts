@@ -14,10 +14,21 @@ t.test('an armed point kills at its n-th passage only', (t) => {
   t.end();
 });
 
+t.test('it kills, or stands still when told so', (t) => {
+  const signals: string[] = [];
+  for (const text of ['plugin.start.marked', 'plugin.start.marked:1:stop'])
+    envFaults({ LIMPET_CRASH_AT: text }, (signal) => signals.push(signal)).reach(
+      'plugin.start.marked',
+    );
+  t.same(signals, ['SIGKILL', 'SIGSTOP']);
+  t.end();
+});
+
 t.test('nothing is armed without the variable; a wrong one is refused', (t) => {
   t.equal(envFaults({}), noFaults);
   t.equal(envFaults({ LIMPET_CRASH_AT: '' }), noFaults);
-  for (const text of ['nowhere', 'plugin.start.marked:0', 'plugin.start.marked:x'])
+  const wrong = ['nowhere', 'plugin.start.marked:0', 'plugin.start.marked:x'];
+  for (const text of [...wrong, 'plugin.start.marked:1:sleep'])
     t.throws(() => envFaults({ LIMPET_CRASH_AT: text }), { code: 'invalid-config' });
   t.end();
 });
