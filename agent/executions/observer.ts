@@ -166,7 +166,9 @@ export class Observer {
 
   #runEffectOf(live: LiveExecution, action: Action): void {
     const { engine } = this.#deps;
-    if (action.type === 'remove-leftovers') engine.runEffect(live, { type: 'remove' });
+    // `done` too: no observation shows a folder of the run, nor its inputs, and removing what is not there is harmless.
+    if (action.type === 'remove-leftovers' || action.type === 'done')
+      engine.runEffect(live, { type: 'remove' });
     else if (action.type === 'publish') engine.runEffect(live, { type: 'publish' });
     else if (action.type === 'next-run') {
       engine.runEffect(live, { type: 'remove-run', run: live.record.run });
@@ -205,8 +207,6 @@ export class Observer {
 /** The event that an action is, when it is nothing but an event. */
 function eventOf(action: Action, now: number): ExecutionEvent | undefined {
   switch (action.type) {
-    case 'done':
-      return { type: 'removed' };
     case 'end-restarting':
       return { ...action.stop, type: 'stop' };
     case 'conclude':
