@@ -73,6 +73,7 @@ export async function composeAgent(
       servers: config.nats.servers,
       name: `limpet-agent ${identity.nodeId}`,
       inboxPrefix: inboxPrefix(identity.nodeId),
+      pingIntervalMs: config.nats.pingIntervalMs,
       ...(config.nats.user === undefined ? {} : { user: config.nats.user }),
       ...(config.nats.password === undefined ? {} : { password: config.nats.password }),
     },

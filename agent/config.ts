@@ -51,6 +51,20 @@ export const agentConfigSchema = z.strictObject({
       servers: z.array(z.string().min(1)).min(1).default(['nats://127.0.0.1:4222']),
       user: z.string().optional(),
       password: z.string().optional(),
+      pingIntervalMs: z
+        .number()
+        .int()
+        .min(500)
+        .max(60_000)
+        .default(10_000)
+        .describe('How often the broker is asked for a sign of life; it is gone after three, ms.'),
+      requestTimeoutMs: z
+        .number()
+        .int()
+        .min(100)
+        .max(60_000)
+        .default(5_000)
+        .describe('How long the requester may take to answer, ms.'),
     })
     .prefault({})
     .describe('The broker between agent and requester.'),
@@ -111,6 +125,15 @@ export const agentConfigSchema = z.strictObject({
     .default(10_000)
     .describe('From TERM to KILL, ms.'),
   pidsLimit: z.number().int().min(1).max(1_000_000).default(512).describe('Processes of one run.'),
+  outboxBytes: z
+    .number()
+    .int()
+    .min(64 * 1024)
+    .max(16 * 1024 ** 3)
+    .default(256 * 1024 ** 2)
+    .describe(
+      'Reports that may wait for the requester, bytes; above it no new work is taken and reports are written short.',
+    ),
   keepFinishedMs: z
     .number()
     .int()

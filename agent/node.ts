@@ -17,6 +17,7 @@ import type { EnvironmentOptions } from './executions/environment.ts';
 import type { AgentFolders } from './executions/folders.ts';
 import { ExecutionRepository, type Loaded } from './executions/repository.ts';
 import { ExecutionService } from './executions/service.ts';
+import { reportRules } from './link/coalesce.ts';
 import type { NodeInfoSources } from './link/node-info.ts';
 import { Orders } from './link/orders.ts';
 import { reportRow } from './link/report.ts';
@@ -56,7 +57,7 @@ export interface AgentNode {
 export async function assembleNode(parts: NodeParts): Promise<AgentNode> {
   const { store, log, mint } = parts;
   const repository = new ExecutionRepository(store);
-  const outbox = await Outbox.load(store, 'out/', mint);
+  const outbox = await Outbox.load(store, 'out/', mint, reportRules(parts.config.outboxBytes));
   const inbox = await Inbox.load(store, 'in/');
   // The link and the service know each other: reports wake the link, orders reach the engine.
   const late: { link?: RequesterLink } = {};
@@ -130,7 +131,7 @@ interface Linked {
 }
 
 function createLink(
-  { identity, transport, clock, faults, log, bootId, startedAt, mint }: NodeParts,
+  { config, identity, transport, clock, faults, log, bootId, startedAt, mint }: NodeParts,
   { service, sources, repository, inbox, outbox }: Linked,
 ): RequesterLink {
   const { engine } = service;
@@ -140,14 +141,16 @@ function createLink(
     engine,
     faults,
     log,
+    full: () => outbox.full,
     admit: (live) => {
       service.admit(live);
     },
   });
   return new RequesterLink({
     ...{ transport, sources, inbox, outbox, orders, clock, faults, log },
-    ...{ instanceId, bootId, startedAt },
-    snapshot: async () => ({ incarnation: mint(), rows: await repository.snapshot(reportRow) }),
+    ...{ instanceId, bootId, startedAt, mint },
+    requestTimeoutMs: config.nats.requestTimeoutMs,
+    snapshot: () => repository.snapshot(reportRow),
     stop: (id) => {
       void engine.dispatch(parseExecutionId(id), {
         type: 'stop',

@@ -52,10 +52,8 @@ export async function startCore(parts: CoreParts): Promise<RequesterCore> {
   const world = await loadWorld(store, log);
   const wired = wire(parts, { mint, world, requesterId: identity.requesterId });
   const { coordinator, links, presence, scheduler, watchers } = wired;
-  for (const node of world.nodes()) {
-    const link = await links.open(node.id);
-    if (node.session !== '' && node.membership.state === 'approved') link.sender.open(node.session);
-  }
+  // Nothing is sent before a handshake: only there it shows when this store is an old copy.
+  for (const node of world.nodes()) await links.open(node.id);
   const reader = new Reader(store, world, log);
   const leave = serveAgents({
     ...{ coordinator, world, links, presence, reader, mint, clock, log, transport, faults },
@@ -120,7 +118,7 @@ function wire(
     append: (node, rows) => links.append(node, rows),
     settle: (draft) => scheduler.settle(draft),
     onCommitted: (changes) => {
-      for (const node of changes.rowsFor) links.get(node)?.sender.wake();
+      for (const node of changes.rowsFor) links.wake(node);
       watchers.notify(changes);
     },
   });

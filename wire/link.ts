@@ -10,10 +10,26 @@
  */
 import type { LinkPosition, Push } from './messages.ts';
 
-/** `acked` is the sender's own memory of what was acknowledged under this incarnation. */
-export function needsSnapshot(mine: LinkPosition, acked: number, theirs: LinkPosition): boolean {
-  if (theirs.peerIncarnation !== mine.incarnation) return acked > 0;
-  return theirs.peerCursor < acked || theirs.peerCursor > mine.lastSeq;
+/** What a sender knows of its own rows. */
+export interface SenderMemory {
+  readonly incarnation: string;
+  /** Acknowledged under this incarnation. */
+  readonly acked: number;
+  /**
+   * The receiver may have seen rows up to here: what the store held when it was opened, and what was sent since. Rows
+   * that were only written since do not count: an old copy of a store writes other rows under numbers used before.
+   */
+  readonly offered: number;
+}
+
+export function needsSnapshot(mine: SenderMemory, theirs: LinkPosition): boolean {
+  if (theirs.peerIncarnation !== mine.incarnation) return mine.acked > 0;
+  return theirs.peerCursor < mine.acked || theirs.peerCursor > mine.offered;
+}
+
+/** What the other end knows of its own rows, as it says; an older version tells less. */
+export function memoryOf({ incarnation, acked, offered, lastSeq }: LinkPosition): SenderMemory {
+  return { incarnation, acked: acked ?? 0, offered: offered ?? lastSeq };
 }
 
 export type Taken =

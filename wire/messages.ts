@@ -121,6 +121,9 @@ export const linkPositionSchema = z.object({
   incarnation: z.string(),
   /** Highest sequence number this end has ever given out. */
   lastSeq: z.number().int(),
+  /** See `SenderMemory` in link.ts; older versions do not tell. */
+  acked: z.number().int().optional(),
+  offered: z.number().int().optional(),
   /** What this end has durably taken of the peer, and under which incarnation of the peer. */
   peerIncarnation: z.string(),
   peerCursor: z.number().int(),
@@ -129,11 +132,15 @@ export type LinkPosition = z.infer<typeof linkPositionSchema>;
 
 export const handshakeSchema = z.object({
   v: z.number().int(),
+  /** Minted for this attempt: it becomes the link session, so that a copy of the message makes no second one. */
+  attempt: z.string().optional(),
   node: nodeInfoSchema,
   instanceId: z.string(),
   bootId: z.string(),
   startedAt: z.number(),
   link: linkPositionSchema,
+  /** The list would not fit into one message: what is missing in it is not lost. */
+  partial: z.boolean().optional(),
   /** All that are not terminal, and terminal ones still in the outbox. */
   executions: z.array(
     z.object({
@@ -173,6 +180,8 @@ export const heartbeatSchema = z.object({
   nodeId: z.string(),
   /** sha256 over the sorted (execution id, state) of what is not terminal. */
   digest: z.string(),
+  /** When the digest was made; it can be compared by who has taken exactly this much. */
+  link: linkPositionSchema.optional(),
   allocated: resources,
   running: z.number().int(),
   executors: z.array(executorInfo),
@@ -185,6 +194,8 @@ export const heartbeatAnswerSchema = z.discriminatedUnion('type', [
     heartbeatIntervalMs: z.number().int(),
     /** Executions that the owner wants stopped or does not want here: found again when a stop was missed. */
     stop: z.array(z.string()),
+    /** sha256 over the sorted (execution id, run or stop) of what the owner wants here, and where the link stood then. */
+    desired: z.object({ digest: z.string(), link: linkPositionSchema }).optional(),
   }),
   z.object({ type: z.literal('handshake-required'), reason: z.string() }),
   z.object({ type: z.literal('superseded'), reason: z.string() }),

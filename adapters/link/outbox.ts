@@ -1,14 +1,22 @@
 /**
- * The sending half's memory: numbered rows under `<prefix>row/`, and `<prefix>meta` {incarnation, acked}.
+ * The sending half's memory: numbered rows under `<prefix>row/`, and `<prefix>meta` {incarnation, acked, base}.
  * `append` only hands out store operations, so that the caller commits its state change and the rows in one batch.
  * A number whose batch failed is skipped, never used again; the receiver accepts gaps in numbers (see wire/link.ts).
+ * Numbers go on through incarnations: a new one begins after `base`, with a snapshot.
+ * What waits is bounded, and folded, by `RowRules` (see docs/decisions/0013-bounded-outbox.md).
  */
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
+import type { SenderMemory } from '../../wire/link.ts';
 import type { LinkPosition } from '../../wire/messages.ts';
 import type { Store, StoreOp } from '../store/port.ts';
 
-const metaSchema = z.object({ incarnation: z.string(), acked: z.number().int() });
+const metaSchema = z.object({
+  incarnation: z.string(),
+  acked: z.number().int(),
+  base: z.number().int().default(0),
+});
+type Meta = z.infer<typeof metaSchema>;
 
 export interface OutgoingRow {
   readonly seq: number;
@@ -20,45 +28,74 @@ export interface HeadLimit {
   readonly bytes: number;
 }
 
+export interface RowRules {
+  /** Waiting rows above this many bytes make the outbox full. */
+  readonly mostBytes: number;
+  /** Rows of one key may become one; after the last one of a key nothing is folded into it. */
+  key(body: unknown): { readonly id: string; readonly last: boolean } | undefined;
+  /** Both rows as one; undefined when they have to stay two. */
+  fold(older: unknown, younger: unknown): unknown;
+  /** What is written of a row while the outbox is full. */
+  shorten(body: unknown): unknown;
+}
+
+interface Waiting {
+  readonly seq: number;
+  readonly body: unknown;
+  readonly bytes: number;
+}
+
+const PAGE = 500;
+
 export class Outbox {
   readonly #store: Store;
   readonly #prefix: string;
+  readonly #rules: RowRules | undefined;
+  /** The youngest row of each key. */
+  readonly #foldable = new Map<string, Waiting>();
   #incarnation: string;
   #acked: number;
+  #base: number;
   #lastSeq: number;
+  /** The peer may have seen everything up to here. */
+  #offered: number;
+  #bytes = 0;
   /** Keys of rows that are acknowledged and not yet deleted. */
   #spent: string[] = [];
 
-  private constructor(
-    store: Store,
-    prefix: string,
-    meta: z.infer<typeof metaSchema>,
-    lastSeq: number,
-  ) {
+  private constructor(store: Store, prefix: string, meta: Meta, rules: RowRules | undefined) {
     this.#store = store;
     this.#prefix = prefix;
+    this.#rules = rules;
     this.#incarnation = meta.incarnation;
     this.#acked = meta.acked;
-    this.#lastSeq = lastSeq;
+    this.#base = meta.base;
+    this.#lastSeq = meta.acked;
+    this.#offered = meta.acked;
   }
 
   /** `mint` makes a new incarnation id; it is used, and stored, when there is none under the prefix. */
-  static async load(store: Store, prefix: string, mint: () => string): Promise<Outbox> {
+  static async load(
+    store: Store,
+    prefix: string,
+    mint: () => string,
+    rules?: RowRules,
+  ): Promise<Outbox> {
     const stored = await store.get(`${prefix}meta`);
     if (stored === undefined) {
-      const meta = { incarnation: mint(), acked: 0 };
+      const meta = { incarnation: mint(), acked: 0, base: 0 };
       await store.batch([{ type: 'put', key: `${prefix}meta`, value: meta }]);
-      return new Outbox(store, prefix, meta, 0);
+      return new Outbox(store, prefix, meta, rules);
     }
-    const meta = metaSchema.parse(stored);
-    const last = await store.scan({ prefix: `${prefix}row/`, reverse: true, limit: 1 });
-    const key = last.entries[0]?.key ?? last.corrupt[0]?.key;
-    const lastSeq = key === undefined ? meta.acked : Math.max(meta.acked, seqOf(key));
-    return new Outbox(store, prefix, meta, lastSeq);
+    const outbox = new Outbox(store, prefix, metaSchema.parse(stored), rules);
+    await outbox.#count();
+    outbox.#offered = outbox.#lastSeq;
+    return outbox;
   }
 
+  /** 0 while nothing of this incarnation is acknowledged. */
   get acked(): number {
-    return this.#acked;
+    return this.#acked === this.#base ? 0 : this.#acked;
   }
 
   get incarnation(): string {
@@ -70,9 +107,23 @@ export class Outbox {
     return this.#acked >= this.#lastSeq;
   }
 
+  /** More waits than the rules allow. */
+  get full(): boolean {
+    return this.#rules !== undefined && this.#bytes > this.#rules.mostBytes;
+  }
+
+  /** About. */
+  get waitingBytes(): number {
+    return this.#bytes;
+  }
+
+  get memory(): SenderMemory {
+    return { incarnation: this.#incarnation, acked: this.acked, offered: this.#offered };
+  }
+
   /** This end's half of a position; the inbox fills in the other. */
-  position(): Pick<LinkPosition, 'incarnation' | 'lastSeq'> {
-    return { incarnation: this.#incarnation, lastSeq: this.#lastSeq };
+  position(): Omit<LinkPosition, 'peerIncarnation' | 'peerCursor'> {
+    return { ...this.memory, lastSeq: this.#lastSeq };
   }
 
   /**
@@ -80,10 +131,7 @@ export class Outbox {
    * after a younger one was acknowledged would never be sent.
    */
   append(bodies: readonly unknown[]): StoreOp[] {
-    return bodies.map((body) => {
-      this.#lastSeq += 1;
-      return { type: 'put', key: this.#key(this.#lastSeq), value: body };
-    });
+    return bodies.flatMap((body) => this.#add(body));
   }
 
   /** The oldest committed rows beyond what is acknowledged. Always at least one row, however large. */
@@ -102,17 +150,19 @@ export class Outbox {
     const rows: OutgoingRow[] = [];
     let bytes = 0;
     for (const entry of entries) {
-      bytes += Buffer.byteLength(JSON.stringify(entry.value));
+      bytes += sizeOf(entry.value);
       if (rows.length > 0 && bytes > limit.bytes) break;
       rows.push({ seq: seqOf(entry.key), body: entry.value });
     }
+    this.#offered = Math.max(this.#offered, rows.at(-1)?.seq ?? 0);
     return rows;
   }
 
-  /** Bodies of all rows that wait, oldest first. */
-  async waiting(): Promise<readonly unknown[]> {
-    const prefix = `${this.#prefix}row/`;
-    const { entries } = await this.#store.scan({ prefix, after: this.#key(this.#acked) });
+  /** Bodies of rows that wait, oldest first; at most `most`. */
+  async waiting(most: number): Promise<readonly unknown[]> {
+    const after = this.#key(this.#acked);
+    const range = { prefix: `${this.#prefix}row/`, after, limit: most };
+    const { entries } = await this.#store.scan(range);
     return entries.map((entry) => entry.value);
   }
 
@@ -120,7 +170,15 @@ export class Outbox {
   ack(cursor: number, rows: readonly OutgoingRow[]): void {
     if (cursor <= this.#acked || cursor > this.#lastSeq) return;
     this.#acked = cursor;
-    for (const { seq } of rows) if (seq <= cursor) this.#spent.push(this.#key(seq));
+    for (const { seq, body } of rows) {
+      if (seq > cursor) continue;
+      this.#spent.push(this.#key(seq));
+      this.#bytes -= sizeOf(body);
+      const key = this.#rules?.key(body);
+      if (key !== undefined && (this.#foldable.get(key.id)?.seq ?? Infinity) <= cursor)
+        this.#foldable.delete(key.id);
+    }
+    if (this.idle || this.#bytes < 0) this.#bytes = 0;
   }
 
   /**
@@ -131,31 +189,97 @@ export class Outbox {
     const spent = this.#spent;
     if (spent.length === 0) return;
     this.#spent = [];
-    const value = { incarnation: this.#incarnation, acked: this.#acked };
     try {
       await this.#store.batch([
         ...spent.map((key): StoreOp => ({ type: 'del', key })),
-        { type: 'put', key: `${this.#prefix}meta`, value },
+        this.#meta(),
       ]);
     } catch (thrown) {
-      // A new incarnation uses the same keys anew.
-      if (value.incarnation === this.#incarnation) this.#spent.unshift(...spent);
+      this.#spent.unshift(...spent);
       throw thrown;
     }
   }
 
-  /** Starts a new incarnation whose first rows are the snapshot; replaces every row, in one batch. */
-  async restart(incarnation: string, snapshot: readonly unknown[]): Promise<void> {
+  /**
+   * Starts a new incarnation with a snapshot of everything up to now. Rows that are appended meanwhile stay: they may come
+   * before the snapshot and tell more than it does. While it runs nothing may be sent.
+   */
+  async restart(incarnation: string, snapshot: () => Promise<readonly unknown[]>): Promise<void> {
+    const base = this.#lastSeq;
+    // Batches are committed in order: after this one the store shows what every row up to `base` tells.
+    await this.#store.batch([this.#meta()]);
+    const bodies = await snapshot();
     const ops: StoreOp[] = [];
-    const { entries, corrupt } = await this.#store.scan({ prefix: `${this.#prefix}row/` });
-    for (const { key } of [...entries, ...corrupt]) ops.push({ type: 'del', key });
+    for await (const { key } of this.#rows())
+      if (seqOf(key) <= base) ops.push({ type: 'del', key });
+    for (const [key, { seq }] of this.#foldable) if (seq <= base) this.#foldable.delete(key);
+    ops.push(...this.append(bodies));
+    const meta: Meta = { incarnation, acked: base, base };
+    await this.#store.batch([...ops, { type: 'put', key: `${this.#prefix}meta`, value: meta }]);
     this.#incarnation = incarnation;
-    this.#acked = 0;
-    this.#lastSeq = 0;
+    this.#acked = base;
+    this.#base = base;
+    this.#offered = base;
     this.#spent = [];
-    ops.push(...this.append(snapshot));
-    ops.push({ type: 'put', key: `${this.#prefix}meta`, value: { incarnation, acked: 0 } });
-    await this.#store.batch(ops);
+    await this.#count();
+  }
+
+  #add(body: unknown): StoreOp[] {
+    const rules = this.#rules;
+    this.#lastSeq += 1;
+    const seq = this.#lastSeq;
+    if (rules === undefined) return [{ type: 'put', key: this.#key(seq), value: body }];
+    const row = this.full ? rules.shorten(body) : body;
+    const key = rules.key(row);
+    const before = key === undefined ? undefined : this.#foldable.get(key.id);
+    // One that was handed out may be on its way.
+    const both =
+      before === undefined || before.seq <= this.#offered
+        ? undefined
+        : rules.fold(before.body, row);
+    const value = both ?? row;
+    const waiting = { seq, body: value, bytes: sizeOf(value) };
+    this.#remember(key, waiting);
+    this.#bytes += waiting.bytes;
+    const put: StoreOp = { type: 'put', key: this.#key(seq), value };
+    if (both === undefined || before === undefined) return [put];
+    this.#bytes -= before.bytes;
+    return [put, { type: 'del', key: this.#key(before.seq) }];
+  }
+
+  /** After a start or a snapshot: the last number, what waits, and what the next rows may be folded into. */
+  async #count(): Promise<void> {
+    this.#bytes = 0;
+    for await (const { key, value } of this.#rows()) {
+      const seq = seqOf(key);
+      this.#lastSeq = Math.max(this.#lastSeq, seq);
+      if (seq <= this.#acked) continue;
+      const bytes = sizeOf(value);
+      this.#bytes += bytes;
+      this.#remember(this.#rules?.key(value), { seq, body: value, bytes });
+    }
+  }
+
+  #remember(key: ReturnType<RowRules['key']>, waiting: Waiting): void {
+    if (key?.last === true) this.#foldable.delete(key.id);
+    else if (key !== undefined) this.#foldable.set(key.id, waiting);
+  }
+
+  async *#rows(): AsyncGenerator<{ readonly key: string; readonly value?: unknown }> {
+    let after = '';
+    for (;;) {
+      const prefix = `${this.#prefix}row/`;
+      const { entries, corrupt } = await this.#store.scan({ prefix, after, limit: PAGE });
+      const page = [...entries, ...corrupt];
+      if (page.length === 0) return;
+      yield* page;
+      after = page.reduce((last, { key }) => (key > last ? key : last), after);
+    }
+  }
+
+  #meta(): StoreOp {
+    const value: Meta = { incarnation: this.#incarnation, acked: this.#acked, base: this.#base };
+    return { type: 'put', key: `${this.#prefix}meta`, value };
   }
 
   #key(seq: number): string {
@@ -165,4 +289,8 @@ export class Outbox {
 
 function seqOf(key: string): number {
   return Number(key.slice(-16));
+}
+
+function sizeOf(body: unknown): number {
+  return Buffer.byteLength(JSON.stringify(body) ?? '');
 }

@@ -117,10 +117,10 @@ export class LinkSender {
       this.#options.onHandshakeRequired(answer.reason);
       return false;
     }
-    if (answer.cursor < outbox.acked) {
-      // The peer stands before what it once acknowledged: only a handshake can mend that.
+    const astray = whyAstray(answer.cursor, outbox);
+    if (astray !== undefined) {
       this.close();
-      this.#options.onHandshakeRequired('the peer has lost rows that it acknowledged');
+      this.#options.onHandshakeRequired(astray);
       return false;
     }
     outbox.ack(answer.cursor, rows);
@@ -158,4 +158,11 @@ export class LinkSender {
     });
     this.#backoffMs = Math.min(LAST_BACKOFF_MS, this.#backoffMs * 2);
   }
+}
+
+/** Only a handshake can mend these. */
+function whyAstray(cursor: number, { acked, memory }: Outbox): string | undefined {
+  if (cursor < acked) return 'the peer has lost rows that it acknowledged';
+  if (cursor > memory.offered) return 'the peer has taken rows that this end does not remember';
+  return undefined;
 }

@@ -76,7 +76,10 @@ function degradations(
     ...executors
       .filter((e) => e.health !== 'healthy')
       .map((e) => `executor ${e.name} is ${e.health}: ${e.reason}`),
-    ...(link.state === 'linked' ? [] : [`requester: ${link.detail}`]),
+    ...(link.state === 'linked' ? [] : [`link to the requester: ${link.detail}`]),
+    ...(link.full
+      ? [`${link.waitingBytes} bytes of reports wait for the requester: no new work is taken`]
+      : []),
     ...(quarantined.length === 0
       ? []
       : [`${quarantined.length} records could not be read and are in quarantine`]),

@@ -17,6 +17,9 @@ import type { Corrupt, Store, StoreOp } from '../../adapters/store/port.ts';
 import { executionEventSchema, type ExecutionEvent } from '../../wire/messages.ts';
 import { parseRecord } from '../../wire/placement.ts';
 
+/** Of one execution, in one row: far below the payload limit of a broker. */
+const MOST_SNAPSHOT_EVENTS = 200;
+
 export interface Loaded {
   readonly records: readonly ExecutionRecord[];
   readonly quarantined: readonly Corrupt[];
@@ -115,7 +118,13 @@ export class ExecutionRepository {
     toRow: (record: ExecutionRecord, events: readonly ExecutionEvent[]) => Row,
   ): Promise<Row[]> {
     const { entries } = await this.#store.scan({ prefix: 'ex/' });
-    return entries.map((entry) => toRow(parseRecord(entry.value), []));
+    const rows: Row[] = [];
+    for (const { value } of entries) {
+      const record = parseRecord(value);
+      const events = await this.events(record.placement.executionId);
+      rows.push(toRow(record, events.slice(-MOST_SNAPSHOT_EVENTS)));
+    }
+    return rows;
   }
 
   /** Deletes the record and its history. */

@@ -1,7 +1,7 @@
 /** What this node tells its requester about itself. */
-import { createHash } from 'node:crypto';
 import { parseExecutionId, type NodeId } from '../../core/ids.ts';
 import { isTerminal } from '../../core/execution/states.ts';
+import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { Resources } from '../../core/resources.ts';
 import type { Outbox } from '../../adapters/link/outbox.ts';
 import {
@@ -10,6 +10,7 @@ import {
   type Handshake,
   type NodeInfo,
 } from '../../wire/messages.ts';
+import { digestOf } from '../../wire/digests.ts';
 import type { ExecutionEngine } from '../executions/engine.ts';
 import type { ExecutorHealth } from '../plugins/port.ts';
 
@@ -66,26 +67,43 @@ export function executionList(sources: NodeInfoSources): Handshake['executions']
   }));
 }
 
+/** Rows that are read for the list at most; beyond that it is `partial`. */
+const MOST_WAITING = 1_000;
+
 /** Ended and gone from here while the report of it waits: missing in the list, it would be taken for lost. */
 export async function unreported(
   outbox: Outbox,
   engine: ExecutionEngine,
-): Promise<Handshake['executions']> {
-  const rows = (await outbox.waiting()).map((body) => agentRowSchema.parse(body));
+): Promise<Pick<Handshake, 'executions' | 'partial'>> {
+  const bodies = await outbox.waiting(MOST_WAITING);
   const ended = new Map<string, Handshake['executions'][number]>();
-  for (const { report } of rows) {
-    const { executionId, token, state, revision } = report;
+  for (const body of bodies) {
+    const { executionId, token, state, revision } = agentRowSchema.parse(body).report;
     if (engine.get(parseExecutionId(executionId)) !== undefined) continue;
     ended.set(executionId, { executionId, token, state, revision, executor: '', observed: 'seen' });
   }
-  return [...ended.values()];
+  return { executions: [...ended.values()], partial: bodies.length === MOST_WAITING };
 }
 
-/** sha256 over the sorted "id state" lines of what is not terminal; both ends compute it. */
+/** Of (id, state) of what is not terminal; both ends compute it. */
 export function runningDigest(engine: ExecutionEngine): string {
-  const lines = [...engine.all()]
-    .filter((live) => !isTerminal(live.record.state))
-    .map(({ record }) => `${record.placement.executionId} ${record.state}\n`)
-    .sort();
-  return createHash('sha256').update(lines.join('')).digest('hex');
+  return digestOf(unfinished(engine).map(({ placement, state }) => [placement.executionId, state]));
+}
+
+/** Of (id, run or stop), as the owner wants it; a limit that ends a run is not the owner's word. */
+export function desiredDigest(engine: ExecutionEngine): string {
+  return digestOf(
+    unfinished(engine).map(({ placement, stop }) => [
+      placement.executionId,
+      stop?.by === 'stop' ? 'stop' : 'run',
+    ]),
+  );
+}
+
+function unfinished(engine: ExecutionEngine): ExecutionRecord[] {
+  return ordinary(engine).filter(({ state }) => !isTerminal(state));
+}
+
+function ordinary(engine: ExecutionEngine): ExecutionRecord[] {
+  return [...engine.all()].map(({ record }) => record);
 }

@@ -18,6 +18,8 @@ export interface OrdersDeps {
   readonly engine: ExecutionEngine;
   readonly faults: Faults;
   readonly log: Logger;
+  /** Too many reports wait for the owner: its rows are left with it. Stops come with heartbeats too. */
+  full(): boolean;
   admit(live: LiveExecution): void;
 }
 
@@ -29,6 +31,8 @@ export class Orders {
   }
 
   async apply(rows: Push['rows']): Promise<Applied> {
+    if (this.#deps.full())
+      throw new LimpetError('unavailable', 'no more is taken while the outbox is above its bound');
     const placed = new Map<string, ExecutionRecord>();
     for (const { seq, body } of rows) {
       try {

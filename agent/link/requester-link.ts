@@ -21,25 +21,18 @@ import { needsSnapshot } from '../../wire/link.ts';
 import {
   handshakeAnswerSchema,
   heartbeatAnswerSchema,
-  PROTOCOL_VERSION,
   pushAnswerSchema,
   pushSchema,
-  type Handshake,
   type HandshakeAnswer,
-  type Heartbeat,
+  type HeartbeatAnswer,
   type LinkPosition,
   type PushAnswer,
 } from '../../wire/messages.ts';
 import { toAgent, toRequester } from '../../wire/subjects.ts';
-import {
-  executionList,
-  executorInfos,
-  nodeInfo,
-  runningCount,
-  runningDigest,
-  unreported,
-  type NodeInfoSources,
-} from './node-info.ts';
+import { Drift, isLevel } from '../../wire/digests.ts';
+import { conditionOf } from './condition.ts';
+import { heartbeatOf, helloOf } from './hello.ts';
+import { desiredDigest, type NodeInfoSources } from './node-info.ts';
 import type { Orders } from './orders.ts';
 
 export interface RequesterLinkDeps {
@@ -54,8 +47,11 @@ export interface RequesterLinkDeps {
   readonly instanceId: string;
   readonly bootId: string;
   readonly startedAt: number;
-  /** A new incarnation of the outbox: id and every execution as a row. */
-  snapshot(): Promise<{ readonly incarnation: string; readonly rows: readonly unknown[] }>;
+  readonly requestTimeoutMs: number;
+  /** An id: of a new incarnation of the outbox, or of one handshake. */
+  readonly mint: () => string;
+  /** Every execution as a row. */
+  snapshot(): Promise<readonly unknown[]>;
   /** The owner wants these ended (a stop that was missed). */
   stop(executionId: string): void;
 }
@@ -64,9 +60,11 @@ export interface LinkStatus {
   readonly state: 'away' | 'shaking-hands' | 'linked' | 'pending' | 'rejected' | 'superseded';
   readonly detail: string;
   readonly requesterId: string;
+  /** Bytes of reports that wait; `full` when it is more than the bound. */
+  readonly waitingBytes: number;
+  readonly full: boolean;
 }
 
-const REQUEST_MS = 5_000;
 const HANDSHAKE_BACKOFF = { firstMs: 250, lastMs: 15_000 };
 /** How long a report of what is under way may wait for the next one. */
 const SOON_MS = 50;
@@ -76,7 +74,12 @@ const LIMIT = { rows: 200, bytes: 512 * 1024 };
 export class RequesterLink {
   readonly #deps: RequesterLinkDeps;
   readonly #sender: LinkSender;
-  #status: LinkStatus = { state: 'away', detail: 'not connected yet', requesterId: '' };
+  #status: Omit<LinkStatus, 'waitingBytes' | 'full'> = {
+    state: 'away',
+    detail: 'not connected yet',
+    requesterId: '',
+  };
+  /** '' until the first handshake, and once another is needed. */
   #session = '';
   #attempt = 0;
   #timer: Timer | undefined;
@@ -86,6 +89,7 @@ export class RequesterLink {
   #intervalMs = 15_000;
   #push: Subscription | undefined;
   #offConnection: (() => void) | undefined;
+  readonly #drift = new Drift();
 
   constructor(deps: RequesterLinkDeps) {
     this.#deps = deps;
@@ -107,7 +111,8 @@ export class RequesterLink {
   }
 
   get status(): LinkStatus {
-    return this.#status;
+    const { waitingBytes, full } = this.#deps.outbox;
+    return { ...this.#status, waitingBytes, full };
   }
 
   start(): void {
@@ -129,7 +134,7 @@ export class RequesterLink {
 
   /** Executor health or recovery changed: the requester hears it now, not with the next beat. */
   announce(): void {
-    if (this.#status.state === 'linked') this.#schedule(0, () => this.#beat());
+    if (this.#sender.isOpen) this.#schedule(0, () => this.#beat());
   }
 
   close(): void {
@@ -143,13 +148,13 @@ export class RequesterLink {
   #away(detail: string): void {
     this.#sender.close();
     this.#timer?.cancel();
-    this.#set('away', `broker: ${detail}`);
+    this.#set('away', detail.startsWith('permission-denied') ? detail : `broker gone: ${detail}`);
   }
 
   #again(reason: string, delayMs: number): void {
     this.#sender.close();
     if (this.#status.state === 'linked') this.#set('shaking-hands', reason);
-    this.#schedule(delayMs, () => this.#handshake());
+    if (this.#deps.transport.connected) this.#schedule(delayMs, () => this.#handshake());
   }
 
   #schedule(delayMs: number, work: () => Promise<void>): void {
@@ -166,12 +171,16 @@ export class RequesterLink {
   async #shakeHands(): Promise<void> {
     this.#shaking = true;
     try {
-      const hello = await this.#hello();
+      const { sources } = this.#deps;
+      const position = this.#position();
+      const attempt = this.#deps.mint();
+      const hello = await helloOf({ ...this.#deps, sources, position, attempt });
       const answer = await this.#request('Handshake', hello, (v) => handshakeAnswerSchema.parse(v));
       await this.#answered(answer);
     } catch (thrown) {
       const error = LimpetError.from(thrown);
-      this.#set('shaking-hands', `requester: ${error.message}`);
+      const { connected } = this.#deps.transport;
+      this.#set(connected ? 'shaking-hands' : 'away', conditionOf(error, connected));
       this.#attempt += 1;
       this.#schedule(backoffMs(HANDSHAKE_BACKOFF, this.#attempt - 1), () => this.#handshake());
     } finally {
@@ -188,13 +197,10 @@ export class RequesterLink {
       return;
     }
     const { inbox, outbox, log } = this.#deps;
-    if (needsSnapshot(this.#position(), outbox.acked, answer.link)) {
-      const { incarnation, rows } = await this.#deps.snapshot();
-      log.warn('link.snapshot', {
-        reason: 'the requester lacks what it once acknowledged',
-        rows: rows.length,
-      });
-      await outbox.restart(incarnation, rows);
+    if (needsSnapshot(outbox.memory, answer.link)) {
+      const reason = 'what the requester has taken is not what this node has sent';
+      log.warn('link.snapshot', { reason, epoch: answer.epoch });
+      await outbox.restart(this.#deps.mint(), () => this.#deps.snapshot());
       this.#schedule(0, () => this.#handshake());
       return;
     }
@@ -209,24 +215,41 @@ export class RequesterLink {
   }
 
   async #beat(): Promise<void> {
-    if (this.#status.state !== 'linked') return;
+    if (!this.#sender.isOpen) return;
     this.#schedule(this.#intervalMs, () => this.#beat());
     try {
-      const answer = await this.#request('Heartbeat', this.#heartbeat(), (v) =>
-        heartbeatAnswerSchema.parse(v),
-      );
-      if (answer.type === 'handshake-required') this.#again(answer.reason, 0);
-      else if (answer.type === 'superseded') {
-        this.#sender.close();
-        this.#set('superseded', answer.reason);
-        this.#schedule(REFUSED_RETRY_MS, () => this.#handshake());
-      } else {
-        this.#intervalMs = answer.heartbeatIntervalMs;
-        for (const id of answer.stop) this.#deps.stop(id);
-      }
+      const { sources } = this.#deps;
+      const beat = heartbeatOf({ sources, position: this.#position(), session: this.#session });
+      const answer = await this.#request('Heartbeat', beat, (v) => heartbeatAnswerSchema.parse(v));
+      if (beat.session === this.#session) this.#beaten(answer);
     } catch (thrown) {
-      this.#deps.log.warn('link.heartbeat-failed', { reason: LimpetError.from(thrown).message });
+      const error = LimpetError.from(thrown);
+      this.#deps.log.warn('link.heartbeat-failed', { code: error.code, reason: error.message });
+      // Still beating, and still sending: the session may outlive this.
+      if (this.#sender.isOpen)
+        this.#set('away', conditionOf(error, this.#deps.transport.connected));
     }
+  }
+
+  #beaten(answer: HeartbeatAnswer): void {
+    if (answer.type === 'handshake-required') {
+      this.#again(answer.reason, 0);
+      return;
+    }
+    if (answer.type === 'superseded') {
+      this.#sender.close();
+      this.#set('superseded', answer.reason);
+      this.#schedule(REFUSED_RETRY_MS, () => this.#handshake());
+      return;
+    }
+    this.#set('linked', `requester ${this.#status.requesterId}`);
+    this.#intervalMs = answer.heartbeatIntervalMs;
+    for (const id of answer.stop) this.#deps.stop(id);
+    const { desired } = answer;
+    const mine = desiredDigest(this.#deps.sources.engine);
+    const level = desired !== undefined && isLevel(this.#position(), desired.link);
+    if (this.#drift.differs(level ? [mine, desired.digest] : undefined))
+      this.#again('the requester wants other executions here than there are', 0);
   }
 
   async #receive(payload: Uint8Array): Promise<Uint8Array> {
@@ -235,7 +258,7 @@ export class RequesterLink {
     if (push.session !== this.#session && this.#shaking) await this.#shaken;
     const { inbox, orders, faults } = this.#deps;
     const answer: PushAnswer =
-      push.session === this.#session
+      push.session !== '' && push.session === this.#session
         ? await inbox.receive(push, {
             apply: (rows) => orders.apply(rows),
             beforeAck: () => {
@@ -251,32 +274,6 @@ export class RequesterLink {
     return { ...this.#deps.outbox.position(), ...this.#deps.inbox.position() };
   }
 
-  async #hello(): Promise<Handshake> {
-    const { sources, outbox, instanceId, bootId, startedAt } = this.#deps;
-    return {
-      v: PROTOCOL_VERSION,
-      node: nodeInfo(sources),
-      instanceId,
-      bootId,
-      startedAt,
-      link: this.#position(),
-      executions: [...executionList(sources), ...(await unreported(outbox, sources.engine))],
-    };
-  }
-
-  #heartbeat(): Heartbeat {
-    const { sources } = this.#deps;
-    return {
-      v: PROTOCOL_VERSION,
-      session: this.#session,
-      nodeId: sources.facts.nodeId,
-      digest: runningDigest(sources.engine),
-      allocated: sources.engine.allocated,
-      running: runningCount(sources.engine),
-      executors: executorInfos(sources),
-    };
-  }
-
   async #request<T>(
     method: 'Handshake' | 'Heartbeat' | 'Push',
     body: unknown,
@@ -284,7 +281,9 @@ export class RequesterLink {
   ): Promise<T> {
     const { transport, sources } = this.#deps;
     const subject = toRequester(sources.facts.nodeId, method);
-    return parse(decode(await transport.request(subject, encode(body), REQUEST_MS)));
+    return parse(
+      decode(await transport.request(subject, encode(body), this.#deps.requestTimeoutMs)),
+    );
   }
 
   #set(state: LinkStatus['state'], detail: string): void {

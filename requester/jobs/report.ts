@@ -87,10 +87,17 @@ function idOf(report: ExecutionReport): ExecutionId | undefined {
   }
 }
 
+/** Without what belonged to a run that is over, once the report is of a later one. */
+function atRun(known: ExecutionRecord, run: number): ExecutionRecord {
+  if (run === known.run) return known;
+  const { outcome: _outcome, startedAt: _startedAt, finishedAt: _finishedAt, ...rest } = known;
+  return rest;
+}
+
 function merge(known: ExecutionRecord, report: ExecutionReport, now: number): ExecutionRecord {
   const { outcome, startedAt, finishedAt, published, stdout, stderr } = report;
   return {
-    ...known,
+    ...atRun(known, report.run),
     state: report.state,
     revision: report.revision,
     run: report.run,
@@ -111,15 +118,22 @@ function plainOutcome({ by, code, reason }: NonNullable<ExecutionReport['outcome
 
 /** What a person wants to read in the job's history; every single step is in the execution's events. */
 function recordHistory(draft: Draft, known: ExecutionRecord, report: ExecutionReport): void {
-  const begun = report.state === 'running' && known.state !== 'running';
-  if ((!begun && !isTerminal(report.state)) || draft.job(known.jobId) === undefined) return;
+  if (draft.job(known.jobId) === undefined) return;
+  const { jobId, id: executionId, nodeId: NodeID } = known;
+  const begun = report.events.find(
+    ({ revision, from, to }) => revision > known.revision && to === 'running' && from !== to,
+  );
+  if (begun !== undefined)
+    draft.history(jobId, {
+      ...{ topic: 'Running Execution', message: 'Running', executionId, details: { NodeID } },
+      at: report.startedAt ?? begun.at,
+    });
+  if (!isTerminal(report.state)) return;
   const failed = report.state === 'failed' || report.state === 'declined';
-  draft.history(known.jobId, {
-    topic: begun ? 'Running Execution' : 'Execution',
-    message: begun ? 'Running' : endText(report.state, report),
-    executionId: known.id,
-    details: { NodeID: known.nodeId, ...(failed ? { IsError: 'true' } : {}) },
-    at: (begun ? report.startedAt : report.finishedAt) ?? draft.now,
+  draft.history(jobId, {
+    ...{ topic: 'Execution', message: endText(report.state, report), executionId },
+    details: { NodeID, ...(failed ? { IsError: 'true' } : {}) },
+    at: report.finishedAt ?? draft.now,
   });
 }
 

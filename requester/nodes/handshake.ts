@@ -4,13 +4,8 @@
  */
 import { isTerminal } from '../../core/execution/states.ts';
 import { parseExecutionId, type NodeId } from '../../core/ids.ts';
-import { needsSnapshot } from '../../wire/link.ts';
-import {
-  PROTOCOL_VERSION,
-  type Handshake,
-  type HandshakeAnswer,
-  type LinkPosition,
-} from '../../wire/messages.ts';
+import { memoryOf, needsSnapshot } from '../../wire/link.ts';
+import { PROTOCOL_VERSION, type Handshake, type HandshakeAnswer } from '../../wire/messages.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
 import { placeRow } from '../jobs/apply-plan.ts';
@@ -50,7 +45,9 @@ export async function shakeHands(
 ): Promise<HandshakeAnswer> {
   const { links, coordinator, log } = context;
   const link = await links.open(id);
-  const first = judge(context, { known: context.world.node(id), id, handshake });
+  const known = context.world.node(id);
+  if (wasReplaced(known, handshake)) return LATE;
+  const first = judge(context, { known, id, handshake });
   // Outside the turn: it waits for pushes that are being taken, and these wait for turns.
   if (first.type === 'approved') await link.inbox.adopt(handshake.link.incarnation);
   const answer = await coordinator.runAlone((draft) =>
@@ -62,6 +59,13 @@ export async function shakeHands(
   });
   if (answer.type === 'accepted') link.sender.open(answer.session);
   return answer;
+}
+
+/** A copy that was under way for long; nobody waits for its answer. */
+const LATE: HandshakeAnswer = { type: 'superseded', reason: 'this handshake was answered before' };
+
+function wasReplaced(known: NodeRecord | undefined, { attempt }: Handshake): boolean {
+  return known?.replaced.some(({ session }) => session === attempt) === true;
 }
 
 function judge(
@@ -85,6 +89,15 @@ interface Taking {
 async function take(context: HandshakeContext, taking: Taking): Promise<HandshakeAnswer> {
   const { draft, link, id, handshake } = taking;
   const known = draft.node(id);
+  if (wasReplaced(known, handshake)) return LATE;
+  if (known !== undefined && known.session !== '' && known.session === handshake.attempt)
+    return acceptedAs(context, link, {
+      session: known.session,
+      unknown: reconcile({
+        ...{ handshake, ours: [], stale: true },
+        listed: await lookUp(context, draft, handshake),
+      }).unknown,
+    });
   const verdict = judge(context, { known, id, handshake });
   if (verdict.type === 'superseded') return { type: 'superseded', reason: verdict.reason };
   link.sender.close();
@@ -110,7 +123,7 @@ async function accept(
   node: NodeRecord,
 ): Promise<HandshakeAnswer> {
   const { draft, link, id, handshake } = taking;
-  const stale = isStale(link, handshake.link);
+  const stale = isStale(link, handshake);
   const ours = [...draft.executions()].filter(
     (mine) => mine.nodeId === id && !isTerminal(mine.state),
   );
@@ -120,7 +133,7 @@ async function accept(
   await align(context, taking, ours);
   for (const { execution, reason } of result.stop)
     draft.send(id, { type: 'stop', executionId: execution.id, reason });
-  const session = context.mint.uuid();
+  const session = handshake.attempt ?? context.mint.uuid();
   draft.putNode({
     ...node,
     ...replaceSession(draft.node(id), session),
@@ -132,22 +145,31 @@ async function accept(
     ours: draft.executions(),
     now: draft.now,
   });
+  return acceptedAs(context, link, { session, unknown: result.unknown });
+}
+
+function acceptedAs(
+  { requesterId, epoch, heartbeatIntervalMs }: HandshakeContext,
+  link: NodeLink,
+  { session, unknown }: { readonly session: string; readonly unknown: readonly string[] },
+): HandshakeAnswer {
   return {
     type: 'accepted',
     v: PROTOCOL_VERSION,
-    requesterId: context.requesterId,
-    epoch: context.epoch,
-    session,
-    link: positionOf(link),
-    heartbeatIntervalMs: context.heartbeatIntervalMs,
-    unknown: [...result.unknown],
+    ...{ requesterId, epoch, session, heartbeatIntervalMs },
+    link: link.position(),
+    unknown: [...unknown],
   };
 }
 
-/** Rows of this node have been taken that it gave out after it wrote its list. */
-function isStale(link: NodeLink, theirs: LinkPosition): boolean {
-  const { peerIncarnation, peerCursor } = link.inbox.position();
-  return peerIncarnation === theirs.incarnation && peerCursor > theirs.lastSeq;
+/**
+ * What is missing in the list may not be called lost: the list was too long, or rows were taken that are younger than it,
+ * or rows that this end once took are gone from here (its store is an old copy) and the node will send them anew.
+ */
+function isStale(link: NodeLink, { link: theirs, partial }: Handshake): boolean {
+  const mine = link.position();
+  const younger = mine.peerIncarnation === theirs.incarnation && mine.peerCursor > theirs.lastSeq;
+  return partial === true || younger || needsSnapshot(memoryOf(theirs), mine);
 }
 
 /** The node lacks rows that are gone from here: start anew with what it has to know. */
@@ -156,7 +178,7 @@ async function align(
   { draft, link, id, handshake }: Taking,
   ours: readonly ExecutionRecord[],
 ): Promise<void> {
-  if (!needsSnapshot(positionOf(link), link.outbox.acked, handshake.link)) return;
+  if (!needsSnapshot(link.outbox.memory, handshake.link)) return;
   const present = new Set(handshake.executions.map(({ executionId }) => executionId));
   const rows = ours.flatMap((mine) => {
     const job = draft.job(mine.jobId);
@@ -165,12 +187,8 @@ async function align(
     const stop = { type: 'stop', executionId: mine.id, reason: mine.desiredReason };
     return mine.desired === 'run' ? [place] : [place, stop];
   });
-  await link.outbox.restart(mint.uuid(), rows);
+  await link.outbox.restart(mint.uuid(), async () => rows);
   log.warn('link.snapshot', { nodeId: id, rows: rows.length });
-}
-
-function positionOf(link: NodeLink): LinkPosition {
-  return { ...link.outbox.position(), ...link.inbox.position() };
 }
 
 async function lookUp(

@@ -1,11 +1,12 @@
 /** A heartbeat: cheap when nothing has changed; a change of executors, health or connection is stored before it counts. */
 import { isTerminal } from '../../core/execution/states.ts';
 import type { NodeId } from '../../core/ids.ts';
-import type { Heartbeat, HeartbeatAnswer } from '../../wire/messages.ts';
+import { digestOf, isLevel } from '../../wire/digests.ts';
+import type { Heartbeat, HeartbeatAnswer, LinkPosition } from '../../wire/messages.ts';
 import { markLost } from '../jobs/report.ts';
 import type { Coordinator } from '../state/coordinator.ts';
 import type { Draft } from '../state/draft.ts';
-import type { NodeRecord } from '../state/records.ts';
+import type { ExecutionRecord, NodeRecord } from '../state/records.ts';
 import type { WorldView } from '../state/world.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import type { Links } from './links.ts';
@@ -30,9 +31,9 @@ export async function takeHeartbeat(
   const node = world.node(id);
   const session = checkSession(node, beat.session);
   if (node === undefined || session.type !== 'current') return refuse(session);
-  // The node once refused this session's rows. One that beats on as if nothing were would never be sent any again.
+  // The node once refused this session's rows, or the requester has been started since: it sends none before a handshake.
   if (context.links.get(id)?.sender.isOpen === false)
-    return { type: 'handshake-required', reason: 'rows of this session were refused' };
+    return { type: 'handshake-required', reason: 'this session sends no rows yet, or no more' };
   const foreignChanged = presence.heard(id, {
     allocated: beat.allocated,
     ours: world.executions(),
@@ -40,10 +41,29 @@ export async function takeHeartbeat(
   });
   if (foreignChanged || hasNews(node, beat))
     await coordinator.run((draft) => store(draft, id, beat));
-  const stop = [...world.executions()]
-    .filter((mine) => mine.nodeId === id && mine.desired === 'stop' && !isTerminal(mine.state))
-    .map((mine) => mine.id);
-  return { type: 'ok', heartbeatIntervalMs: context.heartbeatIntervalMs, stop };
+  const here = [...world.executions()].filter(
+    (mine) => mine.nodeId === id && !isTerminal(mine.state),
+  );
+  const link = context.links.get(id)?.position();
+  if (presence.drift(id).differs(compared(link, here, beat)))
+    return { type: 'handshake-required', reason: 'the node has other executions than its owner' };
+  return {
+    type: 'ok',
+    heartbeatIntervalMs: context.heartbeatIntervalMs,
+    stop: here.filter((mine) => mine.desired === 'stop').map((mine) => mine.id),
+    ...(link === undefined
+      ? {}
+      : { desired: { digest: digestOf(here.map((mine) => [mine.id, mine.desired])), link } }),
+  };
+}
+
+function compared(
+  link: LinkPosition | undefined,
+  here: readonly ExecutionRecord[],
+  beat: Heartbeat,
+): readonly [string, string] | undefined {
+  if (link === undefined || beat.link === undefined || !isLevel(link, beat.link)) return undefined;
+  return [digestOf(here.map((mine) => [mine.id, mine.state])), beat.digest];
 }
 
 function refuse(session: ReturnType<typeof checkSession>): HeartbeatAnswer {

@@ -9,7 +9,9 @@ import type { Store, StoreOp } from '../../adapters/store/port.ts';
 import { LimpetError } from '../../core/errors.ts';
 import type { NodeId } from '../../core/ids.ts';
 import {
+  PROTOCOL_VERSION,
   pushAnswerSchema,
+  type LinkPosition,
   type Push,
   type PushAnswer,
   type RequesterRow,
@@ -23,6 +25,7 @@ export interface NodeLink {
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly sender: LinkSender;
+  position(): LinkPosition;
 }
 
 export interface LinksOptions {
@@ -40,6 +43,8 @@ export class Links {
   readonly #options: LinksOptions;
   readonly #links = new Map<NodeId, NodeLink>();
   readonly #loading = new Map<NodeId, Promise<NodeLink>>();
+  /** Asked for a handshake just now. */
+  readonly #nudged = new Set<NodeId>();
 
   constructor(options: LinksOptions) {
     this.#options = options;
@@ -66,6 +71,36 @@ export class Links {
     return link.outbox.append(rows);
   }
 
+  /** Rows were committed. Before the first handshake nothing is sent: the node is asked for one. */
+  wake(node: NodeId): void {
+    const link = this.#links.get(node);
+    if (link === undefined) return;
+    if (link.sender.isOpen) link.sender.wake();
+    else void this.#nudge(node, link);
+  }
+
+  /** An empty push of no session: a node that is there shakes hands; one that is not does so when it comes back. */
+  async #nudge(node: NodeId, { outbox }: NodeLink): Promise<void> {
+    if (this.#nudged.has(node)) return;
+    this.#nudged.add(node);
+    const { incarnation, acked } = outbox;
+    const push: Push = {
+      v: PROTOCOL_VERSION,
+      session: '',
+      incarnation,
+      after: acked,
+      rows: [],
+    };
+    try {
+      await this.#send(node, push);
+    } catch (thrown) {
+      const { code, message } = LimpetError.from(thrown);
+      this.#options.log.debug('link.nudge-failed', { nodeId: node, code, reason: message });
+    } finally {
+      this.#nudged.delete(node);
+    }
+  }
+
   close(): void {
     for (const { sender } of this.#links.values()) sender.close();
   }
@@ -83,7 +118,8 @@ export class Links {
       send: (push) => this.#send(node, push),
       onHandshakeRequired: (reason) => log.info('link.handshake-required', { reason }),
     });
-    const link = { outbox, inbox, sender };
+    const position = (): LinkPosition => ({ ...outbox.position(), ...inbox.position() });
+    const link = { outbox, inbox, sender, position };
     this.#links.set(node, link);
     return link;
   }

@@ -5,12 +5,14 @@
 import { isTerminal } from '../../core/execution/states.ts';
 import type { NodeId } from '../../core/ids.ts';
 import { NO_RESOURCES, subtractResources, type Resources } from '../../core/resources.ts';
+import { Drift } from '../../wire/digests.ts';
 import { heldBy } from '../scheduling/board.ts';
 import type { ExecutionRecord } from '../state/records.ts';
 
 export class Presence {
   readonly #heard = new Map<NodeId, number>();
   readonly #foreign = new Map<NodeId, Resources>();
+  readonly #drift = new Map<NodeId, Drift>();
   readonly #startedAt: number;
 
   constructor(startedAt: number) {
@@ -19,6 +21,13 @@ export class Presence {
 
   heardAt(node: NodeId): number {
     return this.#heard.get(node) ?? this.#startedAt;
+  }
+
+  /** How its set of executions compares with ours. */
+  drift(node: NodeId): Drift {
+    const drift = this.#drift.get(node) ?? new Drift();
+    this.#drift.set(node, drift);
+    return drift;
   }
 
   foreign(node: NodeId): Resources {

@@ -135,7 +135,7 @@ t.test(
 t.test(
   'a snapshot is asked for exactly when acknowledged rows are gone at the other end',
   async (t) => {
-    const mine = { incarnation: 'a', lastSeq: 10, peerIncarnation: '', peerCursor: 0 };
+    const mine = { incarnation: 'a', acked: 5, offered: 10 };
     const peer = (peerIncarnation: string, peerCursor: number) => ({
       incarnation: 'x',
       lastSeq: 0,
@@ -143,23 +143,19 @@ t.test(
       peerCursor,
     });
     t.equal(
-      needsSnapshot(mine, 5, peer('a', 7)),
+      needsSnapshot(mine, peer('a', 7)),
       false,
       'it is ahead of what was acknowledged, as after a lost answer',
     );
-    t.equal(needsSnapshot(mine, 5, peer('a', 4)), true, 'it has lost rows that it acknowledged');
+    t.equal(needsSnapshot(mine, peer('a', 4)), true, 'it has lost rows that it acknowledged');
+    t.equal(needsSnapshot(mine, peer('a', 11)), true, 'it has seen more than this end remembers');
     t.equal(
-      needsSnapshot(mine, 5, peer('a', 11)),
-      true,
-      'it has seen more than this end remembers',
-    );
-    t.equal(
-      needsSnapshot(mine, 5, peer('b', 0)),
+      needsSnapshot(mine, peer('b', 0)),
       true,
       'it knows another incarnation, and rows are gone here',
     );
     t.equal(
-      needsSnapshot(mine, 0, peer('', 0)),
+      needsSnapshot({ ...mine, acked: 0 }, peer('', 0)),
       false,
       'it is new, and nothing was ever deleted here',
     );

@@ -1,0 +1,65 @@
+/** What the link says of this node: the handshake and the heartbeat. */
+import type { Outbox } from '../../adapters/link/outbox.ts';
+import {
+  PROTOCOL_VERSION,
+  type Handshake,
+  type Heartbeat,
+  type LinkPosition,
+} from '../../wire/messages.ts';
+import {
+  executionList,
+  executorInfos,
+  nodeInfo,
+  runningCount,
+  runningDigest,
+  unreported,
+  type NodeInfoSources,
+} from './node-info.ts';
+
+export interface HelloParts {
+  readonly sources: NodeInfoSources;
+  readonly outbox: Outbox;
+  readonly position: LinkPosition;
+  readonly attempt: string;
+  readonly instanceId: string;
+  readonly bootId: string;
+  readonly startedAt: number;
+}
+
+/** Taken before the list, the position is never ahead of it. */
+export async function helloOf(parts: HelloParts): Promise<Handshake> {
+  const { sources, outbox, position, attempt, instanceId, bootId, startedAt } = parts;
+  const { executions, partial } = await unreported(outbox, sources.engine);
+  return {
+    v: PROTOCOL_VERSION,
+    attempt,
+    node: nodeInfo(sources),
+    instanceId,
+    bootId,
+    startedAt,
+    link: position,
+    executions: [...executionList(sources), ...executions],
+    ...(partial === true ? { partial } : {}),
+  };
+}
+
+export function heartbeatOf({
+  sources,
+  position,
+  session,
+}: {
+  readonly sources: NodeInfoSources;
+  readonly position: LinkPosition;
+  readonly session: string;
+}): Heartbeat {
+  return {
+    v: PROTOCOL_VERSION,
+    session,
+    nodeId: sources.facts.nodeId,
+    digest: runningDigest(sources.engine),
+    link: position,
+    allocated: sources.engine.allocated,
+    running: runningCount(sources.engine),
+    executors: executorInfos(sources),
+  };
+}
