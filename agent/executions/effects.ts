@@ -132,7 +132,8 @@ export class Effects implements EffectRunner {
     this.#deps.faults.reach('agent.effect.remove.before');
     const client = this.#client(live);
     for (let run = 0; run <= record.run; run++) await client.remove({ ...ref(record), run }, false);
-    await removeInputs(record.placement.executionId, this.#deps.inputs);
+    if (record.placement.task.InputSources !== undefined)
+      await removeInputs(record.placement.executionId, this.#deps.inputs);
     this.#deps.faults.reach('agent.effect.remove.after');
     this.#answer(live, { type: 'removed' });
   }
