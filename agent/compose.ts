@@ -146,6 +146,7 @@ export async function composeAgent(
       explainer,
       metrics,
       history: (id) => repository.events(id),
+      acceptEngine: (name) => service.acceptEngine(name),
       stop: onStopOrder,
     }),
     socket,

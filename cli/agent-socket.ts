@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LimpetError } from '../core/errors.ts';
+import { ERROR_CODES, LimpetError } from '../core/errors.ts';
 import { readBody, send } from './api/http.ts';
 
 const ANSWER_MS = 5_000;
@@ -57,10 +57,18 @@ export async function askAgentText(
     });
   });
   const text = await readBody(response);
-  if ((response.statusCode ?? 500) >= 400)
-    throw new LimpetError(
-      'internal',
-      `the agent answered ${response.statusCode}: ${text.slice(0, 200)}`,
-    );
+  if ((response.statusCode ?? 500) >= 400) throw refusal(response.statusCode, text);
   return text;
+}
+
+const refusalSchema = z.object({ code: z.enum(ERROR_CODES), message: z.string() });
+
+/** The agent's own error, when its answer is one. */
+function refusal(status: number | undefined, text: string): LimpetError {
+  try {
+    const { code, message } = refusalSchema.parse(JSON.parse(text));
+    return new LimpetError(code, message);
+  } catch {
+    return new LimpetError('internal', `the agent answered ${status}: ${text.slice(0, 200)}`);
+  }
 }

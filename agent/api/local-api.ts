@@ -5,6 +5,7 @@
  *   GET  /status       AgentStatus
  *   GET  /executions/:id/history
  *   what explains: see explain/routes.ts
+ *   POST /executors/:name/accept-engine   {engineId, givenUp}: see engine-route.ts
  *   POST /stop         {mode: "detach" | "kill"}: as SIGTERM, or end every run and plugin first
  */
 import { chmod, rm } from 'node:fs/promises';
@@ -15,9 +16,10 @@ import { LimpetError } from '../../core/errors.ts';
 import { parseExecutionId, type ExecutionId } from '../../core/ids.ts';
 import type { ExecutionEvent } from '../../wire/messages.ts';
 import { explainRoutes, type ExplainDeps } from '../explain/routes.ts';
+import { engineRoute, type EngineRouteDeps } from './engine-route.ts';
 import type { AgentStatus } from './status.ts';
 
-export interface LocalApiDeps extends ExplainDeps {
+export interface LocalApiDeps extends ExplainDeps, EngineRouteDeps {
   status(): AgentStatus;
   history(id: ExecutionId): Promise<readonly ExecutionEvent[]>;
   /** Ends the program; answers before it does. */
@@ -34,6 +36,7 @@ export function localApi(deps: LocalApiDeps): Hono {
   });
   app.get('/status', (c) => c.json(deps.status()));
   explainRoutes(app, deps);
+  engineRoute(app, deps);
   app.get('/executions/:id/history', async (c) => {
     const id = parseExecutionId(c.req.param('id'));
     const events = await deps.history(id);

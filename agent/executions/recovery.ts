@@ -4,6 +4,7 @@
  * execution of that executor. Afterwards the executor counts as recovered and takes new work.
  */
 import { LimpetError } from '../../core/errors.ts';
+import { parseExecutionId } from '../../core/ids.ts';
 import type { ObservedRun } from '../../core/execution/observed.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import { isTerminal } from '../../core/execution/states.ts';
@@ -11,6 +12,7 @@ import type { Clock } from '../../adapters/clock/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
 import type { ExecutorClient } from '../plugins/port.ts';
 import type { ExecutionEngine } from './engine.ts';
+import { listRuns } from './listing.ts';
 import type { LiveExecution } from './live.ts';
 import type { Observer } from './observer.ts';
 
@@ -68,7 +70,7 @@ export class Recovery {
   /** One list; whatever does not look as stored is looked at. Wake-ups can be lost, the list is the truth. */
   async relist(client: ExecutorClient): Promise<void> {
     const executions = this.#of(client.name);
-    const observed = groupById((await client.list()).runs);
+    const observed = groupById(await this.#list(client));
     for (const live of executions)
       if (!isAsStored(live, observed.get(live.record.placement.executionId) ?? []))
         this.#deps.observer.look(live);
@@ -78,7 +80,7 @@ export class Recovery {
     const startedAt = this.#deps.clock.now();
     const executions = this.#of(client.name);
     const revisions = new Map(executions.map((live) => [live, live.record.revision]));
-    const { runs } = await client.list();
+    const runs = await this.#list(client);
     const observed = groupById(runs);
     let adopted = 0;
     let ended = 0;
@@ -117,6 +119,7 @@ export class Recovery {
       (a, b) => (b.ours && (a === undefined || b.run > a.run) ? b : a),
       undefined,
     );
+    live.unsupervised = newest?.phase === 'unobservable';
     if (newest === undefined || newest.phase === 'unobservable' || newest.phase === 'created')
       return listed;
     const handle = newest.run === record.run ? record.handle : undefined;
@@ -139,6 +142,13 @@ export class Recovery {
       else await client.remove({ executionId: run.executionId, run: run.run }, false);
     }
     return foreign;
+  }
+
+  #list(client: ExecutorClient): Promise<readonly ObservedRun[]> {
+    const { engine, log } = this.#deps;
+    const record = async (id: string) =>
+      engine.get(parseExecutionId(id))?.record ?? this.#deps.stored(id);
+    return listRuns(client, { log, record });
   }
 
   #of(executor: string): LiveExecution[] {

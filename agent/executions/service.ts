@@ -46,6 +46,8 @@ export interface ServiceDeps {
   changed(): void;
 }
 
+export type AcceptedEngine = Awaited<ReturnType<ExecutorClient['acceptEngine']>>;
+
 const LIST_EVERY_MS = 30_000;
 const DEADLINE_SLACK_MS = 1_000;
 
@@ -186,6 +188,26 @@ export class ExecutionService implements PluginHostEvents {
     await foreign;
   }
 
+  /** An operator's word: the engine that answers now is the one, runs that another one holds are lost. */
+  async acceptEngine(name: string): Promise<AcceptedEngine> {
+    const client = this.#deps.host.client(name);
+    if (client === undefined) {
+      const names = this.#deps.host.health().map((h) => h.name);
+      throw names.includes(name)
+        ? new LimpetError('unavailable', `executor ${name} is not ready: its plugin does not run`)
+        : new LimpetError('not-found', `no executor ${name} here; there are ${names.join(', ')}`);
+    }
+    const accepted = await client.acceptEngine();
+    this.#deps.log.warn('executor.engine-accepted', {
+      executor: name,
+      engineId: accepted.engineId,
+      givenUp: accepted.givenUp.length,
+      reason: 'the word of an operator',
+    });
+    this.#relist(name);
+    return accepted;
+  }
+
   async #endForeign(reason: string, until: number): Promise<void> {
     const { host, clock, log, stopGraceMs: graceMs } = this.#deps;
     const ended = [...this.#reports.values()].flatMap(({ executor, foreign }) => {
@@ -258,6 +280,13 @@ export class ExecutionService implements PluginHostEvents {
       by: 'stop',
       graceMs: this.#deps.stopGraceMs,
     } as const;
-    await client.stop({ executionId: placement.executionId, run }, order);
+    const ref = { executionId: placement.executionId, run };
+    try {
+      await client.stop(ref, order);
+    } catch (thrown) {
+      if (LimpetError.from(thrown).code !== 'not-found') throw thrown;
+      // Without its folder, given up with its engine, nobody supervises it: it can only be removed.
+      await client.remove(ref, false);
+    }
   }
 }

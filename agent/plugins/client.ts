@@ -13,6 +13,7 @@ import type { ExecutorClient, RunOrder, RunRef } from './port.ts';
 
 type Started = Awaited<ReturnType<ExecutorClient['start']>>;
 type Listed = Awaited<ReturnType<ExecutorClient['list']>>;
+type Accepted = Awaited<ReturnType<ExecutorClient['acceptEngine']>>;
 
 export class GrpcExecutorClient implements ExecutorClient {
   readonly name: string;
@@ -79,7 +80,17 @@ export class GrpcExecutorClient implements ExecutorClient {
     const answer = await this.#call('List', this.#deadlines.listMs, (options) =>
       this.#link.executor.list({}, options),
     );
-    return { runs: answer.runs.map((run) => toObserved(run)), engineId: answer.engineId };
+    const { engineId, engineChanged } = answer;
+    return { runs: answer.runs.map((run) => toObserved(run)), engineId, engineChanged };
+  }
+
+  async acceptEngine(): Promise<Accepted> {
+    const { engineId, givenUp } = await this.#call(
+      'AcceptEngine',
+      this.#deadlines.listMs,
+      (options) => this.#link.executor.acceptEngine({}, options),
+    );
+    return { engineId, givenUp: givenUp.map(({ executionId, run }) => ({ executionId, run })) };
   }
 
   async stop(ref: RunRef, order: Parameters<ExecutorClient['stop']>[1]): Promise<void> {

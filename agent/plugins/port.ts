@@ -55,6 +55,13 @@ export interface ExecutorHealth {
   readonly restarts: number;
 }
 
+export interface Listing {
+  readonly runs: readonly ObservedRun[];
+  readonly engineId: string;
+  /** An engine answers, and unobservable runs of the list are held by another one. */
+  readonly engineChanged: boolean;
+}
+
 /** Calls to one live plugin. Every call has a deadline; errors are LimpetErrors (`plugin-failed`, `refused`, ...). */
 export interface ExecutorClient {
   readonly name: string;
@@ -70,7 +77,12 @@ export interface ExecutorClient {
   /** Phase `absent` when the plugin does not know it. */
   recover(ref: RunRef, handle: string | undefined): Promise<ObservedRun>;
   status(ref: RunRef): Promise<ObservedRun>;
-  list(): Promise<{ readonly runs: readonly ObservedRun[]; readonly engineId: string }>;
+  list(): Promise<Listing>;
+  /**
+   * Takes the engine that answers now; runs that another one holds are given up and absent from then on. Errors:
+   * `unavailable` (no engine answers), `unimplemented` (the runs of this executor are held by the host).
+   */
+  acceptEngine(): Promise<{ readonly engineId: string; readonly givenUp: readonly RunRef[] }>;
   stop(
     ref: RunRef,
     order: { readonly reason: string; readonly by: 'stop' | 'limit'; readonly graceMs: number },

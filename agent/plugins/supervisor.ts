@@ -164,9 +164,13 @@ export class PluginSupervisor {
     const before = this.#fingerprint?.health;
     this.#fingerprint = facts;
     this.#tell();
-    // The engine behind the plugin is back: everything may have changed.
-    if (before !== undefined && before !== 'healthy' && facts.health === 'healthy')
-      this.#events.wake(this.name, undefined);
+    // The engine behind the plugin is back: everything may have changed, and what it could not be asked about is
+    // supervised by nobody.
+    const session = this.#session;
+    if (before === undefined || before === 'healthy' || facts.health !== 'healthy') return;
+    if (session === undefined) return;
+    this.#generation += 1;
+    this.#events.ready(this.name, session.client, this.#generation);
   }
 
   #onSlow(slow: boolean): void {

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { dataFolder } from '../api/endpoint.ts';
 import type { Context } from '../context.ts';
 import { runProgram } from '../programs.ts';
+import { agentEngine } from './agent-engine.ts';
 import { agentMetrics } from './agent-metrics.ts';
 import { agentStatus } from './agent-status.ts';
 
@@ -26,7 +27,8 @@ export function agent(context: Context, done: (exitCode: number) => void): Comma
       done(await runProgram('agent', programArgs({ ...data, ...options })));
     })
     .addCommand(agentStatus(context))
-    .addCommand(agentMetrics(context));
+    .addCommand(agentMetrics(context))
+    .addCommand(agentEngine(context));
 }
 
 export function programArgs({ config, data }: ProgramOptions): string[] {

@@ -3,6 +3,7 @@ import {
   LimpetError,
   messageOf,
   pause,
+  type AcceptedEngine,
   type Executor,
   type ExecutorHost,
   type Fingerprint,
@@ -25,8 +26,8 @@ import { DockerLog } from './log-source.ts';
 import { Observer } from './observer.ts';
 import type { DockerParams } from './params.ts';
 import { prepareImage } from './prepare.ts';
-import { recordOrder } from './run-files.ts';
-import { Stopper } from './stopper.ts';
+import { giveUp, recordOrder } from './run-files.ts';
+import { Stopper, type Held } from './stopper.ts';
 import { supervise } from './supervise.ts';
 
 type Run = RunContext<DockerParams>;
@@ -64,14 +65,34 @@ export class DockerExecutor implements Executor<DockerParams> {
 
   async engineId(): Promise<string | undefined> {
     try {
-      const strangers = await this.#observer.otherEnginesMarks(await this.#parts.engineId.read());
-      return strangers > 0
-        ? await this.#parts.engineId.read()
-        : await this.#parts.engineId.ensure();
+      const { engineId } = this.#parts;
+      const present = await engineId.read();
+      const elsewhere = await this.#observer.elsewhere(present);
+      return elsewhere.length > 0 ? present : await engineId.ensure();
     } catch (thrown) {
       if (isAway(thrown)) return undefined;
       throw thrown;
     }
+  }
+
+  async engineChanged(): Promise<boolean> {
+    try {
+      const elsewhere = await this.#observer.elsewhere(await this.#parts.engineId.read());
+      return elsewhere.length > 0;
+    } catch (thrown) {
+      if (isAway(thrown)) return false;
+      throw thrown;
+    }
+  }
+
+  async acceptEngine(): Promise<AcceptedEngine> {
+    const { engineId, host } = this.#parts;
+    const id = await engineId.ensure();
+    if (id === undefined) throw new LimpetError('engine-failed', 'the engine takes no id of ours');
+    const givenUp = await this.#observer.elsewhere(id);
+    for (const key of givenUp) await giveUp(host.runFolder(key));
+    host.log.warn('engine.accepted', { engine: id, givenUp: givenUp.length });
+    return { engineId: id, givenUp };
   }
 
   async fingerprint(): Promise<Fingerprint> {
@@ -85,9 +106,9 @@ export class DockerExecutor implements Executor<DockerParams> {
         'docker.storage-driver': info.Driver,
         'docker.live-restore': String(info.LiveRestoreEnabled),
       };
-      const strangers = await this.#observer.otherEnginesMarks(await engineId.read());
-      if (strangers === 0) return { health: 'healthy', reason: '', attributes };
-      const reason = `engine changed: ${strangers} runs belong to another engine than the one at ${config.host}`;
+      const { length } = await this.#observer.elsewhere(await engineId.read());
+      if (length === 0) return { health: 'healthy', reason: '', attributes };
+      const reason = `engine changed: ${length === 1 ? '1 run belongs' : `${length} runs belong`} to another engine than the one at ${config.host}; bring that one back, or give it up with: limpet agent engine accept docker`;
       return { health: 'unhealthy', reason, attributes };
     } catch (thrown) {
       return { health: 'unhealthy', reason: messageOf(thrown) };
@@ -121,36 +142,30 @@ export class DockerExecutor implements Executor<DockerParams> {
     const scope = AbortSignal.any([signal, this.#closing.signal]);
     this.#watched.set(name, scope);
     const { engine, host } = this.#parts;
+    const held = this.#held(run);
     try {
-      await supervise({ engine, stopper: this.#stopper, log: host.log, run, name, signal: scope });
+      await supervise({ engine, stopper: this.#stopper, log: host.log, run, held, signal: scope });
     } finally {
       if (this.#watched.get(name) === scope) this.#watched.delete(name);
     }
   }
 
   logs(run: Run): LogSource {
-    return new DockerLog(this.#parts.engine, this.#observer.name(run.spec.key));
+    return new DockerLog(this.#parts.engine, this.#held(run));
   }
 
   async stop(run: Run, order: StopOrder): Promise<void> {
     await recordOrder(run.folder, order);
-    const name = this.#observer.name(run.spec.key);
-    this.#stopper.arm(name, run.folder, this.#watched.get(name) ?? this.#closing.signal);
+    const held = this.#held(run);
+    this.#stopper.arm(held, this.#watched.get(held.name) ?? this.#closing.signal);
   }
 
   async remove(key: RunKey): Promise<void> {
     const { engine, host } = this.#parts;
-    const name = this.#observer.name(key);
-    const container = await engine.inspect(name);
-    if (container === undefined) {
-      if (await this.#observer.isHere(await this.#observer.record(key))) return;
-      throw new LimpetError(
-        'unavailable',
-        `${name} belongs to another engine than the one that answers`,
-      );
-    }
+    const container = await this.#observer.container(key);
+    if (container === undefined) return;
     if (!isOurs(this.#launcher.identity, container)) {
-      host.log.warn('remove.not-ours', { container: name });
+      host.log.warn('remove.not-ours', { container: container.name });
       return;
     }
     try {
@@ -164,6 +179,11 @@ export class DockerExecutor implements Executor<DockerParams> {
   close(): Promise<void> {
     this.#closing.abort();
     return Promise.resolve();
+  }
+
+  #held({ spec: { key }, folder }: Run): Held {
+    const look = () => this.#observer.container(key);
+    return { name: this.#observer.name(key), folder, look };
   }
 
   async #untilRemoved(id: string): Promise<void> {

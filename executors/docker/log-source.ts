@@ -9,6 +9,7 @@ import type { Engine } from './engine.ts';
 import { openLogs } from './engine-streams.ts';
 import { LogCursor } from './log-cursor.ts';
 import { demux, type Frame } from './log-frames.ts';
+import type { Held } from './stopper.ts';
 
 const NOT_STARTED_POLL_MS = 50;
 /** How often a follower that is silent looks whether its container has ended. */
@@ -50,18 +51,17 @@ class Joiner {
 
 export class DockerLog implements LogSource {
   readonly #engine: Engine;
-  readonly #container: string;
+  readonly #held: Held;
 
-  /** `container` is the name: deterministic, so that it holds over restarts. */
-  constructor(engine: Engine, container: string) {
+  constructor(engine: Engine, held: Held) {
     this.#engine = engine;
-    this.#container = container;
+    this.#held = held;
   }
 
   async *read(from: string, signal: AbortSignal): AsyncGenerator<LogChunk> {
     const cursor = LogCursor.parse(from);
     while (!signal.aborted) {
-      const container = await this.#engine.inspect(this.#container);
+      const container = await this.#held.look();
       if (container === undefined) {
         yield gap(
           cursor.snapshot()(),
@@ -76,7 +76,7 @@ export class DockerLog implements LogSource {
       yield* this.#pass(container.id, cursor, signal);
       if (ENDED.has(container.status)) return;
     }
-    throw new LimpetError('cancelled', `reading the log of ${this.#container} was cancelled`);
+    throw new LimpetError('cancelled', `reading the log of ${this.#held.name} was cancelled`);
   }
 
   async *#pass(id: string, cursor: LogCursor, signal: AbortSignal): AsyncGenerator<LogChunk> {

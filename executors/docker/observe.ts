@@ -10,6 +10,8 @@ export interface RunRecord {
   readonly mark: Mark | undefined;
   readonly order: RecordedOrder | undefined;
   readonly loss: EngineLoss | undefined;
+  /** The engine that holds it was given up for another one. */
+  readonly givenUp: boolean;
 }
 
 export interface HostFacts {
@@ -43,6 +45,8 @@ const KILLED = new Set([137, 143, 255]);
 const SLACK_MS = 1_000;
 /** A starting engine without live-restore ends what survived it; it takes 10 s for the stop and some for itself. */
 const RESTART_KILL_MS = 20_000;
+/** One that is stopped in good order ends its runs first, in 15 s unless told otherwise, and is then started again. */
+const SHUTDOWN_KILL_MS = 30_000;
 
 function interrupted(container: Container, record: RunRecord, host: HostFacts): boolean {
   if (!KILLED.has(container.exitCode)) return false;
@@ -54,7 +58,7 @@ function interrupted(container: Container, record: RunRecord, host: HostFacts): 
     if (loss.backAt === undefined || finishedAt <= loss.backAt + SLACK_MS) return true;
   const restart = host.engineStartedAt;
   if (restart === undefined || restart <= startedAt) return false;
-  return finishedAt >= restart && finishedAt <= restart + RESTART_KILL_MS;
+  return finishedAt >= restart - SHUTDOWN_KILL_MS && finishedAt <= restart + RESTART_KILL_MS;
 }
 
 function outcomeOf(container: Container, record: RunRecord, host: HostFacts): Outcome {

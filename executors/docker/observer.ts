@@ -1,9 +1,14 @@
 /** What this node's runs look like now: one by name, or all by one labelled list. No side effects. */
-import type { ExecutorHost, Observation, RunKey } from '../../plugins/sdk/index.ts';
+import {
+  LimpetError,
+  type ExecutorHost,
+  type Observation,
+  type RunKey,
+} from '../../plugins/sdk/index.ts';
 import type { EngineId } from './engine-id.ts';
 import { isAway } from './engine-error.ts';
 import { engineStartedAt } from './engine-start.ts';
-import type { ContainerSummary, Engine } from './engine.ts';
+import type { Container, ContainerSummary, Engine } from './engine.ts';
 import {
   containerName,
   INSTANCE_LABEL,
@@ -15,7 +20,7 @@ import {
 import { Limit } from './limit.ts';
 import { observation, phaseOf, unseen, type HostFacts, type RunRecord } from './observe.ts';
 import { dockerParams } from './params.ts';
-import { readLoss, readMark, readOrder } from './run-files.ts';
+import { isGivenUp, readLoss, readMark, readOrder } from './run-files.ts';
 
 const LIST_INSPECTS = 8;
 
@@ -35,12 +40,12 @@ export class Observer {
   }
 
   async observe(key: RunKey): Promise<Observation> {
-    const record = await this.record(key);
+    const record = await this.#record(key);
     const host = await this.#hostFacts();
     try {
       const container = await this.#parts.engine.inspect(this.name(key));
       if (container !== undefined) return observation(container, record, host);
-      return unseen((await this.isHere(record)) ? 'absent' : 'unobservable', record, host);
+      return unseen((await this.#isHere(record)) ? 'absent' : 'unobservable', record, host);
     } catch (thrown) {
       if (isAway(thrown)) return unseen('unobservable', record, host);
       throw thrown;
@@ -69,27 +74,46 @@ export class Observer {
     return containerName(this.#parts.identity, key);
   }
 
-  async record(key: RunKey): Promise<RunRecord> {
+  /** undefined: it is gone. LimpetError `unavailable`: another engine than the one that answers holds it. */
+  async container(key: RunKey): Promise<Container | undefined> {
+    const name = this.name(key);
+    const found = await this.#parts.engine.inspect(name);
+    if (found !== undefined || (await this.#isHere(await this.#record(key)))) return found;
+    throw new LimpetError(
+      'unavailable',
+      `${name} belongs to another engine than the one that answers`,
+    );
+  }
+
+  /** Runs that another engine than this one holds, unless that one is given up. */
+  async elsewhere(engineId: string | undefined): Promise<readonly RunKey[]> {
+    const { host } = this.#parts;
+    const keys = await host.runFolders();
+    const other = await Promise.all(
+      keys.map(async (key) => {
+        const folder = host.runFolder(key);
+        const mark = await readMark(folder);
+        if (mark === undefined || mark.engineId === engineId) return false;
+        return !(await isGivenUp(folder));
+      }),
+    );
+    return keys.filter((_, i) => other[i]);
+  }
+
+  async #record(key: RunKey): Promise<RunRecord> {
     const folder = this.#parts.host.runFolder(key);
-    const [mark, order, loss] = await Promise.all([
+    const [mark, order, loss, givenUp] = await Promise.all([
       readMark(folder),
       readOrder(folder),
       readLoss(folder),
+      isGivenUp(folder),
     ]);
-    return { key, mark, order, loss };
+    return { key, mark, order, loss, givenUp };
   }
 
-  /** False when the run was launched in another engine than the one that answers now. */
-  async isHere({ mark }: RunRecord): Promise<boolean> {
-    return mark === undefined || mark.engineId === (await this.#parts.engineId.read());
-  }
-
-  /** How many runs were launched in another engine than this one. */
-  async otherEnginesMarks(engineId: string | undefined): Promise<number> {
-    const { host } = this.#parts;
-    const keys = await host.runFolders();
-    const marks = await Promise.all(keys.map((key) => readMark(host.runFolder(key))));
-    return marks.filter((mark) => mark !== undefined && mark.engineId !== engineId).length;
+  async #isHere({ mark, givenUp }: RunRecord): Promise<boolean> {
+    if (mark === undefined || givenUp) return true;
+    return mark.engineId === (await this.#parts.engineId.read());
   }
 
   async #hostFacts(): Promise<HostFacts> {
@@ -109,14 +133,16 @@ export class Observer {
     if (!isOurs(this.#parts.identity, container))
       return { key, phase, marked: false, sameBoot: false, ours: false, facts };
     if (phase !== 'running' && phase !== 'paused') return this.observe(key);
-    const seen = unseen('absent', await this.record(key), await this.#hostFacts());
+    const seen = unseen('absent', await this.#record(key), await this.#hostFacts());
     return { ...seen, phase, specHash: specHashOf(container.labels), facts };
   }
 
   /** Of runs that the list does not show, those that were launched in another engine. */
   async #elsewhere(keys: readonly RunKey[], id: string | undefined): Promise<Observation[]> {
-    const records = await Promise.all(keys.map((key) => this.record(key)));
-    const other = records.filter(({ mark }) => mark !== undefined && mark.engineId !== id);
+    const records = await Promise.all(keys.map((key) => this.#record(key)));
+    const other = records.filter(
+      ({ mark, givenUp }) => mark !== undefined && mark.engineId !== id && !givenUp,
+    );
     const host = await this.#hostFacts();
     return other.map((record) => unseen('unobservable', record, host));
   }
@@ -126,7 +152,7 @@ export class Observer {
     const host = await this.#hostFacts();
     const seen = await Promise.all(
       keys.map(async (key) => {
-        const record = await this.record(key);
+        const record = await this.#record(key);
         const mine = record.mark !== undefined || (await this.#hasOurParams(key));
         return mine ? unseen('unobservable', record, host) : undefined;
       }),

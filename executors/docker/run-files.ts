@@ -1,6 +1,6 @@
 /**
- * What this executor keeps in a run's folder, each file whole or not there: the mark `launching`, the order `stop` and
- * `engine-lost`.
+ * What this executor keeps in a run's folder, each file whole or not there: the mark `launching`, the order `stop`,
+ * `engine-lost` and `given-up`.
  */
 import { constants } from 'node:os';
 import { stat, utimes } from 'node:fs/promises';
@@ -34,6 +34,15 @@ export async function readMark(folder: string): Promise<Mark | undefined> {
   if (text === undefined) return undefined;
   const [containerId = '', bootId = '', engineId = ''] = text.trim().split(' ');
   return { containerId, bootId, engineId };
+}
+
+/** The engine that holds this run is given up: the run counts as gone wherever that engine is. */
+export async function giveUp(folder: string): Promise<void> {
+  await writeDurably(join(folder, 'given-up'), '');
+}
+
+export async function isGivenUp(folder: string): Promise<boolean> {
+  return (await readText(folder, 'given-up')) !== undefined;
 }
 
 export interface RecordedOrder {

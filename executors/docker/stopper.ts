@@ -11,6 +11,14 @@ import { backoffMs } from './backoff.ts';
 
 const LOOK_MS = 250;
 
+/** A run's container and its folder. */
+export interface Held {
+  readonly name: string;
+  readonly folder: string;
+  /** undefined: it is gone. LimpetError `unavailable`: its engine is away, or another one answers. */
+  look(): Promise<Container | undefined>;
+}
+
 function signalName(order: RecordedOrder, container: Container): string {
   const found = Object.entries(constants.signals).find(([, n]) => n === order.signalNumber);
   const asked = found?.[0] ?? 'SIGTERM';
@@ -30,7 +38,8 @@ export class Stopper {
   }
 
   /** Begins to carry out the order of this folder, if there is one. Repeatable. Gives up with the signal. */
-  arm(name: string, folder: string, signal: AbortSignal): void {
+  arm(held: Held, signal: AbortSignal): void {
+    const { name } = held;
     const present = this.#running.get(name);
     if (present !== undefined) {
       present.again = true;
@@ -38,25 +47,22 @@ export class Stopper {
     }
     const task = { again: true };
     this.#running.set(name, task);
-    void this.#repeat(name, folder, { task, signal }).finally(() => this.#running.delete(name));
+    void this.#repeat(held, task, signal).finally(() => this.#running.delete(name));
   }
 
-  async #repeat(
-    name: string,
-    folder: string,
-    { task, signal }: { task: { again: boolean }; signal: AbortSignal },
-  ): Promise<void> {
+  async #repeat(held: Held, task: { again: boolean }, signal: AbortSignal): Promise<void> {
     while (task.again && !signal.aborted) {
       task.again = false;
       try {
-        await this.#carryOut(name, folder, signal);
+        await this.#carryOut(held, signal);
       } catch (thrown) {
-        this.#log.error('stop.failed', { container: name, error: thrown });
+        this.#log.error('stop.failed', { container: held.name, error: thrown });
       }
     }
   }
 
-  async #carryOut(name: string, folder: string, signal: AbortSignal): Promise<void> {
+  async #carryOut(held: Held, signal: AbortSignal): Promise<void> {
+    const { name, folder } = held;
     let asked = false;
     let attempt = 0;
     while (!signal.aborted) {
@@ -65,7 +71,7 @@ export class Stopper {
         const order = await readOrder(folder);
         if (order === undefined) return;
         const killAt = order.at + order.graceMs;
-        const container = await this.#engine.inspect(name);
+        const container = await held.look();
         if (
           container === undefined ||
           !['running', 'paused', 'restarting'].includes(container.status)

@@ -8,7 +8,7 @@ import { waitForExit } from './engine-streams.ts';
 import type { Engine } from './engine.ts';
 import { recordLoss, recordOrder, type EngineLoss } from './run-files.ts';
 import { backoffMs } from './backoff.ts';
-import type { Stopper } from './stopper.ts';
+import type { Held, Stopper } from './stopper.ts';
 
 /** How long one wait may say nothing before inspect is asked. */
 const WAIT_MS = 60_000;
@@ -21,7 +21,7 @@ export interface Watch {
   readonly stopper: Stopper;
   readonly log: PluginLog;
   readonly run: RunContext;
-  readonly name: string;
+  readonly held: Held;
   readonly signal: AbortSignal;
 }
 
@@ -33,7 +33,7 @@ export async function supervise(watch: Watch): Promise<void> {
   if (watch.signal.aborted) stop();
   const deadline = keepDeadline(watch, ended.signal);
   // An order that an earlier instance of this plugin did not see to its end.
-  watch.stopper.arm(watch.name, watch.run.folder, ended.signal);
+  watch.stopper.arm(watch.held, ended.signal);
   try {
     await untilEnded(watch);
   } finally {
@@ -46,14 +46,15 @@ export async function supervise(watch: Watch): Promise<void> {
 const ALIVE = new Set(['running', 'paused', 'restarting']);
 
 async function untilEnded(watch: Watch): Promise<void> {
-  const { engine, name, signal } = watch;
+  const { engine, held, signal } = watch;
+  const { name } = held;
   let lostAt: number | undefined;
   let attempt = 0;
   while (!signal.aborted) {
     try {
       // Inspect is asked after the wait, and before it only when the engine has been away.
       if (lostAt === undefined) await waitForExit(engine.calls, name, { maxMs: WAIT_MS, signal });
-      const container = await engine.inspect(name);
+      const container = await held.look();
       if (lostAt !== undefined) await remember(watch, { lostAt, backAt: Date.now() });
       lostAt = undefined;
       attempt = 0;
@@ -74,16 +75,16 @@ async function untilEnded(watch: Watch): Promise<void> {
 }
 
 /** Without this record an interrupted run is told as a killed one; that is no reason to stop watching. */
-async function remember({ run, log, name }: Watch, loss: EngineLoss): Promise<void> {
+async function remember({ run, log, held }: Watch, loss: EngineLoss): Promise<void> {
   try {
     await recordLoss(run.folder, loss);
   } catch (thrown) {
-    log.warn('engine-lost.unwritten', { container: name, error: thrown });
+    log.warn('engine-lost.unwritten', { container: held.name, error: thrown });
   }
 }
 
 async function keepDeadline(
-  { run, stopper, name, log }: Watch,
+  { run, stopper, held, log }: Watch,
   signal: AbortSignal,
 ): Promise<void> {
   const { deadlineAt, stopGraceMs: graceMs } = run.spec;
@@ -98,10 +99,10 @@ async function keepDeadline(
         signal: 'SIGTERM',
         graceMs,
       });
-      stopper.arm(name, run.folder, signal);
+      stopper.arm(held, signal);
       return;
     } catch (thrown) {
-      log.error('deadline.unwritten', { container: name, error: thrown });
+      log.error('deadline.unwritten', { container: held.name, error: thrown });
       await pause(backoffMs(attempt), signal);
     }
   }

@@ -63,6 +63,7 @@ export class ExecutorService<Config, Params> {
         await this.#configure(request);
         return {};
       },
+      acceptEngine: () => this.#acceptEngine(),
     };
   }
 
@@ -75,8 +76,11 @@ export class ExecutorService<Config, Params> {
       },
       recover: async ({ request }) => this.#state(await calls().recover(keyFromWire(request.key))),
       list: async () => {
-        const runs = await Promise.all((await calls().list()).map((seen) => this.#state(seen)));
-        return { runs, engineId: await this.#engineId() };
+        const listed = await calls().list();
+        const runs = await Promise.all(listed.map((seen) => this.#state(seen)));
+        const unseen = listed.some((seen) => seen.phase === 'unobservable');
+        const engineChanged = unseen && (await this.#engineChanged());
+        return { runs, engineId: await this.#engineId(), engineChanged };
       },
       status: async ({ request }) => this.#state(await calls().status(keyFromWire(request.key))),
       wait: async ({ request, signal }) =>
@@ -177,6 +181,21 @@ export class ExecutorService<Config, Params> {
   async #engineId(): Promise<string> {
     const id = await this.#ready?.executor.engineId?.().catch(() => undefined);
     return id ?? '';
+  }
+
+  async #engineChanged(): Promise<boolean> {
+    return (await this.#made().executor.engineChanged?.()) ?? false;
+  }
+
+  async #acceptEngine() {
+    const { executor } = this.#made();
+    if (executor.acceptEngine === undefined)
+      throw new LimpetError(
+        'unimplemented',
+        `the runs of executor ${this.#definition.name} are held by this host, not by an engine`,
+      );
+    const { engineId, givenUp } = await executor.acceptEngine();
+    return { engineId, givenUp: givenUp.map((key) => ({ ...key })) };
   }
 
   async #state(seen: Observation) {

@@ -18,15 +18,21 @@ export interface PumpPorts {
 
 /** Resolves when the end mark is written, or, without one, soon after `signal` has fired. */
 export async function pumpLog(
-  target: { readonly log: LogWriter; readonly run: number },
+  target: {
+    readonly log: LogWriter;
+    readonly run: number;
+    /** The run was seen live: an end mark of it is not the last word. */
+    readonly isLive: boolean;
+  },
   source: LogSource,
   signal: AbortSignal,
   ports: PumpPorts,
 ): Promise<void> {
-  const { log, run } = target;
+  const { log, run, isLive } = target;
   await log.refresh();
   let delayMs = FIRST_DELAY_MS;
-  while (!log.hasEnded(run)) {
+  let ended = !isLive && log.hasEnded(run);
+  while (!ended) {
     try {
       for await (const chunk of source.read(log.cursorOf(run), signal)) {
         if (signal.aborted) return;
@@ -36,6 +42,7 @@ export async function pumpLog(
       if (signal.aborted) return;
       ports.ending('before');
       log.markEnd(run, 'finished');
+      ended = true;
       ports.ending('after');
       log.close();
     } catch (thrown) {

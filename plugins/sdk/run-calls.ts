@@ -184,7 +184,7 @@ export class RunCalls<Params> {
 
   /** Supervises; an ended run is given time until its log is complete. */
   async #adopt(run: RunContext<Params>, seen: Observation): Promise<Observation> {
-    const settled = this.#ports.table.supervise(run);
+    const settled = this.#ports.table.supervise(run, isLive(seen));
     if (seen.phase === 'exited') await within(SETTLE_BOUND_MS, settled);
     return this.#ports.table.reported(seen);
   }

@@ -57,13 +57,17 @@ export class RunTable<Params> {
     return this.#runs.get(keyText(key))?.run;
   }
 
-  /** Begins to supervise a run, once; answers when it has settled. */
-  supervise(run: RunContext<Params>): Promise<void> {
+  /**
+   * Begins to supervise a run, once; answers when it has settled. One that was seen live after its end (restarted outside
+   * of us) is supervised anew, and its log goes on.
+   */
+  supervise(run: RunContext<Params>, isLive = false): Promise<void> {
     const id = keyText(run.spec.key);
     const known = this.#runs.get(id);
-    if (known !== undefined) return known.settled;
+    if (known !== undefined && !(known.done && isLive)) return known.settled;
+    known?.letGo();
     const abort = new AbortController();
-    const pumped = this.#pump(run, abort.signal);
+    const pumped = this.#pump(run, abort.signal, isLive);
     const settled = this.#untilEnded(run, abort.signal).then(() => within(PUMP_BOUND_MS, pumped));
     const entry: Supervised<Params> = {
       run,
@@ -127,13 +131,13 @@ export class RunTable<Params> {
     }
   }
 
-  async #pump(context: RunContext<Params>, signal: AbortSignal): Promise<void> {
+  async #pump(context: RunContext<Params>, signal: AbortSignal, isLive: boolean): Promise<void> {
     const { executor, logs, log, faults } = this.#ports;
     const { executionId, run } = context.spec.key;
     const ending = (when: 'before' | 'after') => faults.reach(`plugin.exit.${when}-record`);
     try {
       await logs.using(executionId, (target) =>
-        pumpLog({ log: target, run }, executor.logs(context), signal, { log, ending }),
+        pumpLog({ log: target, run, isLive }, executor.logs(context), signal, { log, ending }),
       );
     } catch (thrown) {
       log.error('log pump failed', { executionId, run, reason: messageOf(thrown) });

@@ -137,9 +137,21 @@ export interface PluginLog {
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
+export interface AcceptedEngine {
+  readonly engineId: string;
+  readonly givenUp: readonly RunKey[];
+}
+
 export interface Executor<Params = unknown> {
   /** The random id kept in the engine; undefined for executors whose engine is the host itself. */
   engineId?(): Promise<string | undefined>;
+  /** Some runs are held by another engine than the one that answers. Asked when the list shows unobservable runs. */
+  engineChanged?(): Promise<boolean>;
+  /**
+   * Takes the engine that answers now; runs that another one holds are given up and `absent` from then on. Repeatable.
+   * LimpetError `unavailable`: no engine answers.
+   */
+  acceptEngine?(): Promise<AcceptedEngine>;
   fingerprint(): Promise<Fingerprint>;
   /** Fetches what start needs, answers the digest to run. LimpetError `refused` when the work cannot run here. */
   prepare(

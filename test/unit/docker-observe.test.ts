@@ -12,7 +12,7 @@ const identity = { nodeId: 'n-1', instanceId: 'abcdefgh-0000' };
 const key = { executionId: 'e-1', run: 2 };
 const host: HostFacts = { identity, bootId: 'this', engineStartedAt: undefined };
 const mark = { containerId: 'c1', bootId: 'this', engineId: 'x' };
-const record: RunRecord = { key, mark, order: undefined, loss: undefined };
+const record: RunRecord = { key, mark, order: undefined, loss: undefined, givenUp: false };
 
 const labels = runLabels(identity, {
   key,
@@ -113,6 +113,10 @@ void t.test('a kill that came with a reboot or a restart of the engine is a loss
   const since = (engineStartedAt: number) => ({ ...host, engineStartedAt });
   t.ok(lost(137, {}, since(195_000)));
   t.notOk(lost(137, {}, since(50_000)), 'the engine was there all the time');
+  t.ok(
+    lost(137, {}, since(210_000)),
+    'an engine that is stopped in good order ends its runs first',
+  );
   t.notOk(lost(137, {}, since(250_000)), 'the engine came later');
   t.equal(outcome({ exitCode: 137, oomKilled: true }, otherBoot)?.by, 'oom');
 });

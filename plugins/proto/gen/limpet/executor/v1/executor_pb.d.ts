@@ -691,6 +691,13 @@ export declare type ListResponse = Message<"limpet.executor.v1.ListResponse"> & 
    * @generated from field: string engine_id = 2;
    */
   engineId: string;
+
+  /**
+   * An engine answers, and some runs (unobservable above) are held by another one.
+   *
+   * @generated from field: bool engine_changed = 3;
+   */
+  engineChanged: boolean;
 };
 
 /**
@@ -698,6 +705,39 @@ export declare type ListResponse = Message<"limpet.executor.v1.ListResponse"> & 
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export declare const ListResponseSchema: GenMessage<ListResponse>;
+
+/**
+ * @generated from message limpet.executor.v1.AcceptEngineRequest
+ */
+export declare type AcceptEngineRequest = Message<"limpet.executor.v1.AcceptEngineRequest"> & {
+};
+
+/**
+ * Describes the message limpet.executor.v1.AcceptEngineRequest.
+ * Use `create(AcceptEngineRequestSchema)` to create a new message.
+ */
+export declare const AcceptEngineRequestSchema: GenMessage<AcceptEngineRequest>;
+
+/**
+ * @generated from message limpet.executor.v1.AcceptEngineResponse
+ */
+export declare type AcceptEngineResponse = Message<"limpet.executor.v1.AcceptEngineResponse"> & {
+  /**
+   * @generated from field: string engine_id = 1;
+   */
+  engineId: string;
+
+  /**
+   * @generated from field: repeated limpet.executor.v1.RunKey given_up = 2;
+   */
+  givenUp: RunKey[];
+};
+
+/**
+ * Describes the message limpet.executor.v1.AcceptEngineResponse.
+ * Use `create(AcceptEngineResponseSchema)` to create a new message.
+ */
+export declare const AcceptEngineResponseSchema: GenMessage<AcceptEngineResponse>;
 
 /**
  * @generated from message limpet.executor.v1.StatusRequest
@@ -1525,6 +1565,17 @@ export declare const Executor: GenService<{
     methodKind: "unary";
     input: typeof ListRequestSchema;
     output: typeof ListResponseSchema;
+  },
+  /**
+   * Takes the engine that answers now in the place of another one. Runs that the other one holds are given up: they are
+   * `absent` from now on. UNIMPLEMENTED: the runs of this executor cannot move to another engine.
+   *
+   * @generated from rpc limpet.executor.v1.Executor.AcceptEngine
+   */
+  acceptEngine: {
+    methodKind: "unary";
+    input: typeof AcceptEngineRequestSchema;
+    output: typeof AcceptEngineResponseSchema;
   },
   /**
    * What is there now, without side effects. NOT_FOUND is "absent".
