@@ -11,6 +11,7 @@
 import type { ExecutionId } from '../../core/ids.ts';
 import { parseExecutionId } from '../../core/ids.ts';
 import { messageOf } from '../../core/errors.ts';
+import { KEPT_EVENTS } from '../../core/execution/history.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import { EXECUTION_STATES, isTerminal } from '../../core/execution/states.ts';
 import type { Corrupt, Store, StoreOp } from '../../adapters/store/port.ts';
@@ -55,8 +56,10 @@ export class ExecutionRepository {
     const id = after.placement.executionId;
     const ops: StoreOp[] = [
       { type: 'put', key: `ex/${id}`, value: after },
-      { type: 'put', key: `ev/${id}/${String(event.revision).padStart(8, '0')}`, value: event },
+      { type: 'put', key: eventKey(id, event.revision), value: event },
     ];
+    const oldest = event.revision - KEPT_EVENTS;
+    if (oldest >= 0) ops.push({ type: 'del', key: eventKey(id, oldest) });
     const from = before === undefined ? undefined : indexKey(before);
     const to = indexKey(after);
     if (from !== undefined && from !== to) ops.push({ type: 'del', key: from });
@@ -156,7 +159,12 @@ export class ExecutionRepository {
   }
 }
 
-function indexKey(record: ExecutionRecord): string {
+function eventKey(id: ExecutionId, revision: number): string {
+  return `ev/${id}/${String(revision).padStart(8, '0')}`;
+}
+
+/** Where recovery, or retention, finds a record. */
+export function indexKey(record: ExecutionRecord): string {
   const id = record.placement.executionId;
   if (isTerminal(record.state) && record.removed)
     return `end/${String(record.finishedAt ?? record.changedAt).padStart(15, '0')}/${id}`;

@@ -50,7 +50,8 @@ function jobPairs(job: z.output<typeof jobReply>['Job']): string {
     ['Namespace', job.Namespace === 'default' ? '' : job.Namespace],
     ['Type', job.Type],
     ['Engine', task?.Engine.Type],
-    ['Count', job.Count ?? undefined],
+    // Of ops and daemon it says nothing: they run once on each matching node.
+    ['Count', ['ops', 'daemon'].includes(job.Type) ? undefined : (job.Count ?? undefined)],
     ['Labels', labels(job.Labels)],
     ['State', job.State.StateType],
     ['Message', job.State.Message],

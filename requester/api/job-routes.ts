@@ -50,13 +50,20 @@ export function jobRoutes(app: Hono, context: ApiContext): void {
   });
 }
 
+/** What a node takes at the most, with its default grace, to end a run whose lease is over. */
+const KILL_GRACE_MS = 10_000;
+
 async function submit(context: ApiContext, c: Context): Promise<Response> {
   const body = await readBody(c);
   const job = member(body, 'Job');
   if (job === undefined || job === null)
     throw new LimpetError('invalid-argument', 'the body has no Job; expected {"Job": {...}}');
-  const { maxSpecBytes } = context.config.scheduling;
-  const { jobId, evaluationId, warnings } = await submitJob({ ...context, maxSpecBytes }, job);
+  const { scheduling, nodes } = context.config;
+  const { maxSpecBytes } = scheduling;
+  const leastMs = 2 * nodes.heartbeatIntervalMs;
+  const lease = { leastMs, mostMs: Math.max(leastMs, nodes.unhealthyAfterMs - KILL_GRACE_MS) };
+  const submitter = { ...context, maxSpecBytes, lease };
+  const { jobId, evaluationId, warnings } = await submitJob(submitter, job);
   return answer(c, {
     JobID: jobId,
     EvaluationID: evaluationId,

@@ -18,6 +18,8 @@ export function jobShape(job: JobRecord, requesterId: string) {
     Constraints: spec.Constraints,
     Meta: { ...spec.Meta, 'bacalhau.org/orchestrator.id': requesterId },
     Labels: spec.Labels,
+    ...(spec.RestartPolicy === undefined ? {} : { RestartPolicy: spec.RestartPolicy }),
+    ...(spec.Disconnect === undefined ? {} : { Disconnect: spec.Disconnect }),
     Tasks: [
       {
         ...task,

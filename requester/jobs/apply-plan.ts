@@ -1,5 +1,8 @@
 /** Turns a plan into records and rows: the execution and its node's row go into the same draft, so into one batch. */
+import type { NodeId } from '../../core/ids.ts';
+import { leaseOf, restartRule } from '../../core/job-restart.ts';
 import { isTerminalJobState, type Placement } from '../../core/job.ts';
+import { partitionCount } from '../scheduling/partitions.ts';
 import type { Plan, PlannedPlacement } from '../scheduling/plan.ts';
 import type { JobChange } from '../scheduling/job-state.ts';
 import type { Draft } from '../state/draft.ts';
@@ -13,9 +16,20 @@ export interface Owner {
 }
 
 export function applyPlan(draft: Draft, plan: Plan, owner: Owner): void {
+  for (const { job, nodes } of plan.targets) aim(draft, job, nodes);
   for (const placement of plan.placements) place(draft, placement, owner);
   for (const { execution, reason } of plan.stops) stop(draft, execution, reason);
   for (const change of plan.jobs) changeJob(draft, change);
+}
+
+function aim(draft: Draft, planned: JobRecord, nodes: readonly NodeId[]): void {
+  const job = draft.job(planned.id) ?? planned;
+  const added = nodes.length - (job.nodes ?? []).length;
+  draft.putJob({ ...job, nodes: [...nodes], revision: job.revision + 1, modifiedAt: draft.now });
+  draft.history(job.id, {
+    topic: 'Scheduling',
+    message: `${added} ${added === 1 ? 'node matches' : 'nodes match'}`,
+  });
 }
 
 function place(draft: Draft, planned: PlannedPlacement, owner: Owner): void {
@@ -58,6 +72,7 @@ export function placeRow(
   execution: ExecutionRecord,
   owner: string,
 ): { type: 'place'; placement: Record<string, unknown> } {
+  const leaseMs = leaseOf(job.spec);
   const placement: Placement = {
     executionId: execution.id,
     jobId: job.id,
@@ -67,10 +82,12 @@ export function placeRow(
     owner,
     kind: job.spec.Type,
     token: execution.token,
-    count: job.spec.Count,
+    count: partitionCount(job),
     specHash: job.specHash,
     task: job.spec.Tasks[0],
     ...(execution.deadlineAt === undefined ? {} : { deadlineAt: execution.deadlineAt }),
+    restart: restartRule(job.spec.Type, job.spec.RestartPolicy),
+    ...(leaseMs === undefined ? {} : { leaseMs }),
   };
   return { type: 'place', placement: { ...placement } };
 }

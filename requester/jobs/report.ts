@@ -3,6 +3,7 @@
  * twice, late or out of order is recorded or ignored, and never counts again.
  */
 import type { Logger } from '../../adapters/log/port.ts';
+import { KEPT_EVENTS } from '../../core/execution/history.ts';
 import { describeOutcome, type Outcome } from '../../core/execution/outcome.ts';
 import { isTerminal, type ExecutionState } from '../../core/execution/states.ts';
 import { parseExecutionId, type ExecutionId, type NodeId } from '../../core/ids.ts';
@@ -50,9 +51,12 @@ async function applyReport(
     return;
   }
   draft.putExecution(merge(known, report, draft.now));
-  for (const event of report.events)
-    if (event.revision > known.revision)
-      draft.op({ type: 'put', key: eventKey(known.id, event.revision), value: event });
+  for (const event of report.events) {
+    if (event.revision <= known.revision) continue;
+    draft.op({ type: 'put', key: eventKey(known.id, event.revision), value: event });
+    const oldest = event.revision - KEPT_EVENTS;
+    if (oldest >= 0) draft.op({ type: 'del', key: eventKey(known.id, oldest) });
+  }
   recordHistory(draft, known, report);
 }
 
@@ -116,6 +120,11 @@ function plainOutcome({ by, code, reason }: NonNullable<ExecutionReport['outcome
   return { by, reason, ...(code === undefined ? {} : { code }) };
 }
 
+/** A service that fails for months must not fill the history: after the first runs only every hundredth is told. */
+function isTold(run: number): boolean {
+  return run < 20 || run % 100 === 0;
+}
+
 /** What a person wants to read in the job's history; every single step is in the execution's events. */
 function recordHistory(draft: Draft, known: ExecutionRecord, report: ExecutionReport): void {
   if (draft.job(known.jobId) === undefined) return;
@@ -123,9 +132,19 @@ function recordHistory(draft: Draft, known: ExecutionRecord, report: ExecutionRe
   const begun = report.events.find(
     ({ revision, from, to }) => revision > known.revision && to === 'running' && from !== to,
   );
-  if (begun !== undefined)
+  const { run } = report;
+  const resting = report.events.find(
+    ({ revision, to }) => revision > known.revision && to === 'restarting',
+  );
+  if (resting !== undefined && isTold(run))
     draft.history(jobId, {
-      ...{ topic: 'Running Execution', message: 'Running', executionId, details: { NodeID } },
+      ...{ topic: 'Restarting', message: resting.cause, executionId, details: { NodeID } },
+      at: resting.at,
+    });
+  if (begun !== undefined && isTold(run))
+    draft.history(jobId, {
+      ...{ topic: 'Running Execution', executionId, details: { NodeID } },
+      message: run === 0 ? 'Running' : `Running, run ${run}`,
       at: report.startedAt ?? begun.at,
     });
   if (!isTerminal(report.state)) return;

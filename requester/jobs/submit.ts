@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import { LimpetError } from '../../core/errors.ts';
 import type { EvaluationId, JobId } from '../../core/ids.ts';
+import { leaseOf } from '../../core/job-restart.ts';
 import { parseJobSpec } from '../../core/job-spec.ts';
 import { isTerminalJobState, type JobSpec, type ResourcesSpec } from '../../core/job.ts';
 import { parseBytes, parseCpu, type Resources } from '../../core/resources.ts';
@@ -19,6 +20,8 @@ export interface Submitter {
   readonly mint: Mint;
   /** A placement has to fit one message. */
   readonly maxSpecBytes: number;
+  /** What `Disconnect: {StopAfter}` may ask for. */
+  readonly lease: { readonly leastMs: number; readonly mostMs: number };
 }
 
 export interface Submitted {
@@ -27,10 +30,10 @@ export interface Submitted {
   readonly warnings: readonly string[];
 }
 
-/** Errors: `invalid-job`, `unimplemented` (kind), `too-large`, `already-exists` (name of a live job). */
+/** Errors: `invalid-job`, `too-large`, `already-exists` (name of a live job). */
 export function submitJob(by: Submitter, data: unknown): Promise<Submitted> {
   const { spec, warnings } = parseJobSpec(data, 'lenient');
-  checkKind(spec);
+  checkLease(spec, by.lease);
   checkSize(spec, by.maxSpecBytes);
   const specHash = createHash('sha256')
     .update(canonicalJson(rawTask(data)))
@@ -44,12 +47,15 @@ export function submitJob(by: Submitter, data: unknown): Promise<Submitted> {
   });
 }
 
-function checkKind({ Type }: JobSpec): void {
-  if (Type !== 'batch')
-    throw new LimpetError(
-      'unimplemented',
-      `Type: ${Type} is not scheduled by this version yet; use batch`,
-    );
+/** A node that is silent for longer than its lease has ended the work before this requester gives the node up. */
+function checkLease(spec: JobSpec, { leastMs, mostMs }: Submitter['lease']): void {
+  const leaseMs = leaseOf(spec);
+  if (leaseMs === undefined || (leaseMs >= leastMs && leaseMs <= mostMs)) return;
+  const range = `${leastMs / 1000}s to ${mostMs / 1000}s`;
+  throw new LimpetError(
+    'invalid-job',
+    `Disconnect.StopAfter is ${leaseMs / 1000}s; expected ${range}: two heartbeats at the least, less than this requester waits for a silent node at the most`,
+  );
 }
 
 function checkSize(spec: JobSpec, maxBytes: number): void {

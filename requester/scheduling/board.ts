@@ -52,7 +52,9 @@ export class Board {
     const fitting: Seat[] = [];
     const reasons: string[] = [];
     let retryAt: number | undefined;
+    const { nodeId } = partition;
     for (const seat of this.#seats.values()) {
+      if (nodeId !== undefined && nodeId !== seat.node.record.id) continue;
       const against = reasonAgainst(job, seat);
       const refusal = partition.refused.get(seat.node.record.id);
       const refused = refusal !== undefined && refusal.until > now;
@@ -72,6 +74,21 @@ export class Board {
     };
   }
 
+  /** Nodes that can run it, by what they are: whether they have room at this moment does not matter. */
+  matching(job: JobRecord): { readonly nodes: readonly NodeId[]; readonly reason: string } {
+    if (this.#seats.size === 0) return { nodes: [], reason: 'no node has registered yet' };
+    const judged = [...this.#seats.values()].map(({ node }) => ({
+      id: node.record.id,
+      against: reasonToPass(job, node),
+    }));
+    return {
+      nodes: judged.filter(({ against }) => against === undefined).map(({ id }) => id),
+      reason: noneText(
+        judged.flatMap(({ id, against }) => (against === undefined ? [] : [`${id} ${against}`])),
+      ),
+    };
+  }
+
   #hold(id: NodeId, jobId: string, wanted: Resources): void {
     const seat = this.#seats.get(id);
     if (seat === undefined) return;
@@ -82,16 +99,27 @@ export class Board {
 
 /** Why this node cannot take a partition of the job now; undefined when it can. */
 function reasonAgainst(job: JobRecord, { node, free }: Seat): string | undefined {
+  const pass = reasonToPass(job, node);
+  if (pass !== undefined) return pass;
+  const task = job.spec.Tasks[0];
+  const executor = node.record.info.executors.find(({ name }) => name === task.Engine.Type);
+  if (executor !== undefined && executor.health !== 'healthy')
+    return `executor ${executor.name} is ${executor.health}: ${executor.reason}`;
+  if (executor !== undefined && executor.recovery !== 'complete')
+    return `executor ${executor.name} is still recovering`;
+  const shortage = firstShortage(job.wanted, free);
+  return shortage === undefined ? undefined : `is full: ${shortage}`;
+}
+
+/** Why this node is none for the job, room and the health of its executor aside. */
+function reasonToPass(job: JobRecord, node: PlanNode): string | undefined {
   const { membership, connection, scheduling, info } = node.record;
   if (membership.state !== 'approved') return `is ${membership.state}`;
   if (connection.state !== 'connected') return `is ${connection.state}: ${connection.reason}`;
   if (scheduling.state !== 'eligible') return `is ${scheduling.state}: ${scheduling.reason}`;
   const task = job.spec.Tasks[0];
-  const executor = info.executors.find(({ name }) => name === task.Engine.Type);
-  if (executor === undefined) return `has no executor ${task.Engine.Type}`;
-  if (executor.health !== 'healthy')
-    return `executor ${executor.name} is ${executor.health}: ${executor.reason}`;
-  if (executor.recovery !== 'complete') return `executor ${executor.name} is still recovering`;
+  if (!info.executors.some(({ name }) => name === task.Engine.Type))
+    return `has no executor ${task.Engine.Type}`;
   const match = matchConstraints(info.labels, job.spec.Constraints);
   if (!match.ok) return match.reason;
   const source = task.InputSources?.find(({ Source }) => !info.sources.includes(Source.Type));
@@ -99,9 +127,7 @@ function reasonAgainst(job: JobRecord, { node, free }: Seat): string | undefined
   if (task.Publisher !== undefined && !info.publishers.includes(task.Publisher.Type))
     return `has no publisher ${task.Publisher.Type}`;
   const never = firstShortage(job.wanted, info.capacity);
-  if (never !== undefined) return `is too small for it: ${never}`;
-  const shortage = firstShortage(job.wanted, free);
-  return shortage === undefined ? undefined : `is full: ${shortage}`;
+  return never === undefined ? undefined : `is too small for it: ${never}`;
 }
 
 /** What would be left of the scarcest resource, as a share of the node; smaller is tighter. */

@@ -3,10 +3,13 @@ import { backoffMs, type Backoff } from '../../core/backoff.ts';
 import { describeOutcome } from '../../core/execution/outcome.ts';
 import { isTerminal } from '../../core/execution/states.ts';
 import type { NodeId } from '../../core/ids.ts';
+import { perNode, staysUp } from '../../core/job.ts';
 import type { ExecutionRecord, JobRecord } from '../state/records.ts';
 
 export interface Partition {
   readonly index: number;
+  /** Of ops and daemon: the only node that it may run on. */
+  readonly nodeId?: NodeId;
   readonly state: 'open' | 'active' | 'done' | 'failed';
   /** Its active execution is in a node's hands. */
   readonly taken: boolean;
@@ -26,44 +29,55 @@ export function isActive(execution: ExecutionRecord): boolean {
   return !isTerminal(execution.state);
 }
 
+export function partitionCount({ spec, nodes }: JobRecord): number {
+  return perNode(spec.Type) ? (nodes ?? []).length : spec.Count;
+}
+
 /** In order of their index; executions of older versions of the job count for nothing. */
 export function partitionsOf(
   job: JobRecord,
   executions: readonly ExecutionRecord[],
   backoff: Backoff,
 ): Partition[] {
-  const groups: ExecutionRecord[][] = Array.from({ length: job.spec.Count }, () => []);
+  const groups: ExecutionRecord[][] = Array.from({ length: partitionCount(job) }, () => []);
   for (const execution of executions)
     if (execution.token.jobVersion === job.version)
       groups[execution.token.partition]?.push(execution);
-  return groups.map((group, index) => toPartition(index, group, backoff));
+  return groups.map((group, index) => toPartition(job, { index, group }, backoff));
 }
 
 function toPartition(
-  index: number,
-  group: readonly ExecutionRecord[],
+  { spec, nodes }: JobRecord,
+  { index, group }: { readonly index: number; readonly group: readonly ExecutionRecord[] },
   backoff: Backoff,
 ): Partition {
-  const failed = group.find((execution) => execution.state === 'failed');
+  // What stays up and was lost with its node's record of it is simply placed again.
+  const again = (one: ExecutionRecord): boolean =>
+    staysUp(spec.Type) && one.state === 'failed' && one.outcome?.by === 'lost';
+  const failed = group.find((execution) => execution.state === 'failed' && !again(execution));
   const done = group.some((execution) => execution.state === 'completed');
   const active = group.some(isActive);
+  const nodeId = perNode(spec.Type) ? nodes?.[index] : undefined;
   return {
     index,
+    ...(nodeId === undefined ? {} : { nodeId }),
     state: done ? 'done' : failed !== undefined ? 'failed' : active ? 'active' : 'open',
     taken: group.some((execution) => isActive(execution) && execution.revision > 0),
     nextAttempt: group.reduce((next, { token }) => Math.max(next, token.attempt + 1), 0),
-    refused: refusals(group, backoff),
+    refused: refusals(
+      group.filter((one) => one.state === 'declined' || one.state === 'cancelled' || again(one)),
+      backoff,
+    ),
     failure: failed === undefined || done ? '' : failureText(index, failed),
   };
 }
 
 function refusals(
-  group: readonly ExecutionRecord[],
+  given: readonly ExecutionRecord[],
   backoff: Backoff,
 ): ReadonlyMap<NodeId, Refusal> {
   const refused = new Map<NodeId, Refusal>();
   const times = new Map<NodeId, number>();
-  const given = group.filter(({ state }) => state === 'declined' || state === 'cancelled');
   for (const { nodeId, modifiedAt, state, reason } of [...given].sort(
     (a, b) => a.token.attempt - b.token.attempt,
   )) {

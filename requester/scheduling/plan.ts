@@ -5,10 +5,13 @@
  *   partition:  open -> active (one execution) -> done | failed      declined and cancelled ones make it open again
  *   job:        Pending (placed, not yet taken) | Queued (nowhere to go, with the reason) | Running
  *               -> Completed (all done) | Failed (one failed, or a timeout) | Stopped (asked for)
+ *
+ * batch and service have Count partitions. ops and daemon have one for each matching node: ops those that match when the
+ * first does, daemon those that match later too. service and daemon are never done.
  */
 import type { Backoff } from '../../core/backoff.ts';
-import type { JobId } from '../../core/ids.ts';
-import { isTerminalJobState } from '../../core/job.ts';
+import type { JobId, NodeId } from '../../core/ids.ts';
+import { isTerminalJobState, perNode } from '../../core/job.ts';
 import type { ExecutionRecord, JobRecord } from '../state/records.ts';
 import { Board, type PlanNode } from './board.ts';
 import { failureOf, judgeJob, type JobChange } from './job-state.ts';
@@ -39,6 +42,8 @@ export interface Plan {
   readonly placements: readonly PlannedPlacement[];
   readonly stops: readonly { readonly execution: ExecutionRecord; readonly reason: string }[];
   readonly jobs: readonly JobChange[];
+  /** All nodes that an ops or daemon job runs on from now on. */
+  readonly targets: readonly { readonly job: JobRecord; readonly nodes: readonly NodeId[] }[];
   /** Time alone changes the plan at this moment; absent when it never does. */
   readonly wakeAt?: number;
 }
@@ -56,6 +61,7 @@ export function plan(input: PlanInput): Plan {
     placements: judged.flatMap((part) => part.placements),
     stops: judged.flatMap((part) => part.stops),
     jobs: judged.flatMap((part) => part.jobs),
+    targets: judged.flatMap((part) => part.targets),
     ...(wakes.length === 0 ? {} : { wakeAt: Math.min(...wakes) }),
   };
 }
@@ -65,26 +71,38 @@ interface Placed {
   readonly partitions: readonly Partition[];
   readonly placements: readonly PlannedPlacement[];
   readonly waiting: readonly Partition[];
+  readonly targets: Plan['targets'];
   readonly expiresAt: number | undefined;
 }
 
 function placeJob(
-  job: JobRecord,
+  stored: JobRecord,
   all: readonly ExecutionRecord[],
   { board, input }: { readonly board: Board; readonly input: PlanInput },
 ): Placed | Plan {
-  if (isTerminalJobState(job.state)) return ending(job, all, undefined);
+  if (isTerminalJobState(stored.state)) return ending(stored, all, undefined);
+  const job = withTargets(stored, board);
   const partitions = partitionsOf(job, all, input.declineBackoff);
   const times = expiry(job, partitions, input.now);
-  const failure = failureOf(partitions) ?? times.expired;
+  const failure = failureOf(job, partitions) ?? times.expired;
   if (failure !== undefined) return ending(job, all, { job, state: 'Failed', message: failure });
   const open = partitions.filter((partition) => partition.state === 'open');
   return {
     job,
     partitions,
+    targets: job === stored ? [] : [{ job, nodes: job.nodes ?? [] }],
     expiresAt: times.nextAt,
     ...placeOpen(job, open, { board, now: input.now }),
   };
+}
+
+/** The same job when its nodes stay as they are. */
+function withTargets(job: JobRecord, board: Board): JobRecord {
+  const { Type } = job.spec;
+  const known = job.nodes ?? [];
+  if (!perNode(Type) || (Type === 'ops' && known.length > 0)) return job;
+  const added = board.matching(job).nodes.filter((id) => !known.includes(id));
+  return added.length === 0 ? job : { ...job, nodes: [...known, ...added] };
 }
 
 function placeOpen(
@@ -101,8 +119,8 @@ function placeOpen(
       board.take(job, found.node);
       placements.push(toPlacement(job, partition, { node: found.node, reason: found.reason, now }));
     } else {
-      // Where a partition that nobody has refused does not fit, no other of this job does.
-      full ||= partition.refused.size === 0;
+      // Where a partition of any node that nobody has refused does not fit, no other of this job does.
+      full ||= partition.nodeId === undefined && partition.refused.size === 0;
       waiting.push(partition);
     }
   }
@@ -110,13 +128,14 @@ function placeOpen(
 }
 
 function judge(
-  { job, partitions, placements, waiting, expiresAt }: Placed,
+  { job, partitions, placements, waiting, targets, expiresAt }: Placed,
   board: Board,
   now: number,
 ): Plan {
   const last = waiting.at(-1);
   const found = last === undefined ? undefined : board.choose(job, last, now);
-  const reason = found?.reason ?? '';
+  const nowhere = perNode(job.spec.Type) && partitions.length === 0;
+  const reason = nowhere ? board.matching(job).reason : (found?.reason ?? '');
   const change = judgeJob(job, partitions, {
     placed: placements.length,
     waiting: waiting.length,
@@ -128,6 +147,7 @@ function judge(
     placements,
     stops: [],
     jobs: change === undefined ? [] : [change],
+    targets,
     ...(wakes.length === 0 ? {} : { wakeAt: Math.min(...wakes) }),
   };
 }
@@ -163,7 +183,7 @@ function ending(
   const stops = all
     .filter((execution) => isActive(execution) && execution.desired === 'run')
     .map((execution) => ({ execution, reason }));
-  return { placements: [], stops, jobs: change === undefined ? [] : [change] };
+  return { placements: [], stops, jobs: change === undefined ? [] : [change], targets: [] };
 }
 
 function groupByJob(executions: readonly ExecutionRecord[]): Map<JobId, ExecutionRecord[]> {

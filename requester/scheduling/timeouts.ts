@@ -1,4 +1,5 @@
 /** Queue and total timeouts of a job; both count from its submission. */
+import { staysUp } from '../../core/job.ts';
 import type { JobRecord } from '../state/records.ts';
 import type { Partition } from './partitions.ts';
 
@@ -11,8 +12,11 @@ export interface Expiry {
 
 export function expiry(job: JobRecord, partitions: readonly Partition[], now: number): Expiry {
   const { QueueTimeout = 0, TotalTimeout = 0 } = job.spec.Tasks[0].Timeouts;
-  const queued = partitions.some((partition) => partition.state === 'open');
-  const ended = partitions.every((partition) => partition.state === 'done');
+  // What stays up is placed again and again; it was queued only before its first time.
+  const queued = staysUp(job.spec.Type)
+    ? partitions.every((partition) => partition.nextAttempt === 0)
+    : partitions.length === 0 || partitions.some((partition) => partition.state === 'open');
+  const ended = partitions.length > 0 && partitions.every(({ state }) => state === 'done');
   const ends: number[] = [];
   if (TotalTimeout > 0 && !ended) {
     const at = job.createdAt + TotalTimeout * 1000;

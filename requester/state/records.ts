@@ -28,6 +28,8 @@ export const jobRecordSchema = z.object({
   specHash: z.string(),
   /** What one partition takes. */
   wanted: resourcesSchema,
+  /** Of ops and daemon: the nodes it runs on, in the order of its partitions; absent until the first matches. */
+  nodes: z.array(nodeId).exactOptional(),
   version: z.number().int(),
   /** Grows with every change of state or message. */
   revision: z.number().int(),
@@ -83,6 +85,16 @@ export const executionRecordSchema = z.object({
 });
 export type ExecutionRecord = Readonly<z.infer<typeof executionRecordSchema>>;
 
+/** An execution that a node has found without a record, and what its owner has said to it. */
+const nodeForeignSchema = z.object({
+  executionId: z.string(),
+  executor: z.string(),
+  run: z.number().int(),
+  state: z.enum(EXECUTION_STATES),
+  answer: z.enum(['yours', 'ended', 'unknown']),
+});
+export type NodeForeign = Readonly<z.infer<typeof nodeForeignSchema>>;
+
 export const nodeRecordSchema = z.object({
   v: z.literal(1),
   id: nodeId,
@@ -115,6 +127,7 @@ export const nodeRecordSchema = z.object({
   replaced: z.array(z.object({ session: z.string(), process: z.string() })),
   /** Executions that should be there, were not listed, and whose executor was still recovering. */
   unlisted: z.array(executionId),
+  foreign: z.array(nodeForeignSchema).exactOptional(),
   firstSeenAt: z.number(),
 });
 export type NodeRecord = Readonly<z.infer<typeof nodeRecordSchema>>;

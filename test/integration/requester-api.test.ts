@@ -75,9 +75,9 @@ t.test('the API', { skip }, async (t) => {
   t.test('refuses what it cannot do in one line each', async (t) => {
     const bad = async (more: Readonly<Record<string, unknown>>, name = 'bad') =>
       (await requester.submit(name, more)).body;
-    t.match(await bad({ Type: 'service' }), {
-      Status: 501,
-      Message: 'Type: service is not scheduled by this version yet; use batch',
+    t.match(await bad({ Type: 'service', Disconnect: { StopAfter: '24h' } }), {
+      Status: 400,
+      Message: /^Disconnect\.StopAfter is 86400s; expected /,
     });
     t.match(await bad({ Count: 'three' }), {
       Status: 400,

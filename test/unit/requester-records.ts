@@ -1,6 +1,7 @@
 /** Records of the requester for tests of its pure parts. */
 import { parseEvaluationId, parseExecutionId, parseJobId, parseNodeId } from '../../core/ids.ts';
 import { parseJobSpec } from '../../core/job-spec.ts';
+import { perNode, type JobKind } from '../../core/job.ts';
 import { NO_RESOURCES, type Resources } from '../../core/resources.ts';
 import type { PlanNode } from '../../requester/scheduling/board.ts';
 import type { Plan } from '../../requester/scheduling/plan.ts';
@@ -18,6 +19,7 @@ export interface JobWish {
   readonly timeouts?: Readonly<Record<string, number>>;
   readonly zone?: string;
   readonly state?: JobRecord['state'];
+  readonly kind?: JobKind;
 }
 
 export function aJob({
@@ -28,11 +30,12 @@ export function aJob({
   timeouts = {},
   zone,
   state = 'Pending',
+  kind = 'batch',
 }: JobWish): JobRecord {
   const { spec } = parseJobSpec(
     {
-      Type: 'batch',
-      Count: count,
+      Type: kind,
+      ...(perNode(kind) ? {} : { Count: count }),
       Priority: priority,
       ...(zone === undefined
         ? {}
@@ -129,6 +132,7 @@ export function applied(
   { plan, now, firstId }: { readonly plan: Plan; readonly now: number; readonly firstId: number },
 ): { readonly jobs: JobRecord[]; readonly executions: ExecutionRecord[] } {
   const stopped = new Map(plan.stops.map(({ execution, reason }) => [execution.id, reason]));
+  const targets = new Map(plan.targets.map(({ job, nodes }) => [job.id, nodes]));
   const changed = new Map(plan.jobs.map((change) => [change.job.id, change]));
   const placed = plan.placements.map((placement, i): ExecutionRecord => ({
     v: 1,
@@ -152,7 +156,12 @@ export function applied(
   return {
     jobs: jobs.map((job) => {
       const change = changed.get(job.id);
-      return change === undefined ? job : { ...job, state: change.state, message: change.message };
+      const nodes = targets.get(job.id) ?? job.nodes;
+      return {
+        ...job,
+        ...(nodes === undefined ? {} : { nodes: [...nodes] }),
+        ...(change === undefined ? {} : { state: change.state, message: change.message }),
+      };
     }),
     executions: [
       ...executions.map((execution): ExecutionRecord => {

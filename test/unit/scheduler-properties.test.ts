@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { ExecutionState } from '../../core/execution/states.ts';
 import { isTerminal } from '../../core/execution/states.ts';
-import { isTerminalJobState } from '../../core/job.ts';
+import { isTerminalJobState, JOB_KINDS, staysUp } from '../../core/job.ts';
 import type { PlanNode } from '../../requester/scheduling/board.ts';
 import { plan, type PlanInput } from '../../requester/scheduling/plan.ts';
 import type { ExecutionRecord, JobRecord } from '../../requester/state/records.ts';
@@ -12,6 +12,7 @@ const ROUNDS = 6;
 const declineBackoff = { firstMs: 1_000, lastMs: 60_000 };
 
 const job = fc.record({
+  kind: fc.constantFrom(...JOB_KINDS),
   count: fc.integer({ min: 0, max: 5 }),
   cpuMillis: fc.constantFrom(100, 500, 900, 2_500),
   priority: fc.integer({ min: 0, max: 2 }),
@@ -128,6 +129,11 @@ function onlyWhereAllowed(made: ReturnType<typeof plan>): string | undefined {
   return undefined;
 }
 
+function staysUpUntilStopped(jobs: readonly JobRecord[]): string | undefined {
+  const done = jobs.find(({ spec, state }) => staysUp(spec.Type) && state === 'Completed');
+  return done === undefined ? undefined : `${done.id} is a ${done.spec.Type} and completed`;
+}
+
 function waitingHasReason(jobs: readonly JobRecord[]): string | undefined {
   const silent = jobs.find(({ state, message }) => state === 'Queued' && message === '');
   return silent === undefined ? undefined : `${silent.id} waits without a reason`;
@@ -174,6 +180,7 @@ t.test(
             withinCapacity(nodes, executions) ??
             onlyWhereAllowed(made) ??
             waitingHasReason(jobs) ??
+            staysUpUntilStopped(jobs) ??
             (again.placements.length + again.stops.length + again.jobs.length > 0
               ? `not stable: ${JSON.stringify(again)}`
               : undefined);

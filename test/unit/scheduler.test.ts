@@ -130,3 +130,100 @@ t.test('a stopped job stops its executions once', async (t) => {
   const after = applied(jobs, executions, { plan: made, now: 1_000, firstId: 9 });
   t.equal(planFor(after.jobs, [], after.executions).stops.length, 0);
 });
+
+/** What the requester stores after one plan, as the next one finds it. */
+function settled(
+  jobs: readonly JobRecord[],
+  nodes: readonly PlanNode[],
+  executions: readonly ExecutionRecord[] = [],
+): { readonly jobs: JobRecord[]; readonly executions: ExecutionRecord[] } {
+  const made = planFor(jobs, nodes, executions);
+  return applied(jobs, executions, { plan: made, now: 1_000, firstId: executions.length });
+}
+
+const ended = (
+  execution: ExecutionRecord,
+  state: 'completed' | 'failed' | 'cancelled',
+  outcome: NonNullable<ExecutionRecord['outcome']>,
+): ExecutionRecord => ({ ...execution, state, outcome, revision: 5, modifiedAt: 1_000 });
+
+t.test('ops runs once on each node that matches at the beginning, full ones too', async (t) => {
+  const nodes = [aNode({ n: 1 }), aNode({ n: 2 }), aNode({ n: 3, zone: 'b' })];
+  const full = { cpuMillis: 1_800, memoryBytes: 0, diskBytes: 0, gpus: 0 };
+  const busy = [aNode({ n: 1 }), aNode({ n: 2, foreign: full }), aNode({ n: 3, zone: 'b' })];
+  const first = settled([aJob({ n: 1, kind: 'ops', zone: 'a' })], busy);
+  t.same(
+    first.executions.map(({ nodeId }) => nodeId),
+    ['n-1'],
+  );
+  t.match(first.jobs, [
+    { nodes: ['n-1', 'n-2'], message: /1 of 2 partitions wait: .*n-2 is full/ },
+  ]);
+  const second = settled(first.jobs, [...nodes, aNode({ n: 4 })], first.executions);
+  t.same(
+    second.executions.map(({ nodeId, token }) => [nodeId, token.partition]),
+    [
+      ['n-1', 0],
+      ['n-2', 1],
+    ],
+  );
+});
+
+t.test('ops lets every node come to its end, then completes or fails', async (t) => {
+  const nodes = [aNode({ n: 1 }), aNode({ n: 2 })];
+  const { jobs, executions } = settled([aJob({ n: 1, kind: 'ops' })], nodes);
+  const [one, two] = executions;
+  if (one === undefined || two === undefined) throw new Error('two executions were expected');
+  const failed = ended(one, 'failed', { by: 'exit', code: 7, reason: '' });
+  const done = ended(two, 'completed', { by: 'exit', code: 0, reason: '' });
+  const half = planFor(jobs, nodes, [failed, two]);
+  t.same(half.stops, [], 'the other goes on');
+  t.match(half.jobs, [{ state: 'Running', message: /1 of 2 nodes failed: .*exit 7/ }]);
+  t.match(planFor(jobs, nodes, [failed, done]).jobs, [
+    { state: 'Failed', message: '1 of 2 nodes failed: partition 0 failed on n-1: exit 7' },
+  ]);
+  const fine = ended(one, 'completed', { by: 'exit', code: 0, reason: '' });
+  t.match(planFor(jobs, nodes, [fine, done]).jobs, [{ state: 'Completed' }]);
+});
+
+t.test('ops without any node waits for one, with the reason', async (t) => {
+  const job = aJob({ n: 1, kind: 'ops', zone: 'b' });
+  const made = planFor([job], [aNode({ n: 1 })]);
+  t.match(made.jobs, [{ state: 'Queued', message: /^no node fits: n-1 label zone/ }]);
+});
+
+t.test('a daemon goes to nodes that match later too, and on when one of them fails', async (t) => {
+  const nodes = [aNode({ n: 1 })];
+  const first = settled([aJob({ n: 1, kind: 'daemon' })], nodes);
+  const later = [...nodes, aNode({ n: 2 })];
+  const second = settled(first.jobs, later, first.executions);
+  t.same(
+    second.executions.map(({ nodeId }) => nodeId),
+    ['n-1', 'n-2'],
+  );
+  const [one, two] = second.executions;
+  if (one === undefined || two === undefined) throw new Error('two executions were expected');
+  const failed = ended(one, 'failed', { by: 'refused', reason: 'no such file' });
+  const made = planFor(second.jobs, later, [failed, { ...two, state: 'running', revision: 3 }]);
+  t.match(made.jobs, [{ state: 'Running', message: /1 of 2 nodes failed/ }]);
+  t.same(made.stops, []);
+});
+
+t.test(
+  'a service that was lost or ended by its lease is placed again, one that is used up fails',
+  async (t) => {
+    const nodes = [aNode({ n: 1 }), aNode({ n: 2 })];
+    const job = aJob({ n: 1, kind: 'service', timeouts: { QueueTimeout: 1 } });
+    const { jobs, executions } = settled([job], nodes);
+    const [one] = executions;
+    if (one === undefined) throw new Error('an execution was expected');
+    const elsewhere = [{ attempt: 1, node: { record: { id: 'n-2' } } }];
+    const lost = ended(one, 'failed', { by: 'lost', reason: 'lost_on_node' });
+    t.match(planFor(jobs, nodes, [lost], 90_000).placements, [{ attempt: 1 }], 'however late');
+    t.match(planFor(jobs, nodes, [lost]).placements, elsewhere);
+    const cut = ended(one, 'cancelled', { by: 'limit', reason: 'lease' });
+    t.match(planFor(jobs, nodes, [cut]).placements, elsewhere);
+    const used = ended(one, 'failed', { by: 'exit', code: 1, reason: '' });
+    t.match(planFor(jobs, nodes, [used]).jobs, [{ state: 'Failed' }]);
+  },
+);
