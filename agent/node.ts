@@ -3,6 +3,7 @@
  * real ones; simulations give it a world of their own.
  */
 import { parseExecutionId } from '../core/ids.ts';
+import type { ExecutionRecord } from '../core/execution/record.ts';
 import type { Clock } from '../adapters/clock/port.ts';
 import type { Faults } from '../adapters/faults/port.ts';
 import type { Identity } from '../adapters/identity/identity-file.ts';
@@ -15,9 +16,11 @@ import { VERSION } from '../wire/version.ts';
 import { capacityOf, type AgentConfig } from './config.ts';
 import type { EnvironmentOptions } from './executions/environment.ts';
 import type { AgentFolders } from './executions/folders.ts';
+import { Leases } from './executions/lease.ts';
 import { ExecutionRepository, type Loaded } from './executions/repository.ts';
 import { ExecutionService } from './executions/service.ts';
 import { reportRules } from './link/coalesce.ts';
+import { KnownEpochs } from './link/epochs.ts';
 import type { NodeInfoSources } from './link/node-info.ts';
 import { Orders } from './link/orders.ts';
 import { reportRow } from './link/report.ts';
@@ -42,6 +45,8 @@ export interface NodeParts {
   readonly environment: EnvironmentOptions['node'];
   /** A new incarnation of the outbox. */
   readonly mint: () => string;
+  /** Kept in memory alone when missing. */
+  readonly epochs?: KnownEpochs;
 }
 
 export interface AgentNode {
@@ -61,20 +66,25 @@ export async function assembleNode(parts: NodeParts): Promise<AgentNode> {
   const inbox = await Inbox.load(store, 'in/');
   // The link and the service know each other: reports wake the link, orders reach the engine.
   const late: { link?: RequesterLink } = {};
-  const service = createService(parts, { repository, outbox, link: () => late.link });
+  const epochs = parts.epochs ?? new KnownEpochs();
+  const { clock, bootId } = parts;
+  const leases = await Leases.load({ store, clock, bootId, log });
+  const service = createService(parts, { leases, repository, outbox, epochs, link: () => late.link });
   const { engine } = service;
   const loaded = await repository.loadUnfinished();
   for (const corrupt of loaded.quarantined)
     log.error('store.quarantined', { key: corrupt.key, reason: corrupt.reason });
   engine.adoptStored(loaded.records);
   const sources = sourcesOf(parts, service);
-  late.link = createLink(parts, { service, sources, repository, inbox, outbox });
+  late.link = createLink(parts, { leases, service, sources, repository, inbox, outbox, epochs });
   return { repository, outbox, service, sources, link: late.link, loaded };
 }
 
 function createService(
-  { config, host, folders, clock, faults, log, environment }: NodeParts,
+  { config, identity, host, folders, clock, faults, log, environment }: NodeParts,
   own: {
+    readonly leases: Leases;
+    readonly epochs: KnownEpochs;
     readonly repository: ExecutionRepository;
     readonly outbox: Outbox;
     link(): RequesterLink | undefined;
@@ -86,7 +96,7 @@ function createService(
     reports: {
       // That nothing is left of an ended execution is news to this node only.
       rows: (record, event) =>
-        record.removed && event.from === event.to
+        (record.removed && event.from === event.to) || isUnreported(record)
           ? []
           : own.outbox.append([reportRow(record, [event])]),
       wake: (how) => own.link()?.wake(how),
@@ -100,6 +110,12 @@ function createService(
     clock,
     faults,
     log,
+    nodeId: identity.nodeId,
+    leases: own.leases,
+    owner: () => {
+      const { current } = own.epochs;
+      return current && { requesterId: current.requesterId, knownSince: current.since };
+    },
     changed: () => own.link()?.announce(),
   });
 }
@@ -123,16 +139,18 @@ function sourcesOf(
 }
 
 interface Linked {
+  readonly leases: Leases;
   readonly service: ExecutionService;
   readonly sources: NodeInfoSources;
   readonly repository: ExecutionRepository;
   readonly inbox: Inbox;
   readonly outbox: Outbox;
+  readonly epochs: KnownEpochs;
 }
 
 function createLink(
   { config, identity, transport, clock, faults, log, bootId, startedAt, mint }: NodeParts,
-  { service, sources, repository, inbox, outbox }: Linked,
+  { leases, service, sources, repository, inbox, outbox, epochs }: Linked,
 ): RequesterLink {
   const { engine } = service;
   const { nodeId, instanceId } = identity;
@@ -145,18 +163,26 @@ function createLink(
     admit: (live) => {
       service.admit(live);
     },
+    foreign: service.foreign,
   });
   return new RequesterLink({
     ...{ transport, sources, inbox, outbox, orders, clock, faults, log },
     ...{ instanceId, bootId, startedAt, mint },
     requestTimeoutMs: config.nats.requestTimeoutMs,
     snapshot: () => repository.snapshot(reportRow),
+    ownerWord: (known) => service.ownerWord(known),
+    accepted: (requesterId, epoch) => epochs.accepted(requesterId, epoch, clock.now()),
+    moment: () => leases.moment(),
+    acknowledged: (sent) => {
+      void leases.acknowledged(sent);
+    },
     stop: (id) => {
-      void engine.dispatch(parseExecutionId(id), {
-        type: 'stop',
-        by: 'stop',
-        reason: 'its owner does not want it here',
-      });
+      void orders.stop(parseExecutionId(id), 'its owner does not want it here');
     },
   });
+}
+
+/** What is foreign is told in the link's own list, until its owner has claimed it or an operator has decided. */
+function isUnreported({ foreign }: ExecutionRecord): boolean {
+  return foreign !== undefined && foreign.answer?.by !== 'operator';
 }

@@ -130,6 +130,16 @@ export const linkPositionSchema = z.object({
 });
 export type LinkPosition = z.infer<typeof linkPositionSchema>;
 
+/** Found by a node without a record: it asks whose they are. Missing means none. */
+const foreignSchema = z.object({
+  executionId: z.string(),
+  token: tokenSchema,
+  state: z.enum(EXECUTION_STATES),
+  run: z.number().int(),
+  executor: z.string(),
+});
+export type ForeignExecution = z.infer<typeof foreignSchema>;
+
 export const handshakeSchema = z.object({
   v: z.number().int(),
   /** Minted for this attempt: it becomes the link session, so that a copy of the message makes no second one. */
@@ -141,6 +151,7 @@ export const handshakeSchema = z.object({
   link: linkPositionSchema,
   /** The list would not fit into one message: what is missing in it is not lost. */
   partial: z.boolean().optional(),
+  foreign: z.array(foreignSchema).optional(),
   /** All that are not terminal, and terminal ones still in the outbox. */
   executions: z.array(
     z.object({
@@ -167,6 +178,17 @@ export const handshakeAnswerSchema = z.discriminatedUnion('type', [
     heartbeatIntervalMs: z.number().int(),
     /** Executions on the node's list that this owner does not know. */
     unknown: z.array(z.string()),
+    /** Of the list: what this owner has heard more of than the node remembers; its store is an older copy. */
+    ahead: z
+      .array(
+        z.object({
+          executionId: z.string(),
+          state: z.enum(EXECUTION_STATES),
+          run: z.number().int(),
+          revision: z.number().int(),
+        }),
+      )
+      .optional(),
   }),
   z.object({ type: z.literal('pending'), reason: z.string(), retryAfterMs: z.number().int() }),
   z.object({ type: z.literal('rejected'), reason: z.string() }),
@@ -185,6 +207,7 @@ export const heartbeatSchema = z.object({
   allocated: resources,
   running: z.number().int(),
   executors: z.array(executorInfo),
+  foreign: z.array(foreignSchema).optional(),
 });
 export type Heartbeat = z.infer<typeof heartbeatSchema>;
 

@@ -10,11 +10,16 @@
 import type { ExecutionId } from '../../core/ids.ts';
 import { LimpetError } from '../../core/errors.ts';
 import type { Effect, ExecutionEvent } from '../../core/execution/events.ts';
-import { newRecord, type ExecutionRecord } from '../../core/execution/record.ts';
+import { isParked, newRecord, type ExecutionRecord } from '../../core/execution/record.ts';
 import { isTerminal, type ExecutionState } from '../../core/execution/states.ts';
 import { transition } from '../../core/execution/transition.ts';
 import type { Placement } from '../../core/job.ts';
-import { addResources, NO_RESOURCES, type Resources } from '../../core/resources.ts';
+import {
+  addResources,
+  NO_RESOURCES,
+  subtractResources,
+  type Resources,
+} from '../../core/resources.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import type { Faults } from '../../adapters/faults/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
@@ -103,6 +108,16 @@ export class ExecutionEngine {
     return this.#insert(record);
   }
 
+  /** A run without a record gets one; who placed it hears of it by the link's list of what is foreign here. */
+  async importForeign(record: ExecutionRecord, cause: string): Promise<LiveExecution> {
+    const { repository, log } = this.#deps;
+    await repository.commit(
+      repository.change(undefined, record, eventOf(undefined, record, cause)),
+    );
+    log.warn('execution.imported', { execution: record.placement.executionId, reason: cause });
+    return this.#insert(record);
+  }
+
   /** Puts an event into the mailbox. Resolves when it has been handled (its effects may still run). */
   dispatch(id: ExecutionId, event: ExecutionEvent): Promise<void> {
     const live = this.#live.get(id);
@@ -182,21 +197,18 @@ export class ExecutionEngine {
   }
 
   #account(before: ExecutionRecord | undefined, after: ExecutionRecord): void {
-    const held = before !== undefined && !isTerminal(before.state);
-    const holds = !isTerminal(after.state);
-    if (held === holds) return;
-    const resources = taskResources(after.placement.task);
-    const sign = holds ? 1 : -1;
-    this.#allocated = addResources(this.#allocated, {
-      cpuMillis: sign * resources.cpuMillis,
-      memoryBytes: sign * resources.memoryBytes,
-      diskBytes: sign * resources.diskBytes,
-      gpus: sign * resources.gpus,
-    });
+    const held = before === undefined ? NO_RESOURCES : heldBy(before);
+    this.#allocated = addResources(subtractResources(this.#allocated, held), heldBy(after));
   }
 
   #forgetInMemory(live: LiveExecution): void {
     live.clearTimers();
     this.#live.delete(live.record.placement.executionId);
   }
+}
+
+/** What is foreign and does not run takes nothing but disk. */
+function heldBy(record: ExecutionRecord): Resources {
+  const holds = !isTerminal(record.state) && !isParked(record);
+  return holds ? taskResources(record.placement.task) : NO_RESOURCES;
 }

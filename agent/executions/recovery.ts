@@ -21,6 +21,8 @@ export interface RecoveryDeps {
   readonly observer: Observer;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What has no record: imports it; answers what stays without one. */
+  foreign(client: ExecutorClient, runs: readonly ObservedRun[]): Promise<readonly ObservedRun[]>;
   /** The record of an execution that is not in memory. Rejects when it cannot be read: then it counts as none. */
   stored(executionId: string): Promise<ExecutionRecord | undefined>;
   /** This executor takes work from now on. */
@@ -32,7 +34,7 @@ export interface RecoveryReport {
   readonly adopted: number;
   readonly ended: number;
   readonly tookMs: number;
-  /** Observed and ours, but without a record: kept, never touched. */
+  /** Observed and ours, and still without a record: on its way out, or under an id that is none of ours. */
   readonly foreign: readonly ObservedRun[];
 }
 
@@ -70,7 +72,9 @@ export class Recovery {
   /** One list; whatever does not look as stored is looked at. Wake-ups can be lost, the list is the truth. */
   async relist(client: ExecutorClient): Promise<void> {
     const executions = this.#of(client.name);
-    const observed = groupById(await this.#list(client));
+    const runs = await this.#list(client);
+    const observed = groupById(runs);
+    await this.#strays(client, observed);
     for (const live of executions)
       if (!isAsStored(live, observed.get(live.record.placement.executionId) ?? []))
         this.#deps.observer.look(live);
@@ -96,9 +100,7 @@ export class Recovery {
       if (mine.some((run) => run.phase === 'running' || run.phase === 'paused')) adopted += 1;
       if (mine.some((run) => run.phase === 'exited')) ended += 1;
     });
-    const known = new Set(executions.map((live) => String(live.record.placement.executionId)));
-    const strays = runs.filter((run) => run.ours && !known.has(run.executionId));
-    const foreign = await this.#withoutLeftovers(client, strays);
+    const foreign = await this.#strays(client, observed);
     return {
       executor: client.name,
       adopted,
@@ -130,18 +132,25 @@ export class Recovery {
     return [...listed.filter((run) => run !== newest), fresh];
   }
 
-  /** What is left of executions that are long over is removed; what has no record at all is kept. */
-  async #withoutLeftovers(
+  /** What is left of executions that are long over is removed; what has no record at all is imported. */
+  async #strays(
     client: ExecutorClient,
-    strays: readonly ObservedRun[],
+    observed: ReadonlyMap<string, readonly ObservedRun[]>,
   ): Promise<ObservedRun[]> {
-    const foreign: ObservedRun[] = [];
-    for (const run of strays) {
-      const record = await this.#deps.stored(run.executionId).catch(() => undefined);
-      if (record === undefined || !isTerminal(record.state)) foreign.push(run);
-      else await client.remove({ executionId: run.executionId, run: run.run }, false);
+    const { engine } = this.#deps;
+    const rest: ObservedRun[] = [];
+    const live = new Set(
+      [...engine.all()].map(({ record }) => String(record.placement.executionId)),
+    );
+    for (const [id, all] of observed) {
+      const runs = all.filter(({ ours }) => ours);
+      if (runs.length === 0 || live.has(id)) continue;
+      const record = await this.#deps.stored(id).catch(() => undefined);
+      if (record === undefined || !isTerminal(record.state))
+        rest.push(...(await this.#deps.foreign(client, runs)));
+      else for (const { run } of runs) await client.remove({ executionId: id, run }, false);
     }
-    return foreign;
+    return rest;
   }
 
   #list(client: ExecutorClient): Promise<readonly ObservedRun[]> {

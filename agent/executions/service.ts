@@ -3,7 +3,7 @@
  * host. What happens in a plugin comes in here; what the owner orders goes through `engine`.
  */
 import { LimpetError, messageOf } from '../../core/errors.ts';
-import { parseExecutionId } from '../../core/ids.ts';
+import { parseExecutionId, type NodeId } from '../../core/ids.ts';
 import type { ExecutionEvent } from '../../core/execution/events.ts';
 import { isTerminal } from '../../core/execution/states.ts';
 import type { Resources } from '../../core/resources.ts';
@@ -22,10 +22,12 @@ import { Effects } from './effects.ts';
 import { ExecutionEngine, type ReportSink } from './engine.ts';
 import type { EnvironmentOptions } from './environment.ts';
 import type { AgentFolders } from './folders.ts';
-import { endForeign } from './foreign.ts';
+import { ForeignWork, type OwnerProof } from './foreign.ts';
 import type { InputOptions } from './inputs.ts';
+import type { Leases } from './lease.ts';
 import type { LiveExecution } from './live.ts';
 import { Observer } from './observer.ts';
+import { takeOwnerWord, type KnownToOwner } from './owner-word.ts';
 import { Recovery, type RecoveryReport } from './recovery.ts';
 import type { ExecutionRepository } from './repository.ts';
 
@@ -42,7 +44,11 @@ export interface ServiceDeps {
   readonly clock: Clock;
   readonly faults: Faults;
   readonly log: Logger;
-  /** Executor health or recovery changed. */
+  readonly nodeId: NodeId;
+  readonly leases: Leases;
+  /** Who may claim what is foreign here, or have it stopped. */
+  owner(): OwnerProof | undefined;
+  /** Executor health, recovery, or what is foreign here has changed. */
   changed(): void;
 }
 
@@ -58,6 +64,7 @@ export class ExecutionService implements PluginHostEvents {
   readonly #observer: Observer;
   readonly #admission: Admission;
   readonly #recovery: Recovery;
+  readonly foreign: ForeignWork;
   readonly #reports = new Map<string, RecoveryReport>();
   readonly #recovered = new Set<string>();
   #listTimer: Timer | undefined;
@@ -86,6 +93,13 @@ export class ExecutionService implements PluginHostEvents {
     this.engine.connect(effects, (live) => {
       this.#observer.idle(live);
     });
+    deps.leases.connect({
+      executions: () => this.engine.all(),
+      client,
+      look: (live) => {
+        this.#observer.look(live);
+      },
+    });
     this.#admission = new Admission({
       capacity: deps.capacity,
       allocated: () => this.engine.allocated,
@@ -93,10 +107,12 @@ export class ExecutionService implements PluginHostEvents {
       health: (name) => deps.host.health().find((h) => h.name === name),
       recovered: (name) => this.#recovered.has(name),
     });
+    this.foreign = this.#foreignWork();
     this.#recovery = new Recovery({
       ...deps,
       engine: this.engine,
       observer: this.#observer,
+      foreign: (client, runs) => this.foreign.take(client, runs),
       stored: async (id) => deps.repository.get(parseExecutionId(id)),
       recovered: (name, report) => {
         this.#onRecovered(name, report);
@@ -107,12 +123,14 @@ export class ExecutionService implements PluginHostEvents {
   /** After the stored records are in: begin to supervise plugins and to list every 30 s. */
   start(): void {
     for (const live of this.engine.all()) this.#armDeadline(live);
+    this.#deps.leases.arm();
     this.#deps.host.start(this);
     this.#list();
   }
 
   close(): void {
     this.#listTimer?.cancel();
+    this.#deps.leases.close();
     for (const live of this.engine.all()) live.clearTimers();
   }
 
@@ -132,7 +150,11 @@ export class ExecutionService implements PluginHostEvents {
   /** Takes an accepted execution, declines it, or leaves it waiting for its executor's recovery. */
   admit(live: LiveExecution): void {
     this.#armDeadline(live);
-    const { stop, placement } = live.record;
+    if (live.record.placement.leaseMs !== undefined) this.#deps.leases.arm();
+    const { stop, placement, state, unconfirmed } = live.record;
+    // Found here by its traces, it goes the way of recovery.
+    if (state !== 'accepted') this.#observer.look(live);
+    if (state !== 'accepted' || unconfirmed === true) return;
     const event: ExecutionEvent | undefined =
       stop !== undefined
         ? { type: 'stop', ...stop }
@@ -140,6 +162,22 @@ export class ExecutionService implements PluginHostEvents {
           ? { type: 'decline', reason: 'this node is being stopped' }
           : this.#admission.judge(live);
     if (event !== undefined) void this.engine.dispatch(placement.executionId, event);
+  }
+
+  /** How the owner knows what it was told of. */
+  ownerWord(known: readonly KnownToOwner[]): Promise<void> {
+    return takeOwnerWord(
+      {
+        engine: this.engine,
+        admit: (live) => {
+          this.admit(live);
+        },
+        look: (live) => {
+          this.#observer.look(live);
+        },
+      },
+      known,
+    );
   }
 
   ready(name: string, client: ExecutorClient, generation: number): void {
@@ -172,6 +210,8 @@ export class ExecutionService implements PluginHostEvents {
   /** `agent stop --kill`: stops every run, those without a record too; waits until the last has ended or the time is over. */
   async killAll(reason: string, timeoutMs: number): Promise<void> {
     this.#ending = true;
+    for (const { record } of this.foreign.all())
+      void this.foreign.operator(record.placement.executionId, 'stop');
     for (const live of this.engine.all())
       void this.engine.dispatch(live.record.placement.executionId, {
         type: 'stop',
@@ -179,13 +219,11 @@ export class ExecutionService implements PluginHostEvents {
         reason,
       });
     const until = this.#deps.clock.now() + timeoutMs;
-    const foreign = this.#endForeign(reason, until);
     while (
       [...this.engine.all()].some((live) => !live.record.removed) &&
       this.#deps.clock.now() < until
     )
       await this.#deps.clock.sleep(50);
-    await foreign;
   }
 
   /** An operator's word: the engine that answers now is the one, runs that another one holds are lost. */
@@ -208,14 +246,17 @@ export class ExecutionService implements PluginHostEvents {
     return accepted;
   }
 
-  async #endForeign(reason: string, until: number): Promise<void> {
-    const { host, clock, log, stopGraceMs: graceMs } = this.#deps;
-    const ended = [...this.#reports.values()].flatMap(({ executor, foreign }) => {
-      const client = host.client(executor);
-      if (client === undefined) return [];
-      return foreign.map((run) => endForeign(run, { client, clock, log, reason, graceMs, until }));
+  #foreignWork(): ForeignWork {
+    return new ForeignWork({
+      ...this.#deps,
+      engine: this.engine,
+      observer: this.#observer,
+      runsDir: this.#deps.folders.runs,
+      imported: (live) => {
+        this.#armDeadline(live);
+        this.#deps.changed();
+      },
     });
-    await Promise.all(ended);
   }
 
   #onRecovered(name: string, report: RecoveryReport): void {
@@ -228,7 +269,7 @@ export class ExecutionService implements PluginHostEvents {
       adopted: report.adopted,
       ended: report.ended,
       tookMs: report.tookMs,
-      foreign: report.foreign.length,
+      foreign: this.foreign.all().length,
     });
     this.#admitWaiting(name);
     this.#deps.changed();

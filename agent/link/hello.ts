@@ -3,12 +3,15 @@ import type { Outbox } from '../../adapters/link/outbox.ts';
 import {
   PROTOCOL_VERSION,
   type Handshake,
+  type HandshakeAnswer,
   type Heartbeat,
   type LinkPosition,
 } from '../../wire/messages.ts';
+import type { KnownToOwner } from '../executions/owner-word.ts';
 import {
   executionList,
   executorInfos,
+  foreignList,
   nodeInfo,
   runningCount,
   runningDigest,
@@ -40,6 +43,7 @@ export async function helloOf(parts: HelloParts): Promise<Handshake> {
     link: position,
     executions: [...executionList(sources), ...executions],
     ...(partial === true ? { partial } : {}),
+    foreign: foreignList(sources),
   };
 }
 
@@ -61,5 +65,20 @@ export function heartbeatOf({
     allocated: sources.engine.allocated,
     running: runningCount(sources.engine),
     executors: executorInfos(sources),
+    foreign: foreignList(sources),
   };
+}
+
+/** What it does not know is left as it is; an older requester tells of nothing that it has heard more of. */
+export function knownToOwner(
+  { executions }: Handshake,
+  { unknown, ahead = [] }: Extract<HandshakeAnswer, { type: 'accepted' }>,
+): KnownToOwner[] {
+  const further = new Map(ahead.map((known) => [known.executionId, known]));
+  return executions
+    .filter(({ executionId }) => !unknown.includes(executionId))
+    .map(
+      ({ executionId, state }) =>
+        further.get(executionId) ?? { executionId, state, run: 0, revision: 0 },
+    );
 }

@@ -1,7 +1,7 @@
 /** What this node tells its requester about itself. */
 import { parseExecutionId, type NodeId } from '../../core/ids.ts';
 import { isTerminal } from '../../core/execution/states.ts';
-import type { ExecutionRecord } from '../../core/execution/record.ts';
+import { isParked, type ExecutionRecord } from '../../core/execution/record.ts';
 import type { Resources } from '../../core/resources.ts';
 import type { Outbox } from '../../adapters/link/outbox.ts';
 import {
@@ -53,11 +53,12 @@ export function nodeInfo(sources: NodeInfoSources): NodeInfo {
 }
 
 export function runningCount(engine: ExecutionEngine): number {
-  return [...engine.all()].filter((live) => !isTerminal(live.record.state)).length;
+  return [...engine.all()].filter(({ record }) => !isTerminal(record.state) && !isParked(record))
+    .length;
 }
 
 export function executionList(sources: NodeInfoSources): Handshake['executions'] {
-  return [...sources.engine.all()].map(({ record }) => ({
+  return ordinary(sources.engine).map((record) => ({
     executionId: record.placement.executionId,
     token: record.placement.token,
     state: record.state,
@@ -65,6 +66,17 @@ export function executionList(sources: NodeInfoSources): Handshake['executions']
     executor: record.placement.task.Engine.Type,
     observed: sources.recovered(record.placement.task.Engine.Type) ? 'seen' : 'pending',
   }));
+}
+
+/** What was found without a record, and is not over: its owner may claim it. */
+export function foreignList({ engine }: NodeInfoSources): NonNullable<Handshake['foreign']> {
+  return [...engine.all()].flatMap(({ record }) => {
+    const { placement, state, run } = record;
+    const { executionId, token, task } = placement;
+    return record.foreign === undefined || isTerminal(state)
+      ? []
+      : [{ executionId, token, state, run, executor: task.Engine.Type }];
+  });
 }
 
 /** Rows that are read for the list at most; beyond that it is `partial`. */
@@ -104,6 +116,9 @@ function unfinished(engine: ExecutionEngine): ExecutionRecord[] {
   return ordinary(engine).filter(({ state }) => !isTerminal(state));
 }
 
+/** Without what is foreign, of which the owner may know nothing. */
 function ordinary(engine: ExecutionEngine): ExecutionRecord[] {
-  return [...engine.all()].map(({ record }) => record);
+  return [...engine.all()]
+    .map(({ record }) => record)
+    .filter(({ foreign }) => foreign === undefined);
 }

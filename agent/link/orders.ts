@@ -3,7 +3,7 @@
  * of its execution and is durable before the cursor moves; both may come twice.
  */
 import { LimpetError } from '../../core/errors.ts';
-import { parseExecutionId, type NodeId } from '../../core/ids.ts';
+import { parseExecutionId, type ExecutionId, type NodeId } from '../../core/ids.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { Applied } from '../../adapters/link/inbox.ts';
 import type { Faults } from '../../adapters/faults/port.ts';
@@ -11,6 +11,7 @@ import type { Logger } from '../../adapters/log/port.ts';
 import { requesterRowSchema, type Push } from '../../wire/messages.ts';
 import { parsePlacement } from '../../wire/placement.ts';
 import type { ExecutionEngine } from '../executions/engine.ts';
+import type { ForeignWork } from '../executions/foreign.ts';
 import type { LiveExecution } from '../executions/live.ts';
 
 export interface OrdersDeps {
@@ -21,6 +22,7 @@ export interface OrdersDeps {
   /** Too many reports wait for the owner: its rows are left with it. Stops come with heartbeats too. */
   full(): boolean;
   admit(live: LiveExecution): void;
+  readonly foreign: Pick<ForeignWork, 'claim' | 'ownerStop'>;
 }
 
 export class Orders {
@@ -55,6 +57,13 @@ export class Orders {
     };
   }
 
+  /** Its owner's word. What is foreign here is stopped only on proof that it comes from who placed it. */
+  async stop(id: ExecutionId, reason: string): Promise<void> {
+    const { engine, foreign } = this.#deps;
+    if (!(await foreign.ownerStop(id, reason)))
+      await engine.dispatch(id, { type: 'stop', by: 'stop', reason });
+  }
+
   async #one(body: unknown, placed: Map<string, ExecutionRecord>): Promise<void> {
     const row = requesterRowSchema.parse(body);
     if (row.type === 'stop') return this.#stop(row.executionId, row.reason, placed);
@@ -65,6 +74,7 @@ export class Orders {
         `placement ${placement.executionId} is for node ${placement.nodeId}`,
       );
     if (placed.has(placement.executionId)) return;
+    if (await this.#deps.foreign.claim(placement)) return;
     const record = await this.#deps.engine.newPlacement(placement);
     if (record !== undefined) placed.set(placement.executionId, record);
   }
@@ -75,12 +85,7 @@ export class Orders {
     placed: Map<string, ExecutionRecord>,
   ): Promise<void> {
     const fresh = placed.get(executionId);
-    if (fresh === undefined)
-      return this.#deps.engine.dispatch(parseExecutionId(executionId), {
-        type: 'stop',
-        by: 'stop',
-        reason,
-      });
+    if (fresh === undefined) return this.stop(parseExecutionId(executionId), reason);
     // Placed and stopped in one push: it is written with its stop, and ends as soon as it is looked at.
     placed.set(executionId, { ...fresh, stop: { by: 'stop', reason } });
   }

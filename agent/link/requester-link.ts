@@ -23,6 +23,7 @@ import {
   heartbeatAnswerSchema,
   pushAnswerSchema,
   pushSchema,
+  type Handshake,
   type HandshakeAnswer,
   type HeartbeatAnswer,
   type LinkPosition,
@@ -31,8 +32,10 @@ import {
 import { toAgent, toRequester } from '../../wire/subjects.ts';
 import { Drift, isLevel } from '../../wire/digests.ts';
 import { conditionOf } from './condition.ts';
-import { heartbeatOf, helloOf } from './hello.ts';
+import type { KnownToOwner } from '../executions/owner-word.ts';
+import { heartbeatOf, helloOf, knownToOwner } from './hello.ts';
 import { desiredDigest, type NodeInfoSources } from './node-info.ts';
+import type { Moment } from '../executions/lease.ts';
 import type { Orders } from './orders.ts';
 
 export interface RequesterLinkDeps {
@@ -52,6 +55,13 @@ export interface RequesterLinkDeps {
   readonly mint: () => string;
   /** Every execution as a row. */
   snapshot(): Promise<readonly unknown[]>;
+  /** Durable before anything that this requester says is acted on. */
+  accepted(requesterId: string, epoch: string): Promise<void>;
+  /** Taken as a heartbeat is sent; leases run from that of the last one that was answered. */
+  moment(): Moment;
+  acknowledged(sent: Moment): void;
+  /** How it knows what it was told of in the handshake. */
+  ownerWord(known: readonly KnownToOwner[]): Promise<void>;
   /** The owner wants these ended (a stop that was missed). */
   stop(executionId: string): void;
 }
@@ -176,7 +186,7 @@ export class RequesterLink {
       const attempt = this.#deps.mint();
       const hello = await helloOf({ ...this.#deps, sources, position, attempt });
       const answer = await this.#request('Handshake', hello, (v) => handshakeAnswerSchema.parse(v));
-      await this.#answered(answer);
+      await this.#answered(answer, hello);
     } catch (thrown) {
       const error = LimpetError.from(thrown);
       const { connected } = this.#deps.transport;
@@ -188,7 +198,7 @@ export class RequesterLink {
     }
   }
 
-  async #answered(answer: HandshakeAnswer): Promise<void> {
+  async #answered(answer: HandshakeAnswer, hello: Handshake): Promise<void> {
     if (answer.type !== 'accepted') {
       this.#set(answer.type, answer.reason);
       this.#schedule(answer.type === 'pending' ? answer.retryAfterMs : REFUSED_RETRY_MS, () =>
@@ -204,6 +214,7 @@ export class RequesterLink {
       this.#schedule(0, () => this.#handshake());
       return;
     }
+    await this.#deps.accepted(answer.requesterId, answer.epoch);
     await inbox.adopt(answer.link.incarnation);
     this.#session = answer.session;
     this.#attempt = 0;
@@ -211,6 +222,7 @@ export class RequesterLink {
     this.#status = { ...this.#status, requesterId: answer.requesterId };
     this.#set('linked', `requester ${answer.requesterId}`);
     this.#sender.open(answer.session);
+    void this.#deps.ownerWord(knownToOwner(hello, answer));
     this.#schedule(0, () => this.#beat());
   }
 
@@ -220,7 +232,9 @@ export class RequesterLink {
     try {
       const { sources } = this.#deps;
       const beat = heartbeatOf({ sources, position: this.#position(), session: this.#session });
+      const sent = this.#deps.moment();
       const answer = await this.#request('Heartbeat', beat, (v) => heartbeatAnswerSchema.parse(v));
+      if (answer.type === 'ok') this.#deps.acknowledged(sent);
       if (beat.session === this.#session) this.#beaten(answer);
     } catch (thrown) {
       const error = LimpetError.from(thrown);

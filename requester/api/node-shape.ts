@@ -48,6 +48,8 @@ export function nodeShape(node: NodeRecord, now: NodeNow) {
         reason,
         recovery,
       })),
+      // Runs that the node found without a record, and what was said to it.
+      Foreign: node.foreign ?? [],
     },
   };
 }

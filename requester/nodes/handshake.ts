@@ -17,9 +17,10 @@ import type { Reader } from '../state/reader.ts';
 import type { ExecutionRecord, NodeRecord } from '../state/records.ts';
 import type { WorldView } from '../state/world.ts';
 import { admit, type Admission, type AdmissionRules } from './admission.ts';
+import { answerForeign } from './foreign.ts';
 import type { Links, NodeLink } from './links.ts';
 import type { Presence } from './presence.ts';
-import { reconcile } from './reconcile.ts';
+import { reconcile, type Reconciled } from './reconcile.ts';
 import { replaceSession } from './sessions.ts';
 
 export interface HandshakeContext {
@@ -93,10 +94,10 @@ async function take(context: HandshakeContext, taking: Taking): Promise<Handshak
   if (known !== undefined && known.session !== '' && known.session === handshake.attempt)
     return acceptedAs(context, link, {
       session: known.session,
-      unknown: reconcile({
+      result: reconcile({
         ...{ handshake, ours: [], stale: true },
         listed: await lookUp(context, draft, handshake),
-      }).unknown,
+      }),
     });
   const verdict = judge(context, { known, id, handshake });
   if (verdict.type === 'superseded') return { type: 'superseded', reason: verdict.reason };
@@ -140,25 +141,32 @@ async function accept(
     connection: { state: 'connected', reason: 'handshake', at: draft.now },
     unlisted: [...result.unlisted],
   });
+  await answerForeign(context, draft, { id, foreign: handshake.foreign ?? [] });
   context.presence.heard(id, {
     allocated: handshake.node.allocated,
     ours: draft.executions(),
     now: draft.now,
   });
-  return acceptedAs(context, link, { session, unknown: result.unknown });
+  return acceptedAs(context, link, { session, result });
 }
 
 function acceptedAs(
   { requesterId, epoch, heartbeatIntervalMs }: HandshakeContext,
   link: NodeLink,
-  { session, unknown }: { readonly session: string; readonly unknown: readonly string[] },
+  { session, result }: { readonly session: string; readonly result: Reconciled },
 ): HandshakeAnswer {
   return {
     type: 'accepted',
     v: PROTOCOL_VERSION,
     ...{ requesterId, epoch, session, heartbeatIntervalMs },
     link: link.position(),
-    unknown: [...unknown],
+    unknown: [...result.unknown],
+    ahead: result.ahead.map(({ id, state, run, revision }) => ({
+      executionId: id,
+      state,
+      run,
+      revision,
+    })),
   };
 }
 

@@ -9,11 +9,12 @@ import type { Draft } from '../state/draft.ts';
 import type { ExecutionRecord, NodeRecord } from '../state/records.ts';
 import type { WorldView } from '../state/world.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
+import { answerForeign, foreignHasChanged, type ForeignContext } from './foreign.ts';
 import type { Links } from './links.ts';
 import type { Presence } from './presence.ts';
 import { checkSession } from './sessions.ts';
 
-export interface HeartbeatContext {
+export interface HeartbeatContext extends ForeignContext {
   readonly coordinator: Coordinator;
   readonly world: WorldView;
   readonly presence: Presence;
@@ -40,7 +41,11 @@ export async function takeHeartbeat(
     now: clock.now(),
   });
   if (foreignChanged || hasNews(node, beat))
-    await coordinator.run((draft) => store(draft, id, beat));
+    await coordinator.run(async (draft) => {
+      if (draft.node(id)?.session === beat.session)
+        await answerForeign(context, draft, { id, foreign: beat.foreign ?? [] });
+      store(draft, id, beat);
+    });
   const here = [...world.executions()].filter(
     (mine) => mine.nodeId === id && !isTerminal(mine.state),
   );
@@ -75,7 +80,8 @@ function refuse(session: ReturnType<typeof checkSession>): HeartbeatAnswer {
 function hasNews(node: NodeRecord, beat: Heartbeat): boolean {
   return (
     node.connection.state !== 'connected' ||
-    JSON.stringify(node.info.executors) !== JSON.stringify(beat.executors)
+    JSON.stringify(node.info.executors) !== JSON.stringify(beat.executors) ||
+    foreignHasChanged(node, beat.foreign)
   );
 }
 

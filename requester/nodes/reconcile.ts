@@ -17,6 +17,8 @@ export interface ReconcileInput {
 
 export interface Reconciled {
   readonly unknown: readonly string[];
+  /** More was heard of them here than the node remembers. */
+  readonly ahead: readonly ExecutionRecord[];
   /** It runs there and must not: asked to stop before, or over in our books. */
   readonly stop: readonly { readonly execution: ExecutionRecord; readonly reason: string }[];
   /** The node had taken it, its executor has recovered, and it is not there. */
@@ -27,6 +29,7 @@ export interface Reconciled {
 
 export function reconcile({ handshake, ours, listed, stale }: ReconcileInput): Reconciled {
   const present = new Set(handshake.executions.map(({ executionId }) => executionId));
+  const foreign = new Set(handshake.foreign?.map(({ executionId }) => executionId));
   const recovering = new Set(
     handshake.node.executors
       .filter(({ recovery }) => recovery !== 'complete')
@@ -35,9 +38,16 @@ export function reconcile({ handshake, ours, listed, stale }: ReconcileInput): R
   // One that was never reported may still be on its way to the node.
   const missing = stale
     ? []
-    : ours.filter((mine) => isActive(mine) && mine.revision > 0 && !present.has(mine.id));
+    : ours.filter(
+        (mine) =>
+          isActive(mine) && mine.revision > 0 && !present.has(mine.id) && !foreign.has(mine.id),
+      );
   return {
     unknown: [...present].filter((id) => !listed.has(id)),
+    ahead: handshake.executions.flatMap(({ executionId, revision }) => {
+      const mine = listed.get(executionId);
+      return mine !== undefined && mine.revision > revision ? [mine] : [];
+    }),
     stop: handshake.executions.flatMap(({ executionId, state, token }) => {
       const mine = listed.get(executionId);
       if (mine === undefined || isTerminal(state)) return [];
