@@ -1,8 +1,12 @@
 /**
  * `npm test [-- PATH ...]`: setup, then tap over test/. The last line on stdout is `N passed, N failed, N skipped`,
- * whatever goes wrong on the way. Tests share one Docker engine: the machine's, else a private one, ended here.
+ * whatever goes wrong on the way. Tests share one Docker engine: the machine's, else a private one, ended here. What a
+ * test chooses at random it chooses by the seed that is printed first; LIMPET_SEED=N chooses the same again.
+ *
+ * `npm run test:crash [-- PATH ...]` (`--crash`): test/crash alone, with every case instead of one for each point.
  */
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,6 +18,10 @@ import { TapSummary } from './tap-summary.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const JOBS = 2;
 const FILE_TIMEOUT_SECONDS = 120;
+
+const [first, ...others] = process.argv.slice(2);
+const everyCrash = first === '--crash';
+const seed = process.env.LIMPET_SEED ?? String(randomInt(1_000_000));
 
 const summary = new TapSummary((line) => console.log(line));
 const stopping = new AbortController();
@@ -27,8 +35,9 @@ console.log(summary.counts);
 process.exitCode = summary.failed === 0 ? 0 : 1;
 
 async function main() {
-  const files = testFiles(process.argv.slice(2));
+  const files = testFiles(everyCrash ? others : process.argv.slice(2));
   if (files.length === 0) throw new Error('no test files there');
+  console.log(`seed ${seed}: LIMPET_SEED=${seed} chooses the same again`);
   await setup();
   const engine = await sharedEngine();
   try {
@@ -39,11 +48,15 @@ async function main() {
 }
 
 function testFiles(paths) {
-  const wanted = paths.length === 0 ? [join(root, 'test')] : paths.map((path) => resolve(path));
+  const wanted = paths.length === 0 ? [defaultFolder()] : paths.map((path) => resolve(path));
   const missing = wanted.find((path) => !existsSync(path));
   if (missing !== undefined) throw new Error(`no such test: ${missing}`);
   const files = wanted.flatMap((path) => (statSync(path).isFile() ? [path] : testsBelow(path)));
   return [...new Set(files)].map((file) => relative(root, file)).sort();
+}
+
+function defaultFolder() {
+  return join(root, everyCrash ? 'test/crash' : 'test');
 }
 
 function testsBelow(folder) {
@@ -71,6 +84,8 @@ async function runTap(files, engineHost) {
     cwd: root,
     env: {
       ...process.env,
+      LIMPET_SEED: seed,
+      ...(everyCrash ? { LIMPET_CRASH: 'all' } : {}),
       ...(engineHost === undefined ? {} : { LIMPET_TEST_DOCKER: engineHost }),
     },
     stdio: ['ignore', 'pipe', 'inherit'],

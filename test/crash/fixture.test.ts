@@ -1,0 +1,5 @@
+import t from 'tap';
+import { crashEverywhere } from './matrix.ts';
+
+t.setTimeout(1_800_000);
+await t.test('shell', (t) => crashEverywhere(t, { executor: 'shell' }));
