@@ -30,6 +30,7 @@ import { hostTimings, pluginSpecs } from './programs.ts';
 import { openState } from './state.ts';
 
 export interface Agent {
+import { StoreWatch } from './store-watch.ts';
   status(): AgentStatus;
   /** `detach` leaves runs and plugins alone; `kill` ends runs, then plugins. Twice is the same as once. */
   stop(mode: 'detach' | 'kill'): Promise<void>;
@@ -47,8 +48,11 @@ export async function composeAgent(
   const clock = systemClock();
   const faults = envFaults(process.env);
   const processes = procProcesses();
-  const { identity, store, folders, runDir } = await openState(config, clock);
-  const host = createPluginHost({
+  const { identity, store, folders, runDir, damage, amiss } = await openState(config, clock);
+  if (amiss !== undefined) log.error('store.amiss', { reason: amiss });
+  const { minFreeBytes } = config;
+  const room = new StoreWatch({ store, folder: config.dataDir, minFreeBytes, clock, log });
+  const plugins = createPluginHost({
     specs: pluginSpecs(config),
     store,
     clock,
@@ -71,6 +75,7 @@ export async function composeAgent(
   const transport = await connectTransport(
     {
       servers: config.nats.servers,
+  const host = room.over(plugins);
       name: `limpet-agent ${identity.nodeId}`,
       inboxPrefix: inboxPrefix(identity.nodeId),
       pingIntervalMs: config.nats.pingIntervalMs,
@@ -129,6 +134,7 @@ export async function composeAgent(
   const explainer = new Explainer({
     nodeId: identity.nodeId,
     clock,
+      store: { damage, amiss, noRoom: () => room.noRoom },
     health: () => host.health(),
     client: (name) => host.client(name),
     live: () => [...engine.all()].map(({ record }) => record),
@@ -191,6 +197,9 @@ export async function composeAgent(
     link.close();
     service.close();
     await (mode === 'kill' ? host.shutdown() : host.detach());
+  void room.start(() => {
+    for (const health of host.health()) service.health(health);
+  });
     await closeApi();
     await transport[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
@@ -199,4 +208,6 @@ export async function composeAgent(
   };
   let stopping: Promise<void> | undefined;
   return { status, stop: (mode) => (stopping ??= shutDown(mode)) };
+    clearInterval(sweeping);
+    room.close();
 }

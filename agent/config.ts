@@ -125,6 +125,13 @@ export const agentConfigSchema = z.strictObject({
     .default(10_000)
     .describe('From TERM to KILL, ms.'),
   pidsLimit: z.number().int().min(1).max(1_000_000).default(512).describe('Processes of one run.'),
+  minFreeBytes: z
+    .number()
+    .int()
+    .min(0)
+    .max(1024 ** 4)
+    .default(64 * 1024 ** 2)
+    .describe('With less than this free on the disk of dataDir no new work is taken, bytes.'),
   outboxBytes: z
     .number()
     .int()

@@ -1,9 +1,10 @@
 /** Opens what the agent keeps: identity, store, folders. One process at a time per data folder. */
 import { createHash, randomUUID } from 'node:crypto';
-import { chmod, lstat, mkdir, readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, chmod, lstat, mkdir, readFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { LimpetError } from '../core/errors.ts';
+import { LimpetError, messageOf } from '../core/errors.ts';
 import { parseNodeId, uuidV7 } from '../core/ids.ts';
 import type { Clock } from '../adapters/clock/port.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
@@ -13,10 +14,16 @@ import {
   saveIdentity,
   type Identity,
 } from '../adapters/identity/identity-file.ts';
-import { openStore } from '../adapters/store/level-store.ts';
+import { Outbox } from '../adapters/link/outbox.ts';
+import { continuityOps, nextGeneration, whatIsAmiss } from '../adapters/store/continuity.ts';
+import { firstUnreadable, openDurable } from '../adapters/store/open-durable.ts';
 import type { Store } from '../adapters/store/port.ts';
+import { damageReports, type DamageReport } from '../adapters/store/set-aside.ts';
+import { doubtUnfinished } from './executions/after-loss.ts';
 import type { AgentConfig } from './config.ts';
 import { agentFolders, type AgentFolders } from './executions/folders.ts';
+import { ExecutionRepository } from './executions/repository.ts';
+import { reportRow } from './link/report.ts';
 
 export const SCHEMA_VERSION = 1;
 /** A socket path may have 100 bytes; below the run folder up to 40 are used. */
@@ -27,27 +34,73 @@ export interface AgentState {
   readonly store: Store;
   readonly folders: AgentFolders;
   readonly runDir: string;
+  /** Of every copy of a damaged store that is still there. */
+  readonly damage: readonly DamageReport[];
+  /** This start found that the store has lost something. */
+  readonly amiss: string | undefined;
 }
 
-/** Errors: `store-locked` (a second agent), `store-missing`, `store-corrupt`, `version-mismatch`. */
+/**
+ * Errors: `store-locked` (a second agent), `store-failed`, `version-mismatch`, `permission-denied`; and `store-corrupt`
+ * when it is the identity that cannot be read.
+ */
 export async function openState(config: AgentConfig, clock: Clock): Promise<AgentState> {
   const folders = agentFolders(config.dataDir);
-  for (const folder of Object.values<string>({ ...folders }))
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolders(folders);
   const identity = await ensureIdentity(config.dataDir, clock.now());
-  const store = await openStore(
-    // Generation 0: this identity has never opened a store, so there is none to lose.
+  const { store } = await openDurable(
     {
       folder: folders.store,
-      createIfMissing: identity.generation === 0,
+      // Generation 0: this identity has never opened a store, so there is none to lose.
+      expected: identity.generation > 0,
       schemaVersion: SCHEMA_VERSION,
+      probe: readUnfinished,
     },
     clock,
   );
-  const next = { ...identity, generation: identity.generation + 1 };
-  await store.batch([{ type: 'put', key: 'meta/generation', value: next.generation }]);
-  await saveIdentity(config.dataDir, next);
-  return { identity: next, store, folders, runDir: await openRunDir(config) };
+  try {
+    const damage = await damageReports(folders.store);
+    const amiss = await whatIsAmiss(store, identity.generation, damage);
+    if (amiss !== undefined) await afterLoss(store);
+    const next = { ...identity, generation: await nextGeneration(store, identity.generation) };
+    await store.batch(continuityOps(next.generation, damage));
+    await saveIdentity(config.dataDir, next);
+    return { identity: next, store, folders, runDir: await openRunDir(config), damage, amiss };
+  } catch (thrown) {
+    await store[Symbol.asyncDispose]();
+    throw thrown;
+  }
+}
+
+async function makeFolders(folders: AgentFolders): Promise<void> {
+  try {
+    for (const folder of Object.values<string>({ ...folders }))
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+    await access(folders.data, constants.W_OK);
+  } catch (thrown) {
+    throw new LimpetError(
+      'permission-denied',
+      `cannot write to the data folder ${folders.data}: ${messageOf(thrown)}; make it writable for this user, or name another with --data`,
+      { cause: thrown },
+    );
+  }
+}
+
+/** All that a start reads. A damaged record of one execution, or of a plugin, is dealt with by itself. */
+async function readUnfinished(store: Store): Promise<string | undefined> {
+  await store.scan({ prefix: 'plugin/' });
+  const index = await store.scan({ prefix: 'ix/' });
+  for (const { key } of [...index.entries, ...index.corrupt])
+    await store.scan({ prefix: `ex/${key.split('/')[2] ?? ''}`, limit: 1 });
+  return firstUnreadable(store, ['meta/', 'in/', 'out/']);
+}
+
+/** The outbox begins anew too: numbers that were given out and lost would be given out again. */
+async function afterLoss(store: Store): Promise<void> {
+  await doubtUnfinished(store);
+  const repository = new ExecutionRepository(store);
+  const outbox = await Outbox.load(store, 'out/', randomUUID);
+  await outbox.restart(randomUUID(), () => repository.snapshot(reportRow));
 }
 
 async function ensureIdentity(dataDir: string, now: number): Promise<Identity> {

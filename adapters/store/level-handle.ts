@@ -1,12 +1,17 @@
 /**
  * One LevelDB handle that heals itself: after an I/O error (a full disk) LevelDB refuses every write through the same
- * handle for good, so the next write first closes and reopens it, no sooner than a back-off after the failure.
- * Reads go on through the old handle until then.
+ * handle for good, so the next write first closes and reopens it, no sooner than a back-off after the failure, and only
+ * when there is room. Reads go on through the old handle until then. When writes fail because the files are damaged, and
+ * go on to fail after that, the store is repaired, a copy first.
  */
 import { Level } from 'level';
 import { LimpetError } from '../../core/errors.ts';
 import type { Clock } from '../clock/port.ts';
-import { levelError } from './level-error.ts';
+import { isDamage } from './inspect.ts';
+import { levelError, rootMessage } from './level-error.ts';
+import { repairStore, whileRepairing } from './repair.ts';
+import { checkRoom } from './room.ts';
+import { saveReport } from './set-aside.ts';
 
 export type LevelOp =
   | { readonly type: 'put'; readonly key: string; readonly value: string }
@@ -18,7 +23,9 @@ export type KeyBounds = ({ readonly gte: string } | { readonly gt: string }) & {
 };
 
 const BACKOFF_MS = 100;
-const BACKOFF_MAX_MS = 5_000;
+const BACKOFF_MAX_MS = 2_000;
+/** Failures that opening anew did not mend. */
+const REPAIR_AFTER = 2;
 
 export class LevelHandle {
   readonly #folder: string;
@@ -27,6 +34,9 @@ export class LevelHandle {
   #failures = 0;
   #failedAt = 0;
   #broken = false;
+  #failing: string | undefined;
+  /** Failures in a row for damaged files. */
+  #damaged = 0;
   #reopening: Promise<void> | undefined;
 
   private constructor(folder: string, clock: Clock, db: Level<string, string>) {
@@ -64,10 +74,17 @@ export class LevelHandle {
     try {
       await this.#db.batch(ops, { sync: true });
       this.#failures = 0;
+      this.#damaged = 0;
+      this.#failing = undefined;
     } catch (error) {
-      this.#failed();
+      this.#failed(error);
       throw levelError('write to', this.#folder, error);
     }
+  }
+
+  /** Why the last write failed; undefined once one has succeeded again. */
+  get failing(): string | undefined {
+    return this.#failing;
   }
 
   async close(): Promise<void> {
@@ -75,8 +92,10 @@ export class LevelHandle {
     await this.#db.close();
   }
 
-  #failed(): void {
+  #failed(error: unknown): void {
     this.#broken = true;
+    this.#failing = rootMessage(error);
+    if (isDamage(error)) this.#damaged += 1;
     this.#failures += 1;
     this.#failedAt = this.#clock.uptime();
   }
@@ -92,13 +111,26 @@ export class LevelHandle {
 
   async #reopen(): Promise<void> {
     try {
+      await checkRoom(this.#folder);
       await this.#db.close();
+      if (this.#damaged >= REPAIR_AFTER) await this.#repair(this.#failing ?? '');
       this.#db = await openLevel(this.#folder, false);
       this.#broken = false;
     } catch (error) {
-      this.#failed();
+      this.#failed(error);
       throw error instanceof LimpetError ? error : levelError('reopen', this.#folder, error);
     }
+  }
+
+  /** The next start goes through what is left, by the report. */
+  async #repair(found: string): Promise<void> {
+    const at = this.#clock.now();
+    await whileRepairing(this.#folder, async () => {
+      const { copy, kept, done } = await repairStore(this.#folder, at);
+      if (!kept) await (await openLevel(this.#folder, true)).close();
+      await saveReport(copy, { at, found, done: `${done}, at work`, unreadable: [] });
+    });
+    this.#damaged = 0;
   }
 }
 

@@ -95,6 +95,10 @@ class LevelStore implements Store {
     if (encoded.length > 0) await this.#commits.commit(encoded);
   }
 
+  get failing(): string | undefined {
+    return this.#handle.failing;
+  }
+
   quarantine({ key, raw, reason }: Corrupt): Promise<void> {
     return this.batch([
       { type: 'put', key: quarantineKey(key), value: { raw, reason } },

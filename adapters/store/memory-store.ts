@@ -76,6 +76,10 @@ class MemoryStore implements Store {
     this.#checkOpen();
     if (writes.length > 0) await this.#commits.commit(writes);
   }
+  get failing(): undefined {
+    return undefined;
+  }
+
 
   quarantine({ key, raw, reason }: Corrupt): Promise<void> {
     return this.batch([

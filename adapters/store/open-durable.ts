@@ -19,8 +19,11 @@ import { verifyRecords } from './verify.ts';
 export interface DurableOptions extends Omit<StoreOptions, 'createIfMissing'> {
   /** There had been a store in the folder: without one, something is lost. */
   readonly expected: boolean;
-  /** Reads what the program cannot start without, by `scan`; what LevelDB cannot read at all is damage. */
-  probe(store: Store): Promise<void>;
+  /**
+   * Reads what the program cannot start without, by `scan`, and answers what is damaged of it, if anything. What LevelDB
+   * cannot read at all is damage too.
+   */
+  probe(store: Store): Promise<string | undefined>;
 }
 
 export interface Opened {
@@ -34,31 +37,35 @@ export async function openDurable(options: DurableOptions, clock: Clock): Promis
   const { folder, expected } = options;
   if (!hasRecords(folder)) {
     const damage = expected ? await reportMissing(folder, clock) : undefined;
-    return { store: await open(options, clock, true), damage };
+    return { store: await openStore({ ...options, createIfMissing: true }, clock), damage };
   }
   const hidden = hiddenDamage(folder);
   if (hidden !== undefined) return repaired(options, clock, hidden);
+  let store: Store | undefined;
   try {
-    return { store: await open(options, clock, false), damage: undefined };
+    store = await openStore({ ...options, createIfMissing: false }, clock);
+    const found = await options.probe(store);
+    if (found === undefined) return { store, damage: undefined };
+    await store[Symbol.asyncDispose]();
+    return await repaired(options, clock, found);
   } catch (thrown) {
+    await store?.[Symbol.asyncDispose]();
     if (!isDamage(thrown)) throw thrown;
     return repaired(options, clock, rootMessage(thrown));
   }
 }
 
-async function open(
-  options: DurableOptions,
-  clock: Clock,
-  createIfMissing: boolean,
-): Promise<Store> {
-  const store = await openStore({ ...options, createIfMissing }, clock);
-  try {
-    await options.probe(store);
-    return store;
-  } catch (thrown) {
-    await store[Symbol.asyncDispose]();
-    throw thrown;
+/** For a probe: the first of these records whose checksum is wrong. */
+export async function firstUnreadable(
+  store: Store,
+  prefixes: readonly string[],
+): Promise<string | undefined> {
+  let found: string | undefined;
+  for (const prefix of prefixes) {
+    const { corrupt } = await store.scan({ prefix });
+    found ??= corrupt[0] === undefined ? undefined : `record '${corrupt[0].key}' is damaged`;
   }
+  return found;
 }
 
 function repaired(options: DurableOptions, clock: Clock, found: string): Promise<Opened> {

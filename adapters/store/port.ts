@@ -43,6 +43,8 @@ export interface Store {
   get(key: string): Promise<unknown>;
   scan(range: Range): Promise<ScanResult>;
   batch(ops: readonly StoreOp[]): Promise<void>;
+  /** Why the last write failed, one line; undefined once one has succeeded again. */
+  readonly failing?: string | undefined;
   /** Moves a corrupt record's bytes under `quarantine/` and deletes it from its place, in one batch. */
   quarantine(corrupt: Corrupt): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -93,6 +93,14 @@ function parse(text: string | undefined): z.infer<typeof reportSchema> {
   }
 }
 
+/** For people. */
+export function damageLine({ at, found, done, copy, unreadable }: DamageReport): string {
+  const when = at === 0 ? '' : ` on ${new Date(at).toISOString()}`;
+  const named = unreadable.slice(0, 5).join(', ') + (unreadable.length > 5 ? ', ...' : '');
+  const bad = unreadable.length === 0 ? '' : `; could not be read: ${named}`;
+  return `the store was damaged${when}: ${found}; ${done}${bad}; delete ${copy} when you have seen this`;
+}
+
 async function copiesOf(store: string): Promise<string[]> {
   const folder = dirname(store);
   const names = await readdir(folder).catch((): string[] => []);

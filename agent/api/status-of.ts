@@ -8,6 +8,7 @@ import type { LinkStatus } from '../link/requester-link.ts';
 import type { AgentStatus, ExecutorStatus } from './status.ts';
 
 export interface StatusParts {
+import { storeProblems, type StoreFacts } from './store-problems.ts';
   readonly config: AgentConfig;
   readonly identity: Identity;
   readonly startedAt: number;
@@ -18,6 +19,7 @@ export interface StatusParts {
   readonly quarantined: readonly Corrupt[];
 }
 
+  readonly store: StoreFacts;
 export function agentStatus(parts: StatusParts): AgentStatus {
   const { sources, service, link, quarantined } = parts;
   const executors = executorStatus(parts);
@@ -25,7 +27,10 @@ export function agentStatus(parts: StatusParts): AgentStatus {
   const readyMs = service.readyAt === undefined ? undefined : service.readyAt - parts.startedAt;
   return {
     ok: true,
-    degraded: degradations(executors, link, quarantined),
+    degraded: [
+      ...storeProblems(parts.store, sources.engine),
+      ...degradations(executors, link, quarantined),
+    ],
     version: parts.version,
     pid: process.pid,
     nodeId: parts.identity.nodeId,

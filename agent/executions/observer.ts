@@ -89,7 +89,14 @@ export class Observer {
       }
       const now = this.#deps.clock.now();
       const removing = live.removingSince > 0 && now - live.removingSince > REMOVING_LIMIT_MS;
-      const decision = decide({ record: live.record, observed, now, removingTooLong: removing });
+      const decision = decide({
+        record: live.record,
+        observed,
+        now,
+        removingTooLong: removing,
+        leaseOver: this.#deps.leases.isOver(live.record),
+        unconfirmed: live.record.unconfirmed === true,
+      });
       this.#deps.log.debug('execution.decided', {
         execution: live.record.placement.executionId,
         rule: decision.rule,

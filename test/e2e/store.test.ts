@@ -1,5 +1,5 @@
 /** What an agent finds wrong at its start is told in one line; what it can do without, it does without. */
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Level } from 'level';
 import t, { type Test } from 'tap';
@@ -44,7 +44,7 @@ t.test('a record that cannot be read is set aside, and the agent runs on', async
   });
 });
 
-t.test('a folder has one agent, and keeps its store', async (t) => {
+t.test('a folder has one agent', async (t) => {
   const cluster = await startCluster(t);
   const agent = cluster.addAgent();
   await agent.start();
@@ -53,13 +53,6 @@ t.test('a folder has one agent, and keeps its store', async (t) => {
   t.equal(second.code, 1);
   t.match(second.line, /^limpet agent: .*store.* (is )?(open|in use|locked|used)/i);
   t.match(await agent.ready(), { link: { state: 'linked' } }, 'the first one does not notice');
-
-  await agent.stopAll();
-  rmSync(join(agent.folder, 'store'), { recursive: true });
-  const storeless = await run(t, '--config', config);
-  t.equal(storeless.code, 1);
-  t.ok(storeless.line.includes(join(agent.folder, 'store')), storeless.line);
-  t.match(storeless.line, /^limpet agent: .*(missing|gone|not there|no store)/i);
 });
 
 t.test('a config that is wrong is refused with path, value and what is allowed', async (t) => {

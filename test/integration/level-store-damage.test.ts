@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { Level } from 'level';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../adapters/clock/system-clock.ts';
-import { openDurable, type Opened } from '../../adapters/store/open-durable.ts';
+import { firstUnreadable, openDurable, type Opened } from '../../adapters/store/open-durable.ts';
 import { openStore } from '../../adapters/store/level-store.ts';
 import { damageReports } from '../../adapters/store/set-aside.ts';
 import { tempDir } from '../kit/temp-dir.ts';
@@ -30,7 +30,10 @@ const open = (folder: string, expected = true): Promise<Opened> =>
       folder,
       expected,
       schemaVersion: 1,
-      probe: async (store) => void (await store.scan({ prefix: 'ex/' })),
+      probe: async (store) => {
+        await store.scan({ prefix: 'ex/' });
+        return firstUnreadable(store, ['meta/']);
+      },
     },
     clock,
   );

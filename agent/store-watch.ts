@@ -1,0 +1,84 @@
+/**
+ * Whether this node may take new work: only while its store can be written and its disk has room. Looks once a second; a
+ * store that fails is written to, so that it heals without waiting for work.
+ */
+import { statfs } from 'node:fs/promises';
+import type { Clock, Timer } from '../adapters/clock/port.ts';
+import type { Logger } from '../adapters/log/port.ts';
+import type { Store } from '../adapters/store/port.ts';
+import { messageOf } from '../core/errors.ts';
+import type { ExecutorHealth, PluginHost } from './plugins/port.ts';
+
+export interface StoreWatchDeps {
+  readonly store: Store;
+  readonly folder: string;
+  readonly minFreeBytes: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const EVERY_MS = 1_000;
+const MEBIBYTE = 1024 * 1024;
+
+export class StoreWatch {
+  readonly #deps: StoreWatchDeps;
+  #timer: Timer | undefined;
+  #closed = false;
+  #noRoom: string | undefined;
+
+  constructor(deps: StoreWatchDeps) {
+    this.#deps = deps;
+  }
+
+  get noRoom(): string | undefined {
+    return this.#noRoom;
+  }
+
+  /** `changed` is called whenever work may be taken again, or no more. */
+  async start(changed: () => void): Promise<void> {
+    if (this.#closed) return;
+    const before = this.#noRoom;
+    this.#noRoom = await this.#look();
+    if ((before === undefined) !== (this.#noRoom === undefined)) {
+      this.#deps.log.warn('store.room', { takesWork: this.#noRoom === undefined, before });
+      changed();
+    }
+    this.#timer = this.#deps.clock.after(EVERY_MS, () => void this.start(changed));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  /** Every executor of a node without room is unhealthy for that reason: nothing is placed on it, and all can see why. */
+  over(host: PluginHost): PluginHost {
+    return {
+      start: (events) => {
+        host.start(events);
+      },
+      client: (name) => host.client(name),
+      health: () => host.health().map((health) => this.#overlay(health)),
+      detach: () => host.detach(),
+      shutdown: () => host.shutdown(),
+    };
+  }
+
+  #overlay(health: ExecutorHealth): ExecutorHealth {
+    return this.#noRoom === undefined || health.health !== 'healthy'
+      ? health
+      : { ...health, health: 'unhealthy', reason: this.#noRoom };
+  }
+
+  async #look(): Promise<string | undefined> {
+    const { store, folder, minFreeBytes } = this.#deps;
+    if (store.failing !== undefined)
+      await store.batch([{ type: 'del', key: 'meta/probe' }]).catch(messageOf);
+    if (store.failing !== undefined) return `the store cannot be written: ${store.failing}`;
+    const { bavail, bsize } = await statfs(folder);
+    const free = bavail * bsize;
+    return free >= minFreeBytes
+      ? undefined
+      : `the disk of ${folder} has ${Math.floor(free / MEBIBYTE)} MiB left, and ${Math.ceil(minFreeBytes / MEBIBYTE)} MiB are wanted`;
+  }
+}
