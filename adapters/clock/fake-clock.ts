@@ -10,7 +10,8 @@ interface Pending {
 export class FakeClock implements Clock {
   #wall: number;
   #uptime: number;
-  #pending: Pending[] = [];
+  /** In the order of their making: of two at the same time the older one runs first. */
+  readonly #pending = new Set<Pending>();
 
   constructor(nowMs = 1_700_000_000_000, uptimeMs = 1_000_000) {
     this.#wall = nowMs;
@@ -27,8 +28,8 @@ export class FakeClock implements Clock {
 
   after(delayMs: number, fn: () => void): Timer {
     const entry = { at: this.#uptime + Math.max(0, delayMs), fn };
-    this.#pending.push(entry);
-    return { cancel: () => void (this.#pending = this.#pending.filter((one) => one !== entry)) };
+    this.#pending.add(entry);
+    return { cancel: () => void this.#pending.delete(entry) };
   }
 
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
@@ -37,7 +38,7 @@ export class FakeClock implements Clock {
 
   /** Timers that have not run yet. */
   get pending(): number {
-    return this.#pending.length;
+    return this.#pending.size;
   }
 
   /** Moves on, running each timer at its time in order; what they and their promises arrange within the span runs too. */
@@ -46,7 +47,7 @@ export class FakeClock implements Clock {
     await settle();
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
       this.#moveTo(next.at);
-      this.#pending = this.#pending.filter((one) => one !== next);
+      this.#pending.delete(next);
       next.fn();
       await settle();
     }
@@ -59,11 +60,10 @@ export class FakeClock implements Clock {
   }
 
   #next(end: number): Pending | undefined {
-    const due = this.#pending.filter((one) => one.at <= end);
-    return due.reduce<Pending | undefined>(
-      (a, b) => (a !== undefined && a.at <= b.at ? a : b),
-      undefined,
-    );
+    let next: Pending | undefined;
+    for (const one of this.#pending)
+      if (one.at <= end && (next === undefined || one.at < next.at)) next = one;
+    return next;
   }
 
   #moveTo(uptime: number): void {

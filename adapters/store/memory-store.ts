@@ -7,7 +7,6 @@ import {
   corruptError,
   decodeRecord,
   encodeRecord,
-  LAST,
   quarantineKey,
 } from './record.ts';
 import { checkSchema } from './schema.ts';
@@ -53,8 +52,7 @@ class MemoryStore implements Store {
   }: Range): Promise<ScanResult> {
     this.#checkOpen();
     const keys = [...this.#records.keys()]
-      .filter((key) => compareKeys(key, prefix) >= 0 && compareKeys(key, prefix + LAST) <= 0)
-      .filter((key) => compareKeys(key, after) > 0)
+      .filter((key) => key.startsWith(prefix) && compareKeys(key, after) > 0)
       .sort(compareKeys);
     const entries: Entry[] = [];
     const corrupt: Corrupt[] = [];
