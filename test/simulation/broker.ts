@@ -2,11 +2,7 @@
  * The broker between the simulated programs. Each message takes the next fate that the script has laid out; without one it
  * arrives after a millisecond, and so does its answer.
  */
-import type {
-  IncomingMessage,
-  Subscription,
-  Transport,
-} from '../../adapters/nats/port.ts';
+import type { IncomingMessage, Subscription, Transport } from '../../adapters/nats/port.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import { LimpetError } from '../../core/errors.ts';
 import { forever, type Life } from './life.ts';
@@ -134,7 +130,9 @@ export class Broker {
     this.#clock.after(thereMs, () => {
       const subscriber = this.#find(request.message.subject);
       if (subscriber === undefined)
-        request.reject(new LimpetError('unavailable', `nobody listens on ${request.message.subject}`));
+        request.reject(
+          new LimpetError('unavailable', `nobody listens on ${request.message.subject}`),
+        );
       else if (this.#up)
         void this.#deliver(subscriber, request.message).then((answer) => {
           if (answer === undefined || lose === 'answer') return;
@@ -151,7 +149,10 @@ export class Broker {
   }
 
   /** A handler that throws answers nothing; a dead one never answers. */
-  async #deliver({ handler, life }: Subscriber, message: IncomingMessage): Promise<Uint8Array | undefined> {
+  async #deliver(
+    { handler, life }: Subscriber,
+    message: IncomingMessage,
+  ): Promise<Uint8Array | undefined> {
     try {
       return await life.gate(Promise.resolve(handler(message)));
     } catch {

@@ -56,6 +56,10 @@ export class SimulatedClient implements ExecutorClient {
     return this.#call(DEADLINES.quickMs, () => this.#plugin.stop(ref, order));
   }
 
+  renew(): Promise<void> {
+    return Promise.resolve();
+  }
+
   remove(ref: RunRef): Promise<void> {
     return this.#call(DEADLINES.removeMs, () => this.#plugin.remove(ref));
   }

@@ -1,8 +1,8 @@
 /** One simulated world: a requester, an agent, its plugins, its host and the broker, and what the script may do to them. */
+import { z } from 'zod';
 import { FakeClock } from '../../adapters/clock/fake-clock.ts';
 import type { Random } from '../../adapters/clock/port.ts';
 import { parseJobId, type JobId } from '../../core/ids.ts';
-import { isTerminalJobState } from '../../core/job.ts';
 import { stopJob } from '../../requester/jobs/stop.ts';
 import type { RequesterCore } from '../../requester/core.ts';
 import { Broker } from './broker.ts';
@@ -17,7 +17,7 @@ import { Program } from './program.ts';
 import { runAgent, runRequester, type RunningAgent, type Surroundings } from './programs.ts';
 import { Witness } from './witness.ts';
 
-const REST_STEP_MS = 10_000;
+const REST_STEP_MS = 4_000;
 const REST_LIMIT_MS = 40 * 60_000;
 
 export class Cluster {
@@ -103,8 +103,7 @@ export class Cluster {
   async rest(): Promise<string | undefined> {
     this.heal();
     await this.clock.advance(REST_STEP_MS);
-    for (const [key, value] of this.disks.requester.read('job/'))
-      if (isEndless(value)) this.stop(parseJobId(key.slice('job/'.length)));
+    for (const id of this.endless) this.stop(parseJobId(id));
     for (let waited = 0; waited < REST_LIMIT_MS; waited += REST_STEP_MS) {
       await this.clock.advance(REST_STEP_MS);
       if (this.#unrest() === undefined) return undefined;
@@ -127,6 +126,23 @@ export class Cluster {
     return core.outbox.idle ? undefined : 'the agent has reports that nobody acknowledged';
   }
 
+  /** Ids of the jobs that stay up until they are stopped. */
+  get endless(): ReadonlySet<string> {
+    return new Set(this.#jobs.filter(({ spec }) => spec.Type === 'service').map(({ id }) => id));
+  }
+
+  /** Ids of the jobs whose runs may be started again in place. */
+  get restartable(): ReadonlySet<string> {
+    const again = this.#jobs.filter(
+      ({ spec }) => spec.Type === 'service' || spec.RestartPolicy?.Attempts !== 0,
+    );
+    return new Set(again.map(({ id }) => id));
+  }
+
+  get #jobs(): readonly z.infer<typeof jobSchema>[] {
+    return this.disks.requester.read('job/').map(([, value]) => jobSchema.parse(value));
+  }
+
   get #table(): PluginTable {
     return {
       get: (name) => {
@@ -136,7 +152,13 @@ export class Cluster {
       spawn: (name, instance) => {
         const life = new Life(this.world);
         const faults = this.crashes.of(life);
-        const process = new PluginProcess({ instance, flavour: name, node: this.node, life, faults });
+        const process = new PluginProcess({
+          instance,
+          flavour: name,
+          node: this.node,
+          life,
+          faults,
+        });
         const before = this.plugins.get(name);
         if (before?.life.alive === true)
           this.ledger.violation(`two plugins ${name} are alive at a time`);
@@ -147,12 +169,13 @@ export class Cluster {
   }
 }
 
-/** A service that nobody has stopped. */
-function isEndless(job: unknown): boolean {
-  if (typeof job !== 'object' || job === null) return false;
-  const { spec, state } = job as { spec: { Type: string }; state: Parameters<typeof isTerminalJobState>[0] };
-  return spec.Type !== 'batch' && !isTerminalJobState(state);
-}
+const jobSchema = z.object({
+  id: z.string(),
+  spec: z.object({
+    Type: z.string(),
+    RestartPolicy: z.object({ Attempts: z.number().optional() }).optional(),
+  }),
+});
 
 /** Mulberry32. */
 export function seeded(seed: number): Random {

@@ -143,9 +143,14 @@ export class SimulatedHost implements PluginHost {
     await this.#reach('agent.plugin.intent-written');
     const process = plugins.spawn(name, instance);
     await this.#reach('agent.plugin.spawned');
-    await life.sleep(HANDSHAKE_MS);
-    if (!process.life.alive) throw new LimpetError('plugin-failed', 'it ended at once');
-    await store.batch([{ type: 'put', key: recordKey(name), value: instance }]);
+    try {
+      await life.sleep(HANDSHAKE_MS);
+      if (!process.life.alive) throw new LimpetError('plugin-failed', 'it ended at once');
+      await store.batch([{ type: 'put', key: recordKey(name), value: instance }]);
+    } catch (thrown) {
+      process.life.end();
+      throw thrown;
+    }
     await this.#reach('agent.plugin.reattach-written');
     return process;
   }

@@ -37,17 +37,14 @@ export class Life implements Clock {
   }
 
   /** Settles as `work` does, unless the process is dead by then. */
-  gate<T>(work: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      work.then(
-        (value) => {
-          if (this.#alive) resolve(value);
-        },
-        (thrown: unknown) => {
-          if (this.#alive) reject(thrown);
-        },
-      );
-    });
+  async gate<T>(work: Promise<T>): Promise<T> {
+    try {
+      const value = await work;
+      return this.#alive ? value : await forever();
+    } catch (thrown) {
+      if (!this.#alive) await forever();
+      throw thrown;
+    }
   }
 
   /** The clock of this process. */

@@ -15,8 +15,16 @@ export function observe(node: Node, box: Box): ObservedRun {
   };
   if (box.flavour === 'boxed' && node.engineAway) return { ...seen, phase: 'unobservable' };
   if (box.exit === undefined || box.phase === 'removing')
-    return { ...seen, phase: box.phase === 'none' || box.phase === 'exited' ? 'absent' : box.phase };
-  return { ...seen, phase: 'exited', outcome: outcomeOf(node, box, box.exit), finishedAt: box.exit.at };
+    return {
+      ...seen,
+      phase: box.phase === 'none' || box.phase === 'exited' ? 'absent' : box.phase,
+    };
+  return {
+    ...seen,
+    phase: 'exited',
+    outcome: outcomeOf(node, box, box.exit),
+    finishedAt: box.exit.at,
+  };
 }
 
 function outcomeOf(node: Node, { flavour, mark }: Box, exit: NonNullable<Box['exit']>): Outcome {

@@ -22,6 +22,7 @@ export interface PluginParts {
 }
 
 const CLAIM_POLL_MS = 5;
+const REMOVE_POLL_MS = 250;
 
 export class PluginProcess {
   readonly instance: string;
@@ -114,7 +115,7 @@ export class PluginProcess {
         if (box.flavour === 'boxed' && node.engineAway)
           throw new LimpetError('unavailable', 'the engine is away');
         node.remove(box);
-        while (box.phase === 'removing') await this.life.sleep(CLAIM_POLL_MS);
+        while (box.phase === 'removing') await this.life.sleep(REMOVE_POLL_MS);
         await this.#step();
         node.deleteFolder(box);
       }

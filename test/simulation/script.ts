@@ -7,6 +7,7 @@ import { submitJob } from '../../requester/jobs/submit.ts';
 import type { Cluster } from './cluster.ts';
 import type { Box } from './node.ts';
 
+const LIMITS = { maxSpecBytes: 700_000, lease: { leastMs: 1_000, mostMs: 3_600_000 } };
 const KINDS = ['batch', 'batch', 'batch', 'service'] as const;
 
 const plan = fc.record({
@@ -57,7 +58,12 @@ const step = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       type: fc.constant('kill' as const),
-      who: fc.constantFrom('agent' as const, 'requester' as const, 'held' as const, 'boxed' as const),
+      who: fc.constantFrom(
+        'agent' as const,
+        'requester' as const,
+        'held' as const,
+        'boxed' as const,
+      ),
       awayMs: away,
     }),
   },
@@ -117,7 +123,7 @@ export const script = fc.record({
   steps: fc.array(timed, { minLength: 1, maxLength: 24 }),
 });
 
-export type Script = (typeof script extends fc.Arbitrary<infer T> ? T : never);
+export type Script = typeof script extends fc.Arbitrary<infer T> ? T : never;
 type Step = Script['steps'][number]['step'];
 type Submit = Script['first'];
 
@@ -200,7 +206,7 @@ function send(cluster: Cluster, { kind, executor, runs, count, timeoutS, restart
   const job = { Type: kind, Count: count, RestartPolicy, Tasks: [task] };
   const submitted = async (): Promise<void> => {
     try {
-      const { jobId } = await submitJob({ ...core, maxSpecBytes: 700_000 }, job);
+      const { jobId } = await submitJob({ ...core, ...LIMITS }, job);
       cluster.answered.push(jobId);
     } catch (thrown) {
       const { code, message } = LimpetError.from(thrown);

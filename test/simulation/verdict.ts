@@ -27,9 +27,7 @@ type Owned = z.infer<typeof ownedSchema>;
 export function verdict(cluster: Cluster, unrest: string | undefined): readonly string[] {
   const found = [...cluster.ledger.violations];
   if (unrest !== undefined) found.push(`it does not come to rest: ${unrest}`);
-  const owned = cluster.disks.requester
-    .read('exec/')
-    .map(([, value]) => ownedSchema.parse(value));
+  const owned = cluster.disks.requester.read('exec/').map(([, value]) => ownedSchema.parse(value));
   const kept = new Map(
     cluster.disks.agent.read('ex/').map(([key, value]) => [key.slice(3), toldSchema.parse(value)]),
   );
@@ -45,11 +43,11 @@ export function verdict(cluster: Cluster, unrest: string | undefined): readonly 
   return [...new Set(found)];
 }
 
+type Complain = (text: string) => void;
+
 /** Is the end that its owner was told the one that it had? */
-function judge({ ledger }: Cluster, told: Owned, complain: (text: string) => void): void {
-  const runs = ledger.of(told.id);
-  const last = runs.find(({ run }) => run === told.run);
-  const ref = { executionId: told.id, run: told.run };
+function judge(cluster: Cluster, told: Owned, complain: Complain): void {
+  const runs = cluster.ledger.of(told.id);
   const { state, outcome } = told;
   const is = JSON.stringify([state, told.run, outcome]);
   const was = JSON.stringify(runs);
@@ -60,30 +58,52 @@ function judge({ ledger }: Cluster, told: Owned, complain: (text: string) => voi
     return;
   }
   if (outcome === undefined) return complain(`has ended without an outcome: ${is}`);
-  const code = last?.ended?.code;
-  if (outcome.code !== undefined && outcome.code !== code)
-    complain(`told ${is}, but it ended with ${code}: ${was}`);
-  if (outcome.code !== undefined && told.finishedAt !== last?.ended?.at)
-    complain(`told that it ended at ${told.finishedAt}, but it was ${last?.ended?.at}`);
-  const mayBe = {
-    exit: () => outcome.code !== undefined,
-    lost: () => ledger.isTampered(ref),
-    stop: () => told.desired === 'stop',
-    limit: () => told.deadlineAt !== undefined && (told.finishedAt ?? 0) >= told.deadlineAt,
-    ...{ signal: () => false, oom: () => false, trap: () => false, refused: () => false },
-  };
-  if (!mayBe[outcome.by]()) complain(`told ${is} without a cause: ${was}`);
-  if (outcome.code === undefined && code !== undefined && !ledger.isTampered(ref))
-    complain(`told ${is}, though it left its code: ${was}`);
-  const good = outcome.by === 'exit' && outcome.code === 0;
+  judgeEnd(cluster, { told, outcome }, (text) => complain(`told ${is}, ${text}: ${was}`));
+  const good = outcome.by === 'exit' && outcome.code === 0 && !cluster.endless.has(told.jobId);
   if ((state === 'completed') !== good) complain(`told ${is}, which does not fit`);
+}
+
+interface End {
+  readonly told: Owned;
+  readonly outcome: NonNullable<Owned['outcome']>;
+}
+
+function judgeEnd({ ledger, restartable }: Cluster, end: End, complain: Complain): void {
+  const { told, outcome } = end;
+  const ref = { executionId: told.id, run: told.run };
+  const ended = ledger.of(told.id).find(({ run }) => run === told.run)?.ended;
+  const tampered = ledger.isTampered(ref);
+  if (!isPossible(end, tampered)) complain('without a cause');
+  // Stopped between two runs it ends with that reason alone.
+  const between = restartable.has(told.jobId) && outcome.by !== 'exit';
+  if (outcome.code === undefined) {
+    if (ended?.code !== undefined && !between && !tampered) complain('though it left its code');
+    return;
+  }
+  if (outcome.code !== ended?.code) complain(`but it ended with ${ended?.code}`);
+  if (told.finishedAt !== ended?.at) complain(`at ${told.finishedAt}, but it was ${ended?.at}`);
+}
+
+function isPossible({ told, outcome }: End, tampered: boolean): boolean {
+  switch (outcome.by) {
+    case 'exit':
+      return outcome.code !== undefined;
+    case 'lost':
+      return tampered;
+    case 'stop':
+      return told.desired === 'stop';
+    case 'limit':
+      return told.deadlineAt !== undefined && (told.finishedAt ?? 0) >= told.deadlineAt;
+    default:
+      return false;
+  }
 }
 
 function agree(told: Owned, kept: Told | undefined, complain: (text: string) => void): void {
   // Stopped before the node had heard of it.
   if (kept === undefined) return complain('the node has no record of it');
-  const one = (record: Told): string =>
-    JSON.stringify([record.state, record.run, record.outcome, record.finishedAt]);
+  const one = ({ state, run, outcome, finishedAt }: Told): string =>
+    JSON.stringify([state, run, outcome?.by, outcome?.code, outcome?.reason, finishedAt]);
   if (one(told) !== one(kept)) complain(`told ${one(told)}, but the node has ${one(kept)}`);
 }
 
@@ -109,5 +129,9 @@ function leftOvers({ agent, node, disks }: Cluster): string[] {
   const index = disks.agent.read('ix/').map(([key]) => `the agent's store still has ${key}`);
   const held = agent.running?.core.service.engine.allocated;
   const leaked = Object.entries(held ?? {}).filter(([, amount]) => amount !== 0);
-  return [...found, ...index, ...leaked.map(([what, amount]) => `${amount} of ${what} are not free`)];
+  return [
+    ...found,
+    ...index,
+    ...leaked.map(([what, amount]) => `${amount} of ${what} are not free`),
+  ];
 }

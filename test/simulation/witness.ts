@@ -30,8 +30,11 @@ export class Witness {
     const before = known.get(id);
     known.set(id, after);
     if (before === undefined || !isTerminal(before.state)) return;
-    const told = (one: Stored): string => JSON.stringify([one.state, one.run, one.outcome]);
+    const told = ({ state, run, outcome }: Stored): string =>
+      JSON.stringify([state, run, outcome?.by, outcome?.code, outcome?.reason]);
     if (told(before) !== told(after))
-      this.#ledger.violation(`${id}: the ${who} changed its end from ${told(before)} to ${told(after)}`);
+      this.#ledger.violation(
+        `${id}: the ${who} changed its end from ${told(before)} to ${told(after)}`,
+      );
   }
 }
