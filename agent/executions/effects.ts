@@ -12,6 +12,7 @@ import type { EffectRunner, ExecutionEngine } from './engine.ts';
 import { runEnvironment, type EnvironmentOptions } from './environment.ts';
 import type { AgentFolders } from './folders.ts';
 import { removeInputs, stageInputs, type InputOptions } from './inputs.ts';
+import type { Leases } from './lease.ts';
 import type { LiveExecution } from './live.ts';
 import type { Observer } from './observer.ts';
 import { canonicalParams } from './params.ts';
@@ -26,6 +27,7 @@ export interface EffectsDeps {
   readonly environment: EnvironmentOptions;
   readonly clock: Clock;
   readonly faults: Faults;
+  readonly leases: Leases;
   readonly stopGraceMs: number;
   readonly pidsLimit: number;
   client(executor: string): ExecutorClient | undefined;
@@ -88,6 +90,11 @@ export class Effects implements EffectRunner {
   async #start(live: LiveExecution): Promise<void> {
     const { record } = live;
     if (record.state !== 'starting') return;
+    if (this.#deps.leases.isOver(record)) {
+      live.lookAgain = true;
+      return;
+    }
+    await this.#deps.leases.begin(live);
     this.#deps.faults.reach('agent.effect.start.before');
     const order = await this.#order(live);
     const { observed } = await this.#client(live).start(order);
@@ -102,6 +109,7 @@ export class Effects implements EffectRunner {
       startedAt: observed.startedAt ?? this.#deps.clock.now(),
       ...(observed.handle === undefined ? {} : { handle: observed.handle }),
     });
+    await this.#deps.leases.begun(live);
   }
 
   async #stop(live: LiveExecution): Promise<void> {

@@ -16,6 +16,7 @@ import type { Clock } from '../../adapters/clock/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
 import type { ExecutorClient } from '../plugins/port.ts';
 import type { ExecutionEngine } from './engine.ts';
+import type { Leases } from './lease.ts';
 import type { LiveExecution } from './live.ts';
 
 export interface ObserverDeps {
@@ -23,6 +24,7 @@ export interface ObserverDeps {
   readonly clock: Clock;
   readonly log: Logger;
   client(executor: string): ExecutorClient | undefined;
+  readonly leases: Leases;
   /** Tries to admit an accepted execution (or leaves it waiting). */
   admit(live: LiveExecution): void;
   /** Counts what recovery decides. */

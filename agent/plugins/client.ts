@@ -100,6 +100,15 @@ export class GrpcExecutorClient implements ExecutorClient {
     );
   }
 
+  async renew(leases: Parameters<ExecutorClient['renew']>[0]): Promise<void> {
+    const request = {
+      leases: leases.map(({ ref, untilMs }) => ({ key: { ...ref }, untilMs: BigInt(untilMs) })),
+    };
+    await this.#call('Renew', this.#deadlines.quickMs, (options) =>
+      this.#link.executor.renew(request, options),
+    );
+  }
+
   async remove(ref: RunRef, withLogs: boolean): Promise<void> {
     await this.#call('Remove', this.#deadlines.removeMs, (options) =>
       this.#link.executor.remove({ key: { ...ref }, withLogs }, options),

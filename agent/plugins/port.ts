@@ -87,6 +87,8 @@ export interface ExecutorClient {
     ref: RunRef,
     order: { readonly reason: string; readonly by: 'stop' | 'limit'; readonly graceMs: number },
   ): Promise<void>;
+  /** New ends of leases, ms since the epoch, which the holders keep. Errors: `unimplemented`. */
+  renew(leases: readonly { readonly ref: RunRef; readonly untilMs: number }[]): Promise<void>;
   remove(ref: RunRef, withLogs: boolean): Promise<void>;
   logs(
     request: Pick<LogsRequest, 'executionId' | 'fromOffset' | 'follow' | 'tailLines'>,

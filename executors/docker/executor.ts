@@ -2,6 +2,7 @@
 import {
   LimpetError,
   messageOf,
+  orderLease,
   pause,
   type AcceptedEngine,
   type Executor,
@@ -158,6 +159,11 @@ export class DockerExecutor implements Executor<DockerParams> {
     await recordOrder(run.folder, order);
     const held = this.#held(run);
     this.#stopper.arm(held, this.#watched.get(held.name) ?? this.#closing.signal);
+  }
+
+  /** Kept by this plugin, which looks at the file. */
+  async renew(run: Run, untilMs: number): Promise<void> {
+    await orderLease(run, untilMs);
   }
 
   async remove(key: RunKey): Promise<void> {

@@ -1,8 +1,8 @@
 /**
  * Watches one run to its end. The streamed wait is a hint, inspect is the truth; when the engine goes away its absence is
- * recorded and the watch goes on when it is back. While it lives it also keeps the deadline and carries out the stop order.
+ * recorded and the watch goes on when it is back. While it lives it also keeps deadline and lease, and carries out the stop order.
  */
-import { pause, type PluginLog, type RunContext } from '../../plugins/sdk/index.ts';
+import { pause, readLease, type PluginLog, type RunContext } from '../../plugins/sdk/index.ts';
 import { isAway } from './engine-error.ts';
 import { waitForExit } from './engine-streams.ts';
 import type { Engine } from './engine.ts';
@@ -13,7 +13,7 @@ import type { Held, Stopper } from './stopper.ts';
 /** How long one wait may say nothing before inspect is asked. */
 const WAIT_MS = 60_000;
 const REMOVING_POLL_MS = 1_000;
-/** The deadline is wall clock, looked at this often: a suspended host does not stretch it. */
+/** Deadline and lease are wall clock, looked at this often: a suspended host does not stretch it. */
 const DEADLINE_LOOK_MS = 15_000;
 
 export interface Watch {
@@ -87,23 +87,31 @@ async function keepDeadline(
   { run, stopper, held, log }: Watch,
   signal: AbortSignal,
 ): Promise<void> {
-  const { deadlineAt, stopGraceMs: graceMs } = run.spec;
-  if (deadlineAt <= 0) return;
-  while (!signal.aborted && Date.now() < deadlineAt)
-    await pause(Math.min(DEADLINE_LOOK_MS, deadlineAt - Date.now()), signal);
+  const { stopGraceMs: graceMs } = run.spec;
+  const reason = await whatIsOver(run, signal);
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {
-      await recordOrder(run.folder, {
-        by: 'limit',
-        reason: 'deadline',
-        signal: 'SIGTERM',
-        graceMs,
-      });
+      await recordOrder(run.folder, { by: 'limit', reason, signal: 'SIGTERM', graceMs });
       stopper.arm(held, signal);
       return;
     } catch (thrown) {
       log.error('deadline.unwritten', { container: held.name, error: thrown });
       await pause(backoffMs(attempt), signal);
     }
+  }
+}
+
+/** Resolves when the deadline, or the lease as it was last renewed, is over, or when the signal fires. */
+async function whatIsOver(
+  { spec: { deadlineAt }, folder }: RunContext,
+  signal: AbortSignal,
+): Promise<'deadline' | 'lease'> {
+  for (;;) {
+    const now = Date.now();
+    const lease = readLease(folder) ?? Number.POSITIVE_INFINITY;
+    const deadline = deadlineAt > 0 ? deadlineAt : Number.POSITIVE_INFINITY;
+    if (signal.aborted || now >= deadline) return 'deadline';
+    if (now >= lease) return 'lease';
+    await pause(Math.min(DEADLINE_LOOK_MS, deadline - now, lease - now), signal);
   }
 }

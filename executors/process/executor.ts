@@ -13,6 +13,7 @@ import {
   observeHeld,
   isStopOrdered,
   orderDeadline,
+  orderLease,
   orderStop,
   pause,
   rawSource,
@@ -140,7 +141,7 @@ export class ProcessExecutor implements Executor<Params> {
   }
 
   async renew(run: RunContext<Params>, untilMs: number): Promise<void> {
-    await orderDeadline(run.folder, untilMs);
+    await orderLease(run, untilMs);
   }
 
   async #check(spec: RunSpec<Params>): Promise<void> {

@@ -74,10 +74,10 @@ wants_end() {
     grace=$(((grace_ms + 999) / 1000))
     return 0
   fi
-  until=0
-  [ -s until ] && read -r until < until
+  until=0 why=
+  [ -s until ] && read -r until why < until
   [ "$until" -gt 0 ] && [ "$(now_ms)" -ge "$until" ] || return 1
-  by=limit signal=15 reason=deadline
+  by=limit signal=15 reason=${why:-deadline}
 }
 
 watch() {

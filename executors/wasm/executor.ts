@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import {
   LimpetError,
   messageOf,
-  orderDeadline,
+  orderLease,
   orderStop,
   rawSource,
   readClaim,
@@ -156,7 +156,7 @@ export class WasmExecutor implements Executor<WasmParams> {
   }
 
   async renew(run: Run, untilMs: number): Promise<void> {
-    await orderDeadline(run.folder, untilMs);
+    await orderLease(run, untilMs);
     await this.#nudge(run.folder);
   }
 

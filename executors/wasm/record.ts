@@ -95,7 +95,7 @@ export function readStop(folder: string): StopFile | undefined {
 
 /** The end of the run's lease in ms, if one is set. */
 export function readUntil(folder: string): number | undefined {
-  const value = Number(readText(folder, RUN_FILE.until) ?? Number.NaN);
+  const value = Number(readText(folder, RUN_FILE.until)?.split(' ')[0] ?? Number.NaN);
   return Number.isFinite(value) && value > 0 ? value : undefined;
 }
 

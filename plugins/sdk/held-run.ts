@@ -129,6 +129,19 @@ export async function orderDeadline(folder: string, deadlineAt: number): Promise
   await writeDurably(join(folder, 'until'), `${deadlineAt}\n`);
 }
 
+/** The same for a new end of the run's lease; a deadline that comes first stays. */
+export async function orderLease({ folder, spec }: RunContext, untilMs: number): Promise<void> {
+  const { deadlineAt } = spec;
+  if (deadlineAt > 0 && deadlineAt <= untilMs) return orderDeadline(folder, deadlineAt);
+  await writeDurably(join(folder, 'until'), `${untilMs} lease\n`);
+}
+
+/** The end of the run's lease, ms, if it has one. */
+export function readLease(folder: string): number | undefined {
+  const [, until] = /^(\d+) lease\n/.exec(readIfThere(join(folder, 'until')) ?? '') ?? [];
+  return until === undefined ? undefined : Number(until);
+}
+
 function isThisBoot(claim: Claim, processes: Processes): boolean {
   if (claim.holder !== undefined) return claim.holder.bootId === processes.bootId();
   return claim.at >= Date.now() - uptime() * 1000;

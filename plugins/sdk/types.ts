@@ -202,6 +202,6 @@ export interface ExecutorDefinition<Config = unknown, Params = unknown> {
  *   exit            the exit record, one line `<by> <code or -> <finished at, ms> <reason>` (core outcome causes)
  *   stdout stderr   raw append-only output of held runs
  *   stop            an order to a held run: `<by> <signal number> <grace ms> <reason>`
- *   until           an absolute deadline in ms for a held run
+ *   until           an absolute deadline in ms for a held run; ` lease` behind it: the end of the run's lease
  *   outputs/<name>  one folder per result path (made by the agent, arrives as a writable mount)
  */
