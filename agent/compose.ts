@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { LimpetError } from '../core/errors.ts';
+import { parseExecutionId } from '../core/ids.ts';
 import { systemClock } from '../adapters/clock/system-clock.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
 import { envFaults } from '../adapters/faults/env-faults.ts';
@@ -23,26 +24,31 @@ import { formatMetrics } from './explain/metrics.ts';
 import { serveExplanations } from './explain/requests.ts';
 import { statusMetrics } from './explain/status-metrics.ts';
 import { sweepFinished } from './executions/retention.ts';
+import { Sweep } from './executions/sweep.ts';
 import { AgentStreams } from './link/streams.ts';
+import { KnownEpochs } from './link/epochs.ts';
 import { assembleNode } from './node.ts';
 import { createPluginHost } from './plugins/host.ts';
 import { hostTimings, pluginSpecs } from './programs.ts';
 import { openState } from './state.ts';
+import { Stopping, type StopMode } from './stopping.ts';
+import { StoreWatch } from './store-watch.ts';
 
 export interface Agent {
-import { StoreWatch } from './store-watch.ts';
   status(): AgentStatus;
-  /** `detach` leaves runs and plugins alone; `kill` ends runs, then plugins. Twice is the same as once. */
-  stop(mode: 'detach' | 'kill'): Promise<void>;
+  /** Resolves when it has ended. See `stopping.ts`. */
+  stop(mode: StopMode): Promise<void>;
 }
 
+const SWEEP_EVERY_MS = 60_000;
 const RETENTION_EVERY_MS = 3_600_000;
 const KILL_TIMEOUT_SLACK_MS = 20_000;
+const REPORT_MS = 5_000;
 
 export async function composeAgent(
   config: AgentConfig,
   log: Logger,
-  onStopOrder: (mode: 'detach' | 'kill') => void,
+  onStopOrder: (mode: StopMode) => void,
 ): Promise<Agent> {
   const startedAt = Math.floor(performance.timeOrigin);
   const clock = systemClock();
@@ -72,10 +78,10 @@ export async function composeAgent(
     },
   });
 
+  const host = room.over(plugins);
   const transport = await connectTransport(
     {
       servers: config.nats.servers,
-  const host = room.over(plugins);
       name: `limpet-agent ${identity.nodeId}`,
       inboxPrefix: inboxPrefix(identity.nodeId),
       pingIntervalMs: config.nats.pingIntervalMs,
@@ -85,6 +91,7 @@ export async function composeAgent(
     log,
   );
   const node = await assembleNode({
+    epochs: await KnownEpochs.load(config.dataDir, log),
     config,
     name: config.name ?? hostname(),
     identity,
@@ -130,11 +137,11 @@ export async function composeAgent(
       service,
       link: link.status,
       quarantined: loaded.quarantined,
+      store: { damage, amiss, noRoom: () => room.noRoom },
     });
   const explainer = new Explainer({
     nodeId: identity.nodeId,
     clock,
-      store: { damage, amiss, noRoom: () => room.noRoom },
     health: () => host.health(),
     client: (name) => host.client(name),
     live: () => [...engine.all()].map(({ record }) => record),
@@ -145,6 +152,13 @@ export async function composeAgent(
   const explanations = serveExplanations(transport, identity.nodeId, explainer);
   const metrics = (): string =>
     formatMetrics([...service.counters.metrics(), ...statusMetrics(status())]);
+  const leftovers = new Sweep({
+    ...{ engine, folders, clock, log, words: service.words, graceMs: config.sweepGraceMs },
+    acknowledged: () => outbox.idle,
+    stored: async (id) => repository.get(parseExecutionId(id)),
+    client: (name) => (service.isRecovered(name) ? host.client(name) : undefined),
+    swept: (kind) => service.counters.add('limpet_swept_total', { kind }),
+  });
   const socket = join(runDir, 'agent.sock');
   const closeApi = await listenLocal(
     localApi({
@@ -152,8 +166,13 @@ export async function composeAgent(
       explainer,
       metrics,
       history: (id) => repository.events(id),
+      foreign: service.foreign,
+      sweep: (order) => leftovers.run(order),
       acceptEngine: (name) => service.acceptEngine(name),
-      stop: onStopOrder,
+      stop: (mode = config.onStop) => {
+        onStopOrder(mode);
+        return mode;
+      },
     }),
     socket,
   );
@@ -162,6 +181,11 @@ export async function composeAgent(
     `${JSON.stringify({ socket, pid: process.pid, nodeId: identity.nodeId })}\n`,
   );
 
+  const sweeping = setInterval(() => {
+    leftovers.run({ dryRun: false }).catch((thrown: unknown) => {
+      log.warn('sweep.failed', { reason: LimpetError.from(thrown).message });
+    });
+  }, SWEEP_EVERY_MS);
   const sweep = setInterval(() => {
     const keep = { keepMs: config.keepFinishedMs, keepCount: config.keepFinishedCount };
     sweepFinished({
@@ -178,14 +202,19 @@ export async function composeAgent(
   streams.start();
   link.start();
   service.start();
+  void room.start(() => {
+    for (const health of host.health()) service.health(health);
+  });
   log.info('agent.started', {
     node: identity.nodeId,
     executions: loaded.records.length,
     dataDir: config.dataDir,
   });
 
-  const shutDown = async (mode: 'detach' | 'kill'): Promise<void> => {
+  const end = async (mode: StopMode): Promise<void> => {
     clearInterval(sweep);
+    clearInterval(sweeping);
+    room.close();
     if (mode === 'kill')
       await service.killAll(
         'the agent was told to end everything',
@@ -196,18 +225,20 @@ export async function composeAgent(
     await streamServer[Symbol.asyncDispose]();
     link.close();
     service.close();
-    await (mode === 'kill' ? host.shutdown() : host.detach());
-  void room.start(() => {
-    for (const health of host.health()) service.health(health);
-  });
+    await (mode === 'detach' ? host.detach() : host.shutdown());
     await closeApi();
     await transport[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
     await rm(join(config.dataDir, 'agent.json'), { force: true });
     log.info('agent.stopped', { mode });
   };
-  let stopping: Promise<void> | undefined;
-  return { status, stop: (mode) => (stopping ??= shutDown(mode)) };
-    clearInterval(sweeping);
-    room.close();
+  const drain = async (signal: AbortSignal): Promise<void> => {
+    log.info('agent.draining', {});
+    await service.drain(signal);
+    // Whoever waits for the work hears of its end; if not now, then at the next start.
+    const until = clock.uptime() + REPORT_MS;
+    while (!outbox.idle && !signal.aborted && clock.uptime() < until) await clock.sleep(50);
+  };
+  const stopping = new Stopping({ drain, end });
+  return { status, stop: (mode) => stopping.stop(mode) };
 }

@@ -124,6 +124,12 @@ export const agentConfigSchema = z.strictObject({
     .max(3_600_000)
     .default(10_000)
     .describe('From TERM to KILL, ms.'),
+  onStop: z
+    .enum(['detach', 'kill'])
+    .default('detach')
+    .describe(
+      'What SIGTERM, SIGINT and a plain `limpet agent stop` do with plugins and runs: leave them alone, or end them.',
+    ),
   pidsLimit: z.number().int().min(1).max(1_000_000).default(512).describe('Processes of one run.'),
   minFreeBytes: z
     .number()
@@ -141,6 +147,13 @@ export const agentConfigSchema = z.strictObject({
     .describe(
       'Reports that may wait for the requester, bytes; above it no new work is taken and reports are written short.',
     ),
+  sweepGraceMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(86_400_000)
+    .default(60_000)
+    .describe('From the proof that leftovers of an execution may go to their removal, ms.'),
   keepFinishedMs: z
     .number()
     .int()

@@ -69,7 +69,13 @@ export async function assembleNode(parts: NodeParts): Promise<AgentNode> {
   const epochs = parts.epochs ?? new KnownEpochs();
   const { clock, bootId } = parts;
   const leases = await Leases.load({ store, clock, bootId, log });
-  const service = createService(parts, { leases, repository, outbox, epochs, link: () => late.link });
+  const service = createService(parts, {
+    leases,
+    repository,
+    outbox,
+    epochs,
+    link: () => late.link,
+  });
   const { engine } = service;
   const loaded = await repository.loadUnfinished();
   for (const corrupt of loaded.quarantined)
@@ -135,6 +141,7 @@ function sourcesOf(
     engine: service.engine,
     health: () => host.health(),
     recovered: (executor) => service.isRecovered(executor),
+    questions: () => service.words.questions,
   };
 }
 
@@ -171,6 +178,9 @@ function createLink(
     requestTimeoutMs: config.nats.requestTimeoutMs,
     snapshot: () => repository.snapshot(reportRow),
     ownerWord: (known) => service.ownerWord(known),
+    ended: (ids) => {
+      service.words.ended(ids, clock.now());
+    },
     accepted: (requesterId, epoch) => epochs.accepted(requesterId, epoch, clock.now()),
     moment: () => leases.moment(),
     acknowledged: (sent) => {

@@ -5,6 +5,7 @@ import { agent } from './commands/agent.ts';
 import { dev } from './commands/dev.ts';
 import { dockerRun } from './commands/docker-run.ts';
 import { executionDescribe, executionHistory } from './commands/execution.ts';
+import { jobAdopt } from './commands/job-adopt.ts';
 import { jobDescribe } from './commands/job-describe.ts';
 import { jobExecutions } from './commands/job-executions.ts';
 import { jobGet } from './commands/job-get.ts';
@@ -40,6 +41,7 @@ export function createProgram(context: Context, done: (exitCode: number) => void
     jobDescribe(context),
     jobLogs(context),
     jobStop(context),
+    jobAdopt(context),
     jobGet(context),
     jobExecutions(context),
     jobHistory(context),

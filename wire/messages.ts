@@ -66,6 +66,12 @@ export type AgentRow = z.infer<typeof agentRowSchema>;
 export const requesterRowSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('place'), placement: z.record(z.string(), z.unknown()) }),
   z.object({ type: z.literal('stop'), executionId: z.string(), reason: z.string() }),
+  /** An operator's word on what is foreign to the node. */
+  z.object({
+    type: z.literal('foreign'),
+    executionId: z.string(),
+    word: z.enum(['adopt', 'stop']),
+  }),
 ]);
 export type RequesterRow = z.infer<typeof requesterRowSchema>;
 
@@ -208,6 +214,8 @@ export const heartbeatSchema = z.object({
   running: z.number().int(),
   executors: z.array(executorInfo),
   foreign: z.array(foreignSchema).optional(),
+  /** Executions that left something on the node, of which it has no record: have they ended? */
+  asks: z.array(z.string()).optional(),
 });
 export type Heartbeat = z.infer<typeof heartbeatSchema>;
 
@@ -217,6 +225,8 @@ export const heartbeatAnswerSchema = z.discriminatedUnion('type', [
     heartbeatIntervalMs: z.number().int(),
     /** Executions that the owner wants stopped or does not want here: found again when a stop was missed. */
     stop: z.array(z.string()),
+    /** Of those that the node asked about: they were placed there, and have ended for their owner. */
+    ended: z.array(z.string()).optional(),
     /** sha256 over the sorted (execution id, run or stop) of what the owner wants here, and where the link stood then. */
     desired: z.object({ digest: z.string(), link: linkPositionSchema }).optional(),
   }),

@@ -6,7 +6,7 @@
  *   GET  /executions/:id/history
  *   what explains: see explain/routes.ts
  *   POST /executors/:name/accept-engine   {engineId, givenUp}: see engine-route.ts
- *   POST /stop         {mode: "detach" | "kill"}: as SIGTERM, or end every run and plugin first
+ *   POST /stop         {mode?: "detach" | "drain" | "kill"}: see stopping.ts; as SIGTERM when there is none
  */
 import { chmod, rm } from 'node:fs/promises';
 import { createAdaptorServer } from '@hono/node-server';
@@ -17,16 +17,18 @@ import { parseExecutionId, type ExecutionId } from '../../core/ids.ts';
 import type { ExecutionEvent } from '../../wire/messages.ts';
 import { explainRoutes, type ExplainDeps } from '../explain/routes.ts';
 import { engineRoute, type EngineRouteDeps } from './engine-route.ts';
+import { foreignRoutes, type ForeignRoutesDeps } from './foreign-routes.ts';
+import { STOP_MODES, type StopMode } from '../stopping.ts';
 import type { AgentStatus } from './status.ts';
 
-export interface LocalApiDeps extends ExplainDeps, EngineRouteDeps {
+export interface LocalApiDeps extends ExplainDeps, EngineRouteDeps, ForeignRoutesDeps {
   status(): AgentStatus;
   history(id: ExecutionId): Promise<readonly ExecutionEvent[]>;
-  /** Ends the program; answers before it does. */
-  stop(mode: 'detach' | 'kill'): void;
+  /** Ends the program, as its config says when no mode is given; answers before it does. */
+  stop(mode?: StopMode): StopMode;
 }
 
-const stopSchema = z.strictObject({ mode: z.enum(['detach', 'kill']) });
+const stopSchema = z.strictObject({ mode: z.enum(STOP_MODES).optional() });
 
 export function localApi(deps: LocalApiDeps): Hono {
   const app = new Hono();
@@ -37,6 +39,7 @@ export function localApi(deps: LocalApiDeps): Hono {
   app.get('/status', (c) => c.json(deps.status()));
   explainRoutes(app, deps);
   engineRoute(app, deps);
+  foreignRoutes(app, deps);
   app.get('/executions/:id/history', async (c) => {
     const id = parseExecutionId(c.req.param('id'));
     const events = await deps.history(id);
@@ -48,10 +51,9 @@ export function localApi(deps: LocalApiDeps): Hono {
     if (!body.success)
       throw new LimpetError(
         'invalid-argument',
-        'stop: expected {"mode": "detach"} or {"mode": "kill"}',
+        `stop: expected {"mode": MODE} with one of ${STOP_MODES.join(', ')}, or {}`,
       );
-    deps.stop(body.data.mode);
-    return c.json({ stopping: body.data.mode });
+    return c.json({ stopping: deps.stop(body.data.mode) });
   });
   app.onError((thrown, c) => {
     const error = LimpetError.from(thrown);

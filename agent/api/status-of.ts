@@ -2,13 +2,15 @@
 import type { Corrupt } from '../../adapters/store/port.ts';
 import type { Identity } from '../../adapters/identity/identity-file.ts';
 import type { AgentConfig } from '../config.ts';
+import { foreignShape, foreignText } from '../executions/foreign-shape.ts';
+import type { LiveExecution } from '../executions/live.ts';
 import type { ExecutionService } from '../executions/service.ts';
 import { executorInfos, type NodeInfoSources } from '../link/node-info.ts';
 import type { LinkStatus } from '../link/requester-link.ts';
 import type { AgentStatus, ExecutorStatus } from './status.ts';
+import { storeProblems, type StoreFacts } from './store-problems.ts';
 
 export interface StatusParts {
-import { storeProblems, type StoreFacts } from './store-problems.ts';
   readonly config: AgentConfig;
   readonly identity: Identity;
   readonly startedAt: number;
@@ -17,9 +19,9 @@ import { storeProblems, type StoreFacts } from './store-problems.ts';
   readonly service: ExecutionService;
   readonly link: LinkStatus;
   readonly quarantined: readonly Corrupt[];
+  readonly store: StoreFacts;
 }
 
-  readonly store: StoreFacts;
 export function agentStatus(parts: StatusParts): AgentStatus {
   const { sources, service, link, quarantined } = parts;
   const executors = executorStatus(parts);
@@ -42,7 +44,7 @@ export function agentStatus(parts: StatusParts): AgentStatus {
     allocated: sources.engine.allocated,
     link,
     executors,
-    executions: [...sources.engine.all()].map(({ record, progress }) => ({
+    executions: [...sources.engine.all()].filter(isOrdinary).map(({ record, progress }) => ({
       id: record.placement.executionId,
       jobId: record.placement.jobId,
       executor: record.placement.task.Engine.Type,
@@ -52,9 +54,12 @@ export function agentStatus(parts: StatusParts): AgentStatus {
       ...(record.startedAt === undefined ? {} : { startedAt: record.startedAt }),
     })),
     quarantined: quarantined.map((c) => `${c.key}: ${c.reason}`),
-    foreign: reports.flatMap((r) =>
-      r.foreign.map((run) => `${r.executor}: ${run.executionId} run ${run.run} ${run.phase}`),
-    ),
+    foreign: [
+      ...service.foreign.all().map(({ record }) => foreignText(foreignShape(record))),
+      ...reports.flatMap((r) =>
+        r.foreign.map((run) => `${r.executor}: ${run.executionId} run ${run.run} ${run.phase}`),
+      ),
+    ],
   };
 }
 
@@ -89,4 +94,8 @@ function degradations(
       ? []
       : [`${quarantined.length} records could not be read and are in quarantine`]),
   ];
+}
+
+function isOrdinary({ record }: LiveExecution): boolean {
+  return record.foreign === undefined;
 }

@@ -6,6 +6,7 @@ import { LimpetError, messageOf } from '../../core/errors.ts';
 import { parseExecutionId, type NodeId } from '../../core/ids.ts';
 import type { ExecutionEvent } from '../../core/execution/events.ts';
 import { isTerminal } from '../../core/execution/states.ts';
+import { staysUp } from '../../core/job.ts';
 import type { Resources } from '../../core/resources.ts';
 import type { Clock, Timer } from '../../adapters/clock/port.ts';
 import type { Faults } from '../../adapters/faults/port.ts';
@@ -30,6 +31,7 @@ import { Observer } from './observer.ts';
 import { takeOwnerWord, type KnownToOwner } from './owner-word.ts';
 import { Recovery, type RecoveryReport } from './recovery.ts';
 import type { ExecutionRepository } from './repository.ts';
+import { OwnerWords } from './sweep-words.ts';
 
 export interface ServiceDeps {
   readonly repository: ExecutionRepository;
@@ -65,12 +67,13 @@ export class ExecutionService implements PluginHostEvents {
   readonly #admission: Admission;
   readonly #recovery: Recovery;
   readonly foreign: ForeignWork;
+  readonly words = new OwnerWords(() => this.#deps.owner());
   readonly #reports = new Map<string, RecoveryReport>();
   readonly #recovered = new Set<string>();
   #listTimer: Timer | undefined;
   #readyAt: number | undefined;
-  /** Everything is being ended: its owner would place it here again at once. */
-  #ending = false;
+  /** Why no work is taken any more; its owner would place it here again at once. */
+  #closedTo: string | undefined;
 
   constructor(deps: ServiceDeps) {
     this.#deps = deps;
@@ -92,13 +95,6 @@ export class ExecutionService implements PluginHostEvents {
     const effects = new Effects({ ...deps, engine: this.engine, observer: this.#observer, client });
     this.engine.connect(effects, (live) => {
       this.#observer.idle(live);
-    });
-    deps.leases.connect({
-      executions: () => this.engine.all(),
-      client,
-      look: (live) => {
-        this.#observer.look(live);
-      },
     });
     this.#admission = new Admission({
       capacity: deps.capacity,
@@ -123,7 +119,13 @@ export class ExecutionService implements PluginHostEvents {
   /** After the stored records are in: begin to supervise plugins and to list every 30 s. */
   start(): void {
     for (const live of this.engine.all()) this.#armDeadline(live);
-    this.#deps.leases.arm();
+    this.#deps.leases.watch({
+      executions: () => this.engine.all(),
+      client: (name) => this.#deps.host.client(name),
+      look: (live) => {
+        this.#observer.look(live);
+      },
+    });
     this.#deps.host.start(this);
     this.#list();
   }
@@ -158,8 +160,8 @@ export class ExecutionService implements PluginHostEvents {
     const event: ExecutionEvent | undefined =
       stop !== undefined
         ? { type: 'stop', ...stop }
-        : this.#ending
-          ? { type: 'decline', reason: 'this node is being stopped' }
+        : this.#closedTo !== undefined
+          ? { type: 'decline', reason: this.#closedTo }
           : this.#admission.judge(live);
     if (event !== undefined) void this.engine.dispatch(placement.executionId, event);
   }
@@ -207,9 +209,35 @@ export class ExecutionService implements PluginHostEvents {
     this.#deps.changed();
   }
 
+  /** Executors as the owner and people see them: of a node that takes no work none is healthy. */
+  advertised(): readonly ExecutorHealth[] {
+    const { host } = this.#deps;
+    const reason = this.#closedTo;
+    if (reason === undefined) return host.health();
+    return host.health().map((h) => ({ ...h, health: 'unhealthy', reason }));
+  }
+
+  /** `agent stop --drain`: what ends by itself may finish, what stays up is stopped. Until nothing is left, or the signal. */
+  async drain(signal: AbortSignal): Promise<void> {
+    this.#closedTo = 'this node is being drained';
+    this.#deps.changed();
+    for (const live of this.engine.all()) {
+      const { state, placement } = live.record;
+      if (state === 'accepted') this.admit(live);
+      else if (staysUp(placement.kind))
+        void this.engine.dispatch(placement.executionId, {
+          type: 'stop',
+          by: 'stop',
+          reason: 'drain',
+        });
+    }
+    while ([...this.engine.all()].some((live) => !live.record.removed) && !signal.aborted)
+      await this.#deps.clock.sleep(100);
+  }
+
   /** `agent stop --kill`: stops every run, those without a record too; waits until the last has ended or the time is over. */
   async killAll(reason: string, timeoutMs: number): Promise<void> {
-    this.#ending = true;
+    this.#closedTo = 'this node is being stopped';
     for (const { record } of this.foreign.all())
       void this.foreign.operator(record.placement.executionId, 'stop');
     for (const live of this.engine.all())
@@ -218,10 +246,10 @@ export class ExecutionService implements PluginHostEvents {
         by: 'stop',
         reason,
       });
-    const until = this.#deps.clock.now() + timeoutMs;
+    const until = this.#deps.clock.uptime() + timeoutMs;
     while (
       [...this.engine.all()].some((live) => !live.record.removed) &&
-      this.#deps.clock.now() < until
+      this.#deps.clock.uptime() < until
     )
       await this.#deps.clock.sleep(50);
   }

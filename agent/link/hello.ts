@@ -66,6 +66,7 @@ export function heartbeatOf({
     running: runningCount(sources.engine),
     executors: executorInfos(sources),
     foreign: foreignList(sources),
+    asks: sources.questions(),
   };
 }
 

@@ -27,6 +27,8 @@ export interface NodeInfoSources {
   readonly engine: ExecutionEngine;
   health(): readonly ExecutorHealth[];
   recovered(executor: string): boolean;
+  /** Executions without a record that left something here. */
+  questions(): string[];
 }
 
 export function executorInfos(sources: NodeInfoSources): ExecutorInfo[] {

@@ -22,7 +22,7 @@ export interface OrdersDeps {
   /** Too many reports wait for the owner: its rows are left with it. Stops come with heartbeats too. */
   full(): boolean;
   admit(live: LiveExecution): void;
-  readonly foreign: Pick<ForeignWork, 'claim' | 'ownerStop'>;
+  readonly foreign: Pick<ForeignWork, 'claim' | 'ownerStop' | 'operator'>;
 }
 
 export class Orders {
@@ -67,6 +67,8 @@ export class Orders {
   async #one(body: unknown, placed: Map<string, ExecutionRecord>): Promise<void> {
     const row = requesterRowSchema.parse(body);
     if (row.type === 'stop') return this.#stop(row.executionId, row.reason, placed);
+    if (row.type === 'foreign')
+      return this.#deps.foreign.operator(parseExecutionId(row.executionId), row.word);
     const placement = parsePlacement(row.placement);
     if (placement.nodeId !== this.#deps.nodeId)
       throw new LimpetError(

@@ -62,6 +62,8 @@ export interface RequesterLinkDeps {
   acknowledged(sent: Moment): void;
   /** How it knows what it was told of in the handshake. */
   ownerWord(known: readonly KnownToOwner[]): Promise<void>;
+  /** These have ended for the owner, of those that were asked about. */
+  ended(executionIds: readonly string[]): void;
   /** The owner wants these ended (a stop that was missed). */
   stop(executionId: string): void;
 }
@@ -259,6 +261,7 @@ export class RequesterLink {
     this.#set('linked', `requester ${this.#status.requesterId}`);
     this.#intervalMs = answer.heartbeatIntervalMs;
     for (const id of answer.stop) this.#deps.stop(id);
+    this.#deps.ended(answer.ended ?? []);
     const { desired } = answer;
     const mine = desiredDigest(this.#deps.sources.engine);
     const level = desired !== undefined && isLevel(this.#position(), desired.link);

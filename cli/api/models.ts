@@ -89,6 +89,13 @@ export const nodeSchema = z.looseObject({
   }),
   Membership: text,
   Connection: text,
+  Limpet: z
+    .looseObject({
+      Foreign: listOf(
+        z.looseObject({ executionId: z.string(), executor: text, state: text, answer: text }),
+      ),
+    })
+    .nullish(),
   ConnectionState: z.looseObject({ LastHeartbeat: text, LastError: text }).nullish(),
 });
 export type NodeState = z.infer<typeof nodeSchema>;

@@ -82,6 +82,10 @@ export function agentStatus(context: Context): Command {
 export function statusText(status: Status, nowMs: number): string {
   const sections = [agentPairs(status, nowMs), `Executors\n${executorTable(status)}`];
   if (status.executions.length > 0) sections.push(`Executions\n${executionTable(status, nowMs)}`);
+  if (status.foreign.length > 0)
+    sections.push(
+      `Foreign (without a record; see \`limpet agent foreign\`)\n${status.foreign.join('\n')}`,
+    );
   if (status.degraded.length > 0) sections.push(`Problems\n${status.degraded.join('\n')}`);
   return sections.join('\n\n');
 }
@@ -97,7 +101,7 @@ function agentPairs(status: Status, nowMs: number): string {
     ['CPU', `${allocated.cpuMillis / 1000} of ${capacity.cpuMillis / 1000} in use`],
     ['Memory', `${bytes(allocated.memoryBytes)} of ${bytes(capacity.memoryBytes)} in use`],
     ['Data', status.dataDir],
-    ['Foreign runs', status.foreign.length === 0 ? '' : status.foreign.map(shortId).join(' ')],
+    ['Foreign runs', status.foreign.length === 0 ? '' : status.foreign.length],
     ['Quarantined', status.quarantined.length === 0 ? '' : status.quarantined.length],
   ]);
 }

@@ -5,8 +5,11 @@ import { dataFolder } from '../api/endpoint.ts';
 import type { Context } from '../context.ts';
 import { runProgram } from '../programs.ts';
 import { agentEngine } from './agent-engine.ts';
+import { agentForeign } from './agent-foreign.ts';
 import { agentMetrics } from './agent-metrics.ts';
 import { agentStatus } from './agent-status.ts';
+import { agentStop } from './agent-stop.ts';
+import { agentSweep } from './agent-sweep.ts';
 
 export interface ProgramOptions {
   readonly config?: string;
@@ -27,8 +30,11 @@ export function agent(context: Context, done: (exitCode: number) => void): Comma
       done(await runProgram('agent', programArgs({ ...data, ...options })));
     })
     .addCommand(agentStatus(context))
+    .addCommand(agentStop(context))
     .addCommand(agentMetrics(context))
-    .addCommand(agentEngine(context));
+    .addCommand(agentEngine(context))
+    .addCommand(agentForeign(context))
+    .addCommand(agentSweep(context));
 }
 
 export function programArgs({ config, data }: ProgramOptions): string[] {

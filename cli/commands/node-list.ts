@@ -75,6 +75,7 @@ export function nodeTable(nodes: readonly NodeState[], nowMs: number): string {
 
 export function nodePairs(node: NodeState, nowMs: number): string {
   const compute = node.Info.ComputeNodeInfo;
+  const foreign = node.Limpet?.Foreign ?? [];
   const free = compute?.AvailableCapacity;
   const all = compute?.MaxCapacity;
   const seen = lastHeartbeat(node);
@@ -91,6 +92,10 @@ export function nodePairs(node: NodeState, nowMs: number): string {
     ['Running', compute?.RunningExecutions ?? 0],
     ['Engines', (compute?.ExecutionEngines ?? []).join(' ')],
     ['Labels', labels(node.Info.Labels)],
+    ...foreign.map(({ executionId, executor, state, answer }): [string, string] => [
+      'Foreign',
+      `${shortId(executionId)} ${executor} ${state}, ${answer} to its requester`,
+    ]),
   ]);
 }
 

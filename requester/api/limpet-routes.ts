@@ -1,11 +1,13 @@
 /** /api/v1/limpet: what is ours beyond Bacalhau. */
 import type { Context, Hono } from 'hono';
 import { streamSSE, type SSEStreamingApi } from 'hono/streaming';
+import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { isTerminalJobState } from '../../core/job.ts';
 import type { ExecutionDetail, WatchEvent } from '../../wire/http.ts';
 import { VERSION } from '../../wire/version.ts';
 import type { JobId } from '../../core/ids.ts';
+import { orderForeign } from '../nodes/foreign.ts';
 import { answer, pathPart } from './answer.ts';
 import { summaryOf } from './execution-summary.ts';
 import { explainRoute } from './explain.ts';
@@ -30,16 +32,32 @@ export function limpetRoutes(app: Hono, context: ApiContext): void {
     };
     return answer(c, detail);
   });
+  foreignRoute(app, context);
   explainRoute(app, context);
   app.get('/api/v1/limpet/status', (c) =>
     answer(c, {
       RequesterID: requesterId,
       Version: VERSION,
+      Problems: context.problems(),
       Nats: transport.connected ? 'connected' : 'disconnected',
       Nodes: [...world.nodes()].length,
       Jobs: [...world.jobs()].filter(({ state }) => !isTerminalJobState(state)).length,
     }),
   );
+}
+
+const foreignOrder = z.strictObject({ word: z.enum(['adopt', 'stop']) });
+
+/** An operator's word; it reaches the node like every order, when the node is there. */
+function foreignRoute(app: Hono, { coordinator }: ApiContext): void {
+  app.post('/api/v1/limpet/foreign/:id', async (c) => {
+    const body = foreignOrder.safeParse(await c.req.json().catch(() => undefined));
+    if (!body.success)
+      throw new LimpetError('invalid-argument', 'foreign: expected {"word": "adopt" or "stop"}');
+    const { word } = body.data;
+    const text = pathPart(c, 'id');
+    return answer(c, await coordinator.run((draft) => orderForeign(draft, text, word)));
+  });
 }
 
 async function logs(context: ApiContext, c: Context): Promise<Response> {

@@ -4,7 +4,8 @@
  * Unknown: nothing is said, and the node keeps it.
  */
 import { isTerminal } from '../../core/execution/states.ts';
-import { parseExecutionId, type NodeId } from '../../core/ids.ts';
+import { LimpetError } from '../../core/errors.ts';
+import { idMatches, parseExecutionId, type NodeId } from '../../core/ids.ts';
 import type { ForeignExecution } from '../../wire/messages.ts';
 import { placeRow } from '../jobs/apply-plan.ts';
 import type { Draft } from '../state/draft.ts';
@@ -82,6 +83,34 @@ function say(
   draft.send(nodeId, placeRow(job, known, requesterId));
   if (known.desired === 'stop')
     draft.send(nodeId, { type: 'stop', executionId: id, reason: known.desiredReason });
+}
+
+/** Of executions that a node asks about: those that were placed there and are over. */
+export async function endedOf(
+  { reader }: Pick<ForeignContext, 'reader'>,
+  node: NodeId,
+  asked: readonly string[],
+): Promise<string[]> {
+  const found = await Promise.all(asked.map((id) => reader.execution(parseExecutionId(id))));
+  return found.flatMap((one) => (one?.nodeId === node && isTerminal(one.state) ? [one.id] : []));
+}
+
+/** An operator's word, to the node that has told of it. Errors: `not-found`, `ambiguous-id`. */
+export function orderForeign(
+  draft: Draft,
+  text: string,
+  word: 'adopt' | 'stop',
+): { readonly executionId: string; readonly nodeId: NodeId } {
+  const all = [...draft.nodes()].flatMap(({ id, foreign = [] }) =>
+    foreign.map(({ executionId }) => ({ executionId, nodeId: id })),
+  );
+  const [first, second] = all.filter(({ executionId }) => idMatches(executionId, text));
+  if (first === undefined)
+    throw new LimpetError('not-found', `no node tells of anything foreign under ${text}`);
+  if (second !== undefined)
+    throw new LimpetError('ambiguous-id', `several foreign executions match '${text}'`);
+  draft.send(first.nodeId, { type: 'foreign', executionId: first.executionId, word });
+  return first;
 }
 
 async function find(

@@ -9,7 +9,7 @@ import type { Draft } from '../state/draft.ts';
 import type { ExecutionRecord, NodeRecord } from '../state/records.ts';
 import type { WorldView } from '../state/world.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
-import { answerForeign, foreignHasChanged, type ForeignContext } from './foreign.ts';
+import { answerForeign, endedOf, foreignHasChanged, type ForeignContext } from './foreign.ts';
 import type { Links } from './links.ts';
 import type { Presence } from './presence.ts';
 import { checkSession } from './sessions.ts';
@@ -55,6 +55,7 @@ export async function takeHeartbeat(
   return {
     type: 'ok',
     heartbeatIntervalMs: context.heartbeatIntervalMs,
+    ended: await endedOf(context, id, beat.asks ?? []),
     stop: here.filter((mine) => mine.desired === 'stop').map((mine) => mine.id),
     ...(link === undefined
       ? {}

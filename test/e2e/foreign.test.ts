@@ -22,9 +22,7 @@ t.test(
   async (t) => {
     const { cluster, agent } = await oneNode(t);
     const running = await cluster.submit(batchJob(wasmTask('ticker', ['60', '100'])));
-    const shell = await cluster.submit(
-      batchJob(processTask(tickScript(3, 100, 7), { ...kept('out') })),
-    );
+    const shell = await cluster.submit(batchJob(processTask(tickScript(3, 100, 7))));
     const ids = [await cluster.running(running), await cluster.running(shell)];
     const holder = await agent.claim('wasm', ids[0] ?? '');
     await agent.kill();
@@ -143,10 +141,6 @@ async function oneNode(t: Test) {
   const agent = cluster.addAgent(PROCESS_TOO);
   await agent.start();
   return { cluster, agent };
-}
-
-function kept(name: string) {
-  return { ResultPaths: [{ Name: name, Path: `/${name}` }] };
 }
 
 function exitOf(agent: TestAgent, executor: string, execution = ''): string {

@@ -200,6 +200,7 @@ export class ScriptedAgent {
       void this.report(row.executionId, 'cancelled', { reason: row.reason });
       return;
     }
+    if (row.type !== 'place') return;
     const { executionId, token } = row.placement;
     if (typeof executionId !== 'string') throw new Error('a placement without an id');
     this.placements.push({ executionId, at: Date.now() });
