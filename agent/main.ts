@@ -1,5 +1,6 @@
 /**
- * The compute-node agent. SIGTERM and SIGINT let go of everything: runs and plugins go on, the next start finds them.
+ * The compute-node agent. SIGTERM and SIGINT let go of everything, unless `onStop` of the config says otherwise: runs and
+ * plugins go on, the next start finds them.
  */
 import { parseArgs } from 'node:util';
 import { LimpetError } from '../core/errors.ts';
@@ -8,6 +9,7 @@ import { systemClock } from '../adapters/clock/system-clock.ts';
 import { planOfDeadAgent } from './explain/dead-agent.ts';
 import { composeAgent } from './compose.ts';
 import { loadAgentConfig } from './config.ts';
+import type { StopMode } from './stopping.ts';
 
 const USAGE = `usage: agent [--config FILE] [--data DIR] [--plan]
   --config FILE  JSON; every field has a default (see agent.config.json)
@@ -44,7 +46,7 @@ async function main(): Promise<void> {
     return;
   }
   const log = pinoLog({ format: logFormat(process.env, process.stderr.isTTY) });
-  let stop: (mode: 'detach' | 'kill') => void = () => undefined;
+  let stop: (mode: StopMode) => void = () => undefined;
   const agent = await composeAgent(config, log, (mode) => {
     stop(mode);
   });
@@ -59,7 +61,7 @@ async function main(): Promise<void> {
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
-      stop('detach');
+      stop(config.onStop);
     });
 }
 

@@ -127,7 +127,7 @@ function createService(
 }
 
 function sourcesOf(
-  { config, name, identity, host }: NodeParts,
+  { config, name, identity }: NodeParts,
   service: ExecutionService,
 ): NodeInfoSources {
   return {
@@ -139,7 +139,7 @@ function sourcesOf(
       capacity: capacityOf(config),
     },
     engine: service.engine,
-    health: () => host.health(),
+    health: () => service.advertised(),
     recovered: (executor) => service.isRecovered(executor),
     questions: () => service.words.questions,
   };

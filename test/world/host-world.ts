@@ -180,8 +180,16 @@ export async function reboot(
 
 /** Ended exactly once, for the agent and for the requester, which agree. */
 export async function endedOnce(t: Test, { cluster, agent }: World, work: Work): Promise<Detail> {
-  const end = await cluster.endedExecution(work.job);
   const terminal = ['completed', 'failed', 'cancelled'];
+  const end = await eventually(
+    `${work.execution} to end`,
+    async () => {
+      const seen = (await cluster.executions(work.job)).find(({ id }) => id === work.execution);
+      if (seen !== undefined && terminal.includes(seen.state)) return seen;
+      throw new Error(JSON.stringify(seen));
+    },
+    30_000,
+  );
   const own = (await agent.history(work.execution)).filter(
     ({ from, to }) => terminal.includes(to) && !terminal.includes(from),
   );
