@@ -37,14 +37,17 @@ export class LinkSender {
   #soon: Timer | undefined;
   #flush: Timer | undefined;
   #lastError = '';
+  /** Nobody waits any longer for the answer to the push in flight. */
+  #abandon: () => void = () => undefined;
 
   constructor(options: SenderOptions) {
     this.#options = options;
   }
 
-  /** After a handshake. */
+  /** After a handshake. A push under the session before is not waited for: whoever was to answer it may be dead. */
   open(session: string): void {
     this.#session = session;
+    this.#abandon();
     this.#backoffMs = FIRST_BACKOFF_MS;
     this.wake();
   }
@@ -103,13 +106,18 @@ export class LinkSender {
     if (outbox.idle) return false;
     const rows = await outbox.head(limit);
     if (rows.length === 0) return false;
-    const answer = await send({
+    const abandoned = new Promise<undefined>((resolve) => {
+      this.#abandon = () => resolve(undefined);
+    });
+    const push: Push = {
       v: PROTOCOL_VERSION,
       session,
       incarnation: outbox.incarnation,
       after: outbox.acked,
       rows: rows.map(({ seq, body }) => ({ seq, body })),
-    });
+    };
+    const answer = await Promise.race([send(push), abandoned]);
+    if (answer === undefined) return true;
     this.#recovered();
     if (this.#session !== session) return true;
     if (answer.type === 'handshake-required') {
