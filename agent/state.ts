@@ -95,9 +95,13 @@ async function readUnfinished(store: Store): Promise<string | undefined> {
   return firstUnreadable(store, ['meta/', 'in/', 'out/']);
 }
 
-/** The outbox begins anew too: numbers that were given out and lost would be given out again. */
+/**
+ * The outbox begins anew too: numbers that were given out and lost would be given out again. So does the inbox: rows may be
+ * gone that are older than the cursor.
+ */
 async function afterLoss(store: Store): Promise<void> {
   await doubtUnfinished(store);
+  await store.batch([{ type: 'del', key: 'in/meta' }]);
   const repository = new ExecutionRepository(store);
   const outbox = await Outbox.load(store, 'out/', randomUUID);
   await outbox.restart(randomUUID(), () => repository.snapshot(reportRow));

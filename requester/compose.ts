@@ -1,11 +1,9 @@
 /** Builds the requester out of its parts; nothing else knows them all. */
-import { join } from 'node:path';
 import type { Clock, Random } from '../adapters/clock/port.ts';
 import type { Faults } from '../adapters/faults/port.ts';
 import type { Logger } from '../adapters/log/port.ts';
 import { connectTransport } from '../adapters/nats/nats-transport.ts';
 import type { Transport } from '../adapters/nats/port.ts';
-import { openStore } from '../adapters/store/level-store.ts';
 import type { Store } from '../adapters/store/port.ts';
 import { serveApi, type Api } from './api/server.ts';
 import { readToken } from './api/token.ts';
@@ -13,7 +11,7 @@ import type { Config } from './config.ts';
 import { startCore } from './core.ts';
 import { LogReader } from './logs/log-reader.ts';
 import { NodeStreams } from './nodes/streams.ts';
-import { SCHEMA_VERSION } from './state/keys.ts';
+import { openState } from './state/open.ts';
 
 export interface Setting {
   readonly config: Config;
@@ -32,17 +30,14 @@ export interface Requester {
 }
 
 export async function compose(setting: Setting): Promise<Requester> {
-  const { config, folder, log, clock } = setting;
+  const { config, folder, log } = setting;
   const token = await readToken(folder);
-  const store = await openStore(
-    { folder: join(folder, 'store'), createIfMissing: true, schemaVersion: SCHEMA_VERSION },
-    clock,
-  );
+  const { store, problems } = await openState(setting);
   const undo: (() => Promise<void> | void)[] = [() => store[Symbol.asyncDispose]()];
   try {
     const transport = await connect(config, log);
     undo.unshift(() => transport[Symbol.asyncDispose]());
-    const api = await assemble({ ...setting, store, transport, token, undo });
+    const api = await assemble({ ...setting, store, problems, transport, token, undo });
     undo.unshift(() => api[Symbol.asyncDispose]());
     log.info('requester.ready', { url: api.url });
     return { url: api.url, [Symbol.asyncDispose]: once(() => unwind(undo)) };
@@ -68,6 +63,7 @@ function connect(config: Config, log: Logger): Promise<Transport> {
 
 interface Assembly extends Setting {
   readonly store: Store;
+  readonly problems: readonly string[];
   readonly transport: Transport;
   readonly token: string;
   /** What has to be undone at the end, the last first. */
@@ -75,7 +71,7 @@ interface Assembly extends Setting {
 }
 
 async function assemble(given: Assembly): Promise<Api> {
-  const { config, clock, log, folder, token, transport, undo } = given;
+  const { config, clock, log, folder, token, transport, undo, store } = given;
   const core = await startCore(given);
   undo.unshift(() => core.close());
   const { world, reader, mint, coordinator, presence, watchers, requesterId } = core;
@@ -86,6 +82,10 @@ async function assemble(given: Assembly): Promise<Api> {
   return serveApi({
     ...{ config, folder, token, log, clock, world, reader, mint, coordinator, presence },
     ...{ transport, logs, streams, watchers, requesterId },
+    problems: () => [
+      ...(store.failing === undefined ? [] : [`the store cannot be written: ${store.failing}`]),
+      ...given.problems,
+    ],
   });
 }
 

@@ -17,6 +17,8 @@ export interface ApiContext {
   readonly folder: string;
   readonly token: string;
   readonly requesterId: string;
+  /** What is not as it should be with the store, one sentence each. */
+  problems(): readonly string[];
   readonly log: Logger;
   readonly clock: Clock;
   readonly world: WorldView;

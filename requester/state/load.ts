@@ -16,13 +16,14 @@ export async function loadWorld(store: Store, log: Logger): Promise<World> {
   const world = new World();
   const nodes = await store.scan({ prefix: 'node/' });
   for (const corrupt of nodes.corrupt) await quarantine(store, corrupt, log);
-  world.put({
-    nodes: nodes.entries.map(({ value }) => nodeRecordSchema.parse(value)),
-    jobs: [],
-    executions: [],
-  });
+  for (const { key, value } of nodes.entries) {
+    const node = nodeRecordSchema.safeParse(value);
+    if (node.success) world.put({ nodes: [node.data], jobs: [], executions: [] });
+    else
+      await quarantine(store, { key, reason: node.error.message, raw: JSON.stringify(value) }, log);
+  }
   const live = await store.scan({ prefix: 'live/' });
-  for (const { key } of live.entries)
+  for (const { key } of [...live.entries, ...live.corrupt])
     await loadJob(store, world, { id: key.slice('live/'.length), log });
   return world;
 }
@@ -47,7 +48,7 @@ async function loadJob(
     const prefix = executionsOfPrefix(id);
     const index = await store.scan({ prefix });
     const executions: ExecutionRecord[] = [];
-    for (const { key } of index.entries)
+    for (const { key } of [...index.entries, ...index.corrupt])
       executions.push(
         executionRecordSchema.parse(await store.get(executionKey(key.slice(prefix.length)))),
       );

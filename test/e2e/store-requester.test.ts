@@ -1,0 +1,86 @@
+/** The requester's store is damaged, lost or an older copy: it starts, says so, and stops nothing that runs. */
+import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { z } from 'zod';
+import { startCluster, type Cluster } from '../kit/cluster.ts';
+import { eventually } from '../kit/eventually.ts';
+import { batchJob, lines, wasmTask } from '../kit/job-specs.ts';
+
+const ticking = (ticks: number) => batchJob(wasmTask('ticker', [String(ticks), '100']));
+const statusSchema = z.looseObject({ RequesterID: z.string(), Problems: z.array(z.string()) });
+const statusOf = (cluster: Cluster) => cluster.api.get('limpet/status', statusSchema);
+
+t.test('a store without MANIFEST is repaired, and its jobs go on', async (t) => {
+  const cluster = await startCluster(t);
+  const agent = cluster.addAgent();
+  await agent.start();
+  const job = await cluster.submit(ticking(50));
+  const id = await cluster.running(job);
+  const holder = await agent.claim('wasm', id);
+  await cluster.requester.kill();
+  const store = join(cluster.requesterFolder, 'store');
+  for (const name of readdirSync(store)) if (name.startsWith('MANIFEST')) rmSync(join(store, name));
+
+  await cluster.startRequester();
+  t.match((await statusOf(cluster)).Problems.join('\n'), /damaged.*MANIFEST.*repaired/);
+  await agent.ready();
+  t.equal(await agent.claim('wasm', id), holder, 'the run did not notice');
+  t.match(await cluster.ended(job), { state: 'Completed' });
+  t.equal(await cluster.log(job), lines(50));
+});
+
+t.test('when it is lost its jobs are gone, and nothing that runs is stopped', async (t) => {
+  const cluster = await startCluster(t);
+  const agent = cluster.addAgent();
+  await agent.start();
+  const before = (await statusOf(cluster)).RequesterID;
+  const job = await cluster.submit(ticking(400));
+  const id = await cluster.running(job);
+  const holder = await agent.claim('wasm', id);
+  await cluster.requester.kill();
+  rmSync(join(cluster.requesterFolder, 'store'), { recursive: true });
+
+  await cluster.startRequester();
+  const status = await statusOf(cluster);
+  t.match(status.Problems.join('\n'), /there is no store in .*begun anew/);
+  t.equal(status.RequesterID, before, 'who it is stays');
+  await t.rejects(cluster.job(job), /no job matches|not.found/i);
+  await agent.ready();
+  const next = await cluster.submit(ticking(1));
+  t.match(await cluster.ended(next), { state: 'Completed' }, 'it goes on with new work');
+  t.equal(await agent.claim('wasm', id), holder);
+  const running = (await agent.status()).executions.find((one) => one.id === id);
+  t.match(running, { state: 'running' }, 'what it has forgotten runs on');
+});
+
+t.test('an older copy of it is told by its generation; what runs is taken up', async (t) => {
+  const cluster = await startCluster(t);
+  const agent = cluster.addAgent();
+  await agent.start();
+  const job = await cluster.submit(ticking(60));
+  const id = await cluster.running(job);
+  const holder = await agent.claim('wasm', id);
+  const store = join(cluster.requesterFolder, 'store');
+  await cluster.requester.kill();
+  cpSync(store, `${store}.copy`, { recursive: true });
+  await cluster.startRequester();
+  await agent.ready();
+  const newer = await cluster.submit(ticking(300));
+  const forgotten = await cluster.running(newer);
+  await cluster.requester.kill();
+  rmSync(store, { recursive: true });
+  cpSync(`${store}.copy`, store, { recursive: true });
+
+  await cluster.startRequester();
+  t.match((await statusOf(cluster)).Problems.join('\n'), /older copy \(opened \d+ times/);
+  await agent.ready();
+  t.match(await cluster.ended(job), { state: 'Completed' });
+  t.equal(await agent.claim('wasm', id).catch(() => holder), holder, 'one run');
+  t.equal(await cluster.log(job), lines(60));
+  await eventually('what it has forgotten to run on', async () => {
+    const one = (await agent.status()).executions.find((execution) => execution.id === forgotten);
+    if (one?.state !== 'running') throw new Error(JSON.stringify(one));
+    return true;
+  });
+});
