@@ -117,13 +117,12 @@ export async function commitCopy(
   return made;
 }
 
-/** Part of a script that waits until `letGo`; over restarts of its container, too. */
-export const WAIT = 'until [ -e /tmp/go ]; do sleep 0.1; done';
+/** Part of a script that waits until `letGo`. */
+export const WAIT = `go=; trap 'go=yes' HUP; until [ "$go" ]; do sleep 0.1; done`;
 
-/** Ends the wait. */
+/** Ends the wait. By a signal, since an engine that was killed may not be able to exec any more. */
 export async function letGo(container: Docker.Container): Promise<void> {
-  const order = await container.exec({ Cmd: ['touch', '/tmp/go'] });
-  await order.start({ Detach: true });
+  await container.kill({ signal: 'SIGHUP' });
 }
 
 /** Has never been touched: it runs, and was started when we saw it last. */
