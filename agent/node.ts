@@ -2,6 +2,8 @@
  * What an agent is, without a process around it: executions and the link, joined over ports. `compose.ts` gives it the
  * real ones; simulations give it a world of their own.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseExecutionId } from '../core/ids.ts';
 import type { ExecutionRecord } from '../core/execution/record.ts';
 import type { Clock } from '../adapters/clock/port.ts';
@@ -97,6 +99,7 @@ function createService(
   },
 ): ExecutionService {
   return new ExecutionService({
+    hasTraces: (id) => existsSync(join(folders.logs, id)),
     repository: own.repository,
     host,
     reports: {

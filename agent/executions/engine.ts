@@ -42,6 +42,8 @@ export interface EffectRunner {
 }
 
 export interface EngineDeps {
+  /** Something on this disk shows that a run of it was begun here. */
+  hasTraces(id: ExecutionId): boolean;
   readonly repository: ExecutionRepository;
   readonly reports: ReportSink;
   readonly clock: Clock;
@@ -93,7 +95,10 @@ export class ExecutionEngine {
     const { repository, clock } = this.#deps;
     if (this.#live.has(placement.executionId)) return undefined;
     if ((await repository.get(placement.executionId)) !== undefined) return undefined;
-    return newRecord(placement, clock.now());
+    const fresh = newRecord(placement, clock.now());
+    // It was here before, and the store has lost it: whatever is there of it counts, and it is not begun anew.
+    if (!this.#deps.hasTraces(placement.executionId)) return fresh;
+    return { ...fresh, state: 'starting', launchedRun: fresh.run };
   }
 
   /** Operations that write it; commit them in the same turn, and call `insertPlaced` once they are durable. */

@@ -3,7 +3,7 @@
  * host. What happens in a plugin comes in here; what the owner orders goes through `engine`.
  */
 import { LimpetError, messageOf } from '../../core/errors.ts';
-import { parseExecutionId, type NodeId } from '../../core/ids.ts';
+import { parseExecutionId, type ExecutionId, type NodeId } from '../../core/ids.ts';
 import type { ExecutionEvent } from '../../core/execution/events.ts';
 import { isTerminal } from '../../core/execution/states.ts';
 import { staysUp } from '../../core/job.ts';
@@ -50,6 +50,8 @@ export interface ServiceDeps {
   readonly leases: Leases;
   /** Who may claim what is foreign here, or have it stopped. */
   owner(): OwnerProof | undefined;
+  /** Something on this disk shows that a run of it was begun here. */
+  hasTraces(id: ExecutionId): boolean;
   /** Executor health, recovery, or what is foreign here has changed. */
   changed(): void;
 }

@@ -1,5 +1,13 @@
 /** The agent's store is damaged, lost or an older copy: it starts, says so, and nothing is run twice or forgotten. */
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { startCluster } from '../kit/cluster.ts';
@@ -149,4 +157,20 @@ t.test('a file of the identity that cannot be read is one line', async (t) => {
   t.match(program.stderr.trim(), /^limpet agent: cannot read .*identity\.json: .*put back a copy/);
   writeFileSync(file, sound);
   t.ok(await agent.start());
+});
+
+t.test('a placement that comes again to where its log is already is not run again', async (t) => {
+  const cluster = await startCluster(t);
+  const agent = cluster.addAgent();
+  await agent.start({ LIMPET_CRASH_AT: 'agent.placement.after-commit' });
+  const job = await cluster.submit(ticking(3));
+  await eventually('the agent to crash', () => agent.program.exit);
+  const { id } = await cluster.execution(job);
+  rmSync(join(agent.folder, 'store'), { recursive: true });
+  mkdirSync(join(agent.folder, 'logs', id));
+
+  await agent.start();
+  t.match(await cluster.ended(job), { state: 'Failed' });
+  t.match((await cluster.execution(job)).outcome, { by: 'lost' });
+  t.notOk(existsSync(join(agent.folder, 'runs', 'wasm', id, '0', 'claim')), 'it was not begun');
 });
