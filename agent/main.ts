@@ -5,22 +5,29 @@
 import { parseArgs } from 'node:util';
 import { LimpetError } from '../core/errors.ts';
 import { logFormat, pinoLog } from '../adapters/log/pino-log.ts';
+import { silentLog } from '../adapters/log/silent-log.ts';
 import { systemClock } from '../adapters/clock/system-clock.ts';
 import { planOfDeadAgent } from './explain/dead-agent.ts';
 import { composeAgent } from './compose.ts';
 import { loadAgentConfig } from './config.ts';
+import { resetAgent } from './reset.ts';
 import type { StopMode } from './stopping.ts';
 
 const USAGE = `usage: agent [--config FILE] [--data DIR] [--plan]
   --config FILE  JSON; every field has a default (see agent.config.json)
   --data DIR     everything it keeps; else dataDir of the config
   --plan         print as JSON what recovery would do, on a copy of the store; start and change nothing
+  --reset        remove everything of this agent, print what as JSON, and end; --identity: who it is, too
+  --dry-run      with --reset: only print
 `;
 
 const OPTIONS = {
   config: { type: 'string' },
   data: { type: 'string' },
   plan: { type: 'boolean' },
+  reset: { type: 'boolean' },
+  'dry-run': { type: 'boolean' },
+  identity: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -34,7 +41,7 @@ function args() {
 }
 
 async function main(): Promise<void> {
-  const { config: file, data, plan, help } = args();
+  const { config: file, data, plan, help, reset, identity, 'dry-run': dryRun } = args();
   if (help === true) {
     process.stdout.write(USAGE);
     return;
@@ -43,6 +50,12 @@ async function main(): Promise<void> {
   if (plan === true) {
     const planned = await planOfDeadAgent(config, systemClock());
     process.stdout.write(`${JSON.stringify(planned)}\n`);
+    return;
+  }
+  if (reset === true) {
+    const order = { dryRun: dryRun === true, identity: identity === true };
+    const report = await resetAgent(config, silentLog, order);
+    process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit(0));
     return;
   }
   const log = pinoLog({ format: logFormat(process.env, process.stderr.isTTY) });

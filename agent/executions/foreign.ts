@@ -108,7 +108,8 @@ export class ForeignWork {
   async ownerStop(id: ExecutionId, reason: string): Promise<boolean> {
     const live = this.#deps.engine.get(id);
     if (live?.record.foreign === undefined || isTerminal(live.record.state)) return false;
-    const doubt = this.#doubt(live.record, live.record.foreign.since);
+    const { foreign, startedAt = foreign.since } = live.record;
+    const doubt = this.#doubt(live.record, Math.min(startedAt, foreign.since));
     if (doubt !== undefined) {
       this.#deps.log.warn('foreign.stop-not-proven', { execution: id, reason: doubt });
       return true;
@@ -126,12 +127,12 @@ export class ForeignWork {
   }
 
   /** Why an order to stop proves nothing; undefined when it does. */
-  #doubt({ placement }: ExecutionRecord, since: number): string | undefined {
+  #doubt({ placement }: ExecutionRecord, begunAt: number): string | undefined {
     const proof = this.#deps.owner();
     if (proof === undefined) return 'this node is linked to no requester';
     if (placement.owner !== proof.requesterId)
       return `its owner is ${placement.owner || 'not known'}, and ${proof.requesterId} wants it stopped`;
-    return proof.knownSince < since
+    return proof.knownSince < begunAt
       ? undefined
       : 'the store of its owner is younger here than it, and may lack what the one before it knew';
   }

@@ -160,7 +160,7 @@ export class Sweep {
     const lacking: string[] = [];
     for (const id of new Set(found.map(({ executionId }) => executionId)))
       if ((await this.#deps.stored(id).catch(() => undefined)) === undefined) lacking.push(id);
-    this.#deps.words.ask(lacking, this.#deps.clock.now());
+    this.#deps.words.ask(lacking);
   }
 
   /** Ended or never started, and its owner does not want it any more. */

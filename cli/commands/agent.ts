@@ -7,6 +7,7 @@ import { runProgram } from '../programs.ts';
 import { agentEngine } from './agent-engine.ts';
 import { agentForeign } from './agent-foreign.ts';
 import { agentMetrics } from './agent-metrics.ts';
+import { agentReset } from './agent-reset.ts';
 import { agentStatus } from './agent-status.ts';
 import { agentStop } from './agent-stop.ts';
 import { agentSweep } from './agent-sweep.ts';
@@ -34,7 +35,8 @@ export function agent(context: Context, done: (exitCode: number) => void): Comma
     .addCommand(agentMetrics(context))
     .addCommand(agentEngine(context))
     .addCommand(agentForeign(context))
-    .addCommand(agentSweep(context));
+    .addCommand(agentSweep(context))
+    .addCommand(agentReset(context));
 }
 
 export function programArgs({ config, data }: ProgramOptions): string[] {

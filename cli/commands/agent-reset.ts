@@ -1,0 +1,102 @@
+/** `limpet agent reset [--dry-run]`: removes everything of the agent of this host, on purpose. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Command } from 'commander';
+import { z } from 'zod';
+import { LimpetError } from '../../core/errors.ts';
+import { askAgent, readAgentFile } from '../agent-socket.ts';
+import { dataFolder } from '../api/endpoint.ts';
+import { print } from '../context.ts';
+import type { Context } from '../context.ts';
+import { programPath } from '../programs.ts';
+
+const RESET_MS = 300_000;
+const END_MS = 60_000;
+const POLL_MS = 100;
+
+interface ResetOptions {
+  readonly config?: string;
+  readonly data?: string;
+  readonly dryRun?: boolean;
+  readonly identity?: boolean;
+  readonly stop?: boolean;
+}
+
+const reportSchema = z.looseObject({
+  nodeId: z.string(),
+  runs: z.array(z.string()),
+  paths: z.array(z.string()),
+});
+
+export function agentReset(context: Context): Command {
+  return new Command('reset')
+    .description('remove everything of this agent: runs, plugins, containers, folders, store')
+    .option('--dry-run', 'only show what would be removed')
+    .option('--identity', 'its identity too: it comes back as another node')
+    .option('--stop', 'end the agent first, if it runs')
+    .option('--config <file>', "the agent's configuration: which executors it has")
+    .option('--data <folder>', "the agent's folder; else agent/ in LIMPET_DATA or ~/.limpet")
+    .action(async (_options: unknown, command: Command) => {
+      const options: ResetOptions = command.optsWithGlobals();
+      const folder = options.data ?? join(dataFolder(context.env), 'agent');
+      if (options.config === undefined || options.data !== undefined)
+        await notRunning(folder, options.stop === true && options.dryRun !== true);
+      print(context, textOf(await reset(folder, options), options.dryRun === true));
+    });
+}
+
+/** Errors: `conflict`. The lock of the store is the proof; this is the friendly word before it. */
+async function notRunning(folder: string, stop: boolean): Promise<void> {
+  const running = await askAgent(folder, 'GET', '/health').then(
+    () => true,
+    (thrown: unknown) => LimpetError.from(thrown).code !== 'unavailable',
+  );
+  if (!running) return;
+  if (!stop)
+    throw new LimpetError('conflict', `the agent of ${folder} runs; stop it first, or add --stop`);
+  await askAgent(folder, 'POST', '/stop', { mode: 'kill' });
+  for (let waited = 0; readAgentFile(folder) !== undefined; waited += POLL_MS) {
+    if (waited > END_MS)
+      throw new LimpetError('timeout', `the agent of ${folder} does not end; nothing was removed`);
+    await setTimeout(POLL_MS);
+  }
+}
+
+async function reset(folder: string, options: ResetOptions): Promise<z.infer<typeof reportSchema>> {
+  const { config, data, dryRun, identity } = options;
+  const place = config === undefined ? ['--data', data ?? folder] : ['--config', config];
+  const args = [
+    ...place,
+    ...(config !== undefined && data !== undefined ? ['--data', data] : []),
+    '--reset',
+    ...(dryRun === true ? ['--dry-run'] : []),
+    ...(identity === true ? ['--identity'] : []),
+  ];
+  try {
+    const run = promisify(execFile);
+    const { stdout } = await run(process.execPath, [programPath('agent'), ...args], {
+      timeout: RESET_MS,
+    });
+    return reportSchema.parse(JSON.parse(stdout));
+  } catch (thrown) {
+    throw new LimpetError('unavailable', lastLine(thrown), { cause: thrown });
+  }
+}
+
+function lastLine(thrown: unknown): string {
+  const stderr =
+    thrown instanceof Error && 'stderr' in thrown ? String(thrown.stderr).trimEnd() : '';
+  const line = stderr.split('\n').at(-1) ?? '';
+  return line === '' ? LimpetError.from(thrown).message : line;
+}
+
+function textOf({ nodeId, runs, paths }: z.infer<typeof reportSchema>, dryRun: boolean): string {
+  const done = dryRun ? 'would remove' : 'removed';
+  return [
+    `node ${nodeId}`,
+    ...runs.map((run) => `${done} ${run}`),
+    ...paths.map((path) => `${done} ${path}`),
+  ].join('\n');
+}
