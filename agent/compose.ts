@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { LimpetError } from '../core/errors.ts';
 import { parseExecutionId } from '../core/ids.ts';
-import { systemClock } from '../adapters/clock/system-clock.ts';
+import { clockOffset, systemClock } from '../adapters/clock/system-clock.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
 import { envFaults } from '../adapters/faults/env-faults.ts';
 import { writeFileAtomic } from '../adapters/identity/write-file-atomic.ts';
@@ -51,7 +51,7 @@ export async function composeAgent(
   onStopOrder: (mode: StopMode) => void,
 ): Promise<Agent> {
   const startedAt = Math.floor(performance.timeOrigin);
-  const clock = systemClock();
+  const clock = systemClock(clockOffset(process.env));
   const faults = envFaults(process.env);
   const processes = procProcesses();
   const { identity, store, folders, runDir, damage, amiss } = await openState(config, clock);

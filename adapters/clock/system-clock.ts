@@ -6,13 +6,27 @@ import type { Clock, Timer } from './port.ts';
 /** What one timer of the platform can hold. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-export function systemClock(): Clock {
+/** `offsetMs` is what the wall clock is off by, for tests; the uptime does not notice. */
+export function systemClock(offsetMs = 0): Clock {
   return {
-    now: () => Date.now(),
+    now: () => Date.now() + offsetMs,
     uptime,
     after,
     sleep: (delayMs, signal) => sleepOn(after, delayMs, signal),
   };
+}
+
+/** Tests alone set it: a wall clock that somebody has set back or forward. Errors: `invalid-config`. */
+export const CLOCK_OFFSET_VARIABLE = 'LIMPET_CLOCK_OFFSET_MS';
+
+export function clockOffset(env: Readonly<NodeJS.ProcessEnv>): number {
+  const text = env[CLOCK_OFFSET_VARIABLE] ?? '';
+  const offset = Number(text);
+  if (Number.isSafeInteger(offset)) return offset;
+  throw new LimpetError(
+    'invalid-config',
+    `${CLOCK_OFFSET_VARIABLE}='${text}'; expected a whole number of ms`,
+  );
 }
 
 function uptime(): number {

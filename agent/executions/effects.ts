@@ -148,7 +148,10 @@ export class Effects implements EffectRunner {
 
   #scheduleRestart(live: LiveExecution, at: number): void {
     live.restartTimer?.cancel();
-    live.restartTimer = this.#deps.clock.after(Math.max(0, at - this.#deps.clock.now()), () => {
+    // A clock that was set back meanwhile must not make the back-off longer than it was meant to be.
+    const meant = Math.max(0, at - live.record.changedAt);
+    const delay = Math.min(meant, Math.max(0, at - this.#deps.clock.now()));
+    live.restartTimer = this.#deps.clock.after(delay, () => {
       this.#answer(live, { type: 'restart-due' });
     });
   }

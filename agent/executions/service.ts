@@ -337,7 +337,10 @@ export class ExecutionService implements PluginHostEvents {
       return;
     const delay = Math.max(0, deadlineAt + DEADLINE_SLACK_MS - this.#deps.clock.now());
     live.deadlineTimer = this.#deps.clock.after(delay, () => {
-      this.#observer.look(live);
+      live.deadlineTimer = undefined;
+      // The clock may have been set back since.
+      if (this.#deps.clock.now() < deadlineAt) this.#armDeadline(live);
+      else this.#observer.look(live);
     });
   }
 

@@ -134,7 +134,9 @@ export async function becomeService(agent: TestAgent, execution: string): Promis
   await withStore(agent, async (store) => {
     const key = `ex/${execution}`;
     const record = (await store.get(key)) as { readonly placement: JsonObject };
-    const value = { ...record, placement: { ...record.placement, kind: 'service' } };
+    // Without a policy of its own: that of its kind.
+    const placement = { ...record.placement, kind: 'service', restart: undefined };
+    const value = { ...record, placement };
     await store.batch([{ type: 'put', key, value }]);
   });
 }
