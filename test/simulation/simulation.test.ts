@@ -11,11 +11,11 @@ import { play, script, type Script } from './script.ts';
 import { verdict } from './verdict.ts';
 
 /** A batch is what one seed makes. */
-const BATCH = 100;
+const BATCH = 50;
 /** As many batches as fit, but never fewer than this: a slow machine takes longer. */
 const LEAST_BATCHES = 4;
 const TIME_MS = 35_000;
-const SHRINK_MS = 60_000;
+const SHRINK_MS = 30_000;
 const DAY_S = 86_400;
 
 t.setTimeout(900_000);
