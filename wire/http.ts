@@ -10,6 +10,7 @@
  *   GET  /api/v1/limpet/executions/{id}/explain                            ExecutionExplanation
  *   GET  /api/v1/limpet/executions/{id}/result.tar.gz                      the published archive (token by header, or
  *                                                                         the expiring `?sig=` of the results list)
+ *   POST /api/v1/limpet/foreign/{id}                                       {word: adopt | stop}: an operator's word
  *   GET  /api/v1/limpet/status                                             {RequesterID, Version, Nats, Nodes, Jobs}
  *
  * Where the API is: the requester writes `endpoint.json` {url, pid} and `token` (0600) into its data folder.

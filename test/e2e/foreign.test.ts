@@ -121,14 +121,13 @@ t.test('another requester: unknown work stays; an operator stops or adopts it', 
   t.match(again.stderr, /nothing foreign/);
 });
 
-t.test('its owner says it has ended: stopped if that store was known, else kept', async (t) => {
+t.test('its owner had ordered a stop meanwhile: it is claimed, then stopped', async (t) => {
   const { cluster, agent } = await oneNode(t);
   for (const known of [true, false]) {
     const job = await cluster.submit(batchJob(wasmTask('ticker', ['600', '100'])));
     const id = await cluster.running(job);
     await agent.kill();
     await cluster.stop(job);
-    // Nobody but the node can end it; for its owner it ends here as the job's stop does not wait.
     await loseRecords(agent.folder, id);
     if (!known) rmSync(join(agent.folder, 'epochs.json'));
     await agent.start();

@@ -27,17 +27,20 @@ t.test('a record that cannot be read is set aside, and the agent runs on', async
   t.equal(status.quarantined.length, 1);
   t.match(status.quarantined[0], new RegExp(`^ex/${lost}: .*checksum`));
   t.match(status.degraded, ['1 records could not be read and are in quarantine']);
-  t.match(status.foreign, [`wasm: ${lost} run 0 running`]);
-  t.match(status.executions, [{ id: kept, state: 'running' }]);
+  t.ok(status.executions.some(({ id, state }) => id === kept && state === 'running'));
+  const claimed = await eventually('its owner to claim what is foreign', async () => {
+    const { foreign, executions } = await agent.status();
+    return foreign.length === 0 && executions.some(({ id }) => id === lost);
+  });
+  t.ok(claimed);
   t.equal(await agent.claim('wasm', lost), holder, 'without a record it is not stopped');
   t.ok(process.kill(Number(holder.split(' ')[0]), 0));
-  t.match(await cluster.ended(unlucky), { state: 'Failed' }, 'its owner is told that it is lost');
-  t.match((await cluster.execution(unlucky)).outcome, { by: 'lost' });
+  t.match(await cluster.job(unlucky), { state: 'Running' }, 'for its owner nothing has happened');
   t.match(await cluster.ended(lucky), { state: 'Completed' });
   t.equal(await cluster.log(lucky), lines(40));
 
   await agent.stopAll();
-  await eventually('what has no record to end with everything else', () => {
+  await eventually('what had no record to end with everything else', () => {
     const left = processesOf(agent.folder);
     if (left.length > 0) throw new Error(JSON.stringify(left));
     return true;
