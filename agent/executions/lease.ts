@@ -94,7 +94,8 @@ export class Leases {
   }
 
   isOver(record: ExecutionRecord): boolean {
-    return this.#over.has(record.placement.executionId) || this.#leftMs(record) <= 0;
+    const { executionId, leaseMs } = record.placement;
+    return leaseMs !== undefined && (this.#over.has(executionId) || this.#leftMs(record) <= 0);
   }
 
   /** Before a run starts. Errors: those of the store. */
@@ -117,8 +118,7 @@ export class Leases {
     if (left.length === 0) return;
     const delay = Math.min(LOOK_MS, Math.max(0, Math.min(...left)));
     this.#timer = this.#deps.clock.after(delay, () => {
-      const over = this.#latch();
-      for (const live of over) this.#ports?.look(live);
+      this.#latch();
       this.arm();
     });
   }
@@ -138,13 +138,13 @@ export class Leases {
   }
 
   /** What is over now stays over. */
-  #latch(): LiveExecution[] {
-    const over = this.#leased().filter(({ record }) => this.#leftMs(record) <= 0);
-    for (const { record } of over) {
-      this.#over.add(record.placement.executionId);
-      this.#deps.log.warn('lease.over', { execution: record.placement.executionId });
+  #latch(): void {
+    for (const live of this.#leased().filter(({ record }) => this.#leftMs(record) <= 0)) {
+      const { executionId } = live.record.placement;
+      this.#over.add(executionId);
+      this.#deps.log.warn('lease.over', { execution: executionId });
+      this.#ports?.look(live);
     }
-    return over;
   }
 
   #leftMs({ placement, acceptedAt }: ExecutionRecord): number {
