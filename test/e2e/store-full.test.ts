@@ -1,0 +1,76 @@
+/** A disk that is full, or read-only: no new work, what runs goes on, and it heals by itself. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { startCluster } from '../kit/cluster.ts';
+import { eventually } from '../kit/eventually.ts';
+import { batchJob, lines, wasmTask } from '../kit/job-specs.ts';
+import { tempDir } from '../kit/temp-dir.ts';
+
+const skip = mountable() ? false : 'this user may not mount a tmpfs';
+const ticking = (ticks: number) => batchJob(wasmTask('ticker', [String(ticks), '100']));
+
+t.test('a full disk takes no new work; what runs goes on; it heals', { skip }, async (t) => {
+  const cluster = await startCluster(t);
+  const agent = cluster.addAgent({ minFreeBytes: 1024 * 1024 });
+  mount(t, join(agent.folder, 'store'));
+  await agent.start();
+  const job = await cluster.submit(ticking(50));
+  const id = await cluster.running(job);
+  const holder = await agent.claim('wasm', id);
+  const ballast = join(agent.folder, 'store', 'ballast');
+  spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=64k'], { timeout: 20_000 });
+
+  const said = await eventually('the agent to say so', async () => {
+    const { degraded } = await agent.status();
+    return degraded.find((line) => line.endsWith('no new work is taken'));
+  });
+  t.match(said, /no space left on device|MiB left/i);
+  const waiting = await cluster.submit(ticking(1));
+  await eventually('its owner to hear why', async () => {
+    const { message } = await cluster.job(waiting);
+    if (!/no space left|MiB left/i.test(message)) throw new Error(`'${message}'`);
+    return true;
+  });
+  t.equal(await agent.claim('wasm', id), holder);
+  t.match((await agent.status()).executions, [{ id, state: 'running' }]);
+
+  rmSync(ballast);
+  t.match(await cluster.ended(job), { state: 'Completed' }, 'what ran is reported');
+  t.equal(await cluster.log(job), lines(50), 'and nothing of it is missing');
+  t.match(await cluster.ended(waiting), { state: 'Completed' }, 'what waited is taken');
+  t.notMatch((await agent.status()).degraded.join('\n'), /no new work/);
+  await agent.end();
+});
+
+t.test('a data folder that cannot be written is one line', { skip }, async (t) => {
+  const cluster = await startCluster(t);
+  const agent = cluster.addAgent({ minFreeBytes: 1024 * 1024 });
+  mount(t, agent.folder);
+  await agent.start();
+  await agent.stopAll();
+  spawnSync('mount', ['-o', 'remount,ro', agent.folder]);
+  const program = await agent.launch();
+  t.match(await program.waitForExit(20_000), { code: 1 });
+  const [line = '', ...more] = program.stderr.trim().split('\n');
+  t.same(more, []);
+  t.match(line, /^limpet agent: cannot write to the data folder .*read-only.*make it writable/);
+  spawnSync('mount', ['-o', 'remount,rw', agent.folder]);
+  t.ok(await agent.start(), 'and then it starts');
+  await agent.end();
+});
+
+function mount(t: Test, folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'limpet-test', folder]);
+  if (status !== 0) throw new Error(`no tmpfs at ${folder}`);
+  t.teardown(() => spawnSync('umount', ['-l', folder]));
+}
+
+function mountable(): boolean {
+  const folder = tempDir(t);
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'limpet-test', folder]);
+  if (status === 0) spawnSync('umount', ['-l', folder]);
+  return status === 0;
+}
