@@ -8,6 +8,7 @@ import type { ObservedRun } from './observed.ts';
 import type { Outcome } from './outcome.ts';
 import {
   isParked,
+  stopAt,
   storedLaunched,
   withRun,
   type ExecutionRecord,
@@ -117,7 +118,7 @@ const ended: Rule = ({ record, run, current, situation }) => {
     },
     why,
   });
-  const stop = ordered(record);
+  const stop = record.stop === undefined ? ordered(record) : stopAt(record, finishedAt);
   if (stop !== undefined) return conclude(coded(stop, outcome), `ended after: ${stop.reason}`);
   const deadline = record.placement.deadlineAt;
   if (deadline !== undefined && finishedAt > deadline)

@@ -84,6 +84,13 @@ export function withRun(record: ExecutionRecord, run: number): ExecutionRecord {
   return { ...rest, run };
 }
 
+/** Why it was stopped, for a run that ended then: what ended before its deadline was not ended by it, whatever was stored. */
+export function stopAt(record: ExecutionRecord, finishedAt: number): StopReason | undefined {
+  const { stop, placement } = record;
+  const byDeadline = stop?.by === 'limit' && stop.reason === 'deadline';
+  return byDeadline && finishedAt <= (placement.deadlineAt ?? 0) ? undefined : stop;
+}
+
 /** "Launched" of the design, as far as the record knows; a mark says it as well. */
 export function storedLaunched(record: ExecutionRecord): boolean {
   const { state, run, launchedRun } = record;

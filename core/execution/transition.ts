@@ -5,7 +5,7 @@
 import { confirmation } from './confirmation.ts';
 import type { Effect, ExecutionEvent, ExecutionEventType } from './events.ts';
 import { describeOutcome, type Outcome } from './outcome.ts';
-import { isParked, withRun, type ExecutionRecord } from './record.ts';
+import { isParked, stopAt, withRun, type ExecutionRecord } from './record.ts';
 import { afterRun, endState, policyOf, type AfterRun, type EndedRun } from './restart-policy.ts';
 import type { ExecutionState } from './states.ts';
 
@@ -128,7 +128,8 @@ const started: Step<'started'> = (record, event) => {
 
 const exited: Step<'exited'> = (record, event, now) => {
   const current = withRun(record, event.run);
-  const outcome = withFirstReason(current, event.outcome);
+  const beaten = current.stop !== undefined && stopAt(current, event.finishedAt) === undefined;
+  const outcome = beaten ? event.outcome : withFirstReason(current, event.outcome);
   const startedAt = event.startedAt ?? current.startedAt;
   const { finishedAt } = event;
   const ended = { outcome, finishedAt, ...(startedAt === undefined ? {} : { startedAt }) };

@@ -51,6 +51,14 @@ t.test('a stopped run is cancelled under the first reason, with its true code', 
   t.same(done.outcome, { by: 'stop', reason: 'first', code: 137 });
 });
 
+t.test('work that ended before its deadline is done, however late its end is seen', async (t) => {
+  const late: ExecutionEvent = { type: 'stop', by: 'limit', reason: 'deadline' };
+  const inTime = record({}, { deadlineAt: 4_000 });
+  t.equal(after(inTime, ...toRunning, late, exit(0), published).state, 'completed');
+  const tooLate = after(record({}, { deadlineAt: 2_500 }), ...toRunning, late, exit(0), published);
+  t.same(tooLate.outcome, { by: 'limit', reason: 'deadline', code: 0 });
+});
+
 t.test('work that never ran is cancelled at once', async (t) => {
   const done = after(
     record(),
