@@ -246,7 +246,10 @@ export class Cluster {
   }
 
   async end(): Promise<void> {
-    await Promise.all(this.#agents.map((agent) => agent.end()));
-    await this.requester.kill();
+    try {
+      await Promise.all(this.#agents.map((agent) => agent.end()));
+    } finally {
+      await this.requester.kill();
+    }
   }
 }
