@@ -6,7 +6,6 @@ import { LimpetError, messageOf } from '../../core/errors.ts';
 import { parseExecutionId, type ExecutionId, type NodeId } from '../../core/ids.ts';
 import type { ExecutionEvent } from '../../core/execution/events.ts';
 import { isTerminal } from '../../core/execution/states.ts';
-import { staysUp } from '../../core/job.ts';
 import type { Resources } from '../../core/resources.ts';
 import type { Clock, Timer } from '../../adapters/clock/port.ts';
 import type { Faults } from '../../adapters/faults/port.ts';
@@ -26,6 +25,7 @@ import type { AgentFolders } from './folders.ts';
 import { ForeignWork, type OwnerProof } from './foreign.ts';
 import type { InputOptions } from './inputs.ts';
 import type { Leases } from './lease.ts';
+import { endAll, letFinish, type Leaving } from './leaving.ts';
 import type { LiveExecution } from './live.ts';
 import { Observer } from './observer.ts';
 import { takeOwnerWord, type KnownToOwner } from './owner-word.ts';
@@ -223,18 +223,7 @@ export class ExecutionService implements PluginHostEvents {
   async drain(signal: AbortSignal): Promise<void> {
     this.#closedTo = 'this node is being drained';
     this.#deps.changed();
-    for (const live of this.engine.all()) {
-      const { state, placement } = live.record;
-      if (state === 'accepted') this.admit(live);
-      else if (staysUp(placement.kind))
-        void this.engine.dispatch(placement.executionId, {
-          type: 'stop',
-          by: 'stop',
-          reason: 'drain',
-        });
-    }
-    while ([...this.engine.all()].some((live) => !live.record.removed) && !signal.aborted)
-      await this.#deps.clock.sleep(100);
+    await letFinish(this.#leaving(), signal);
   }
 
   /** `agent stop --kill`: stops every run, those without a record too; waits until the last has ended or the time is over. */
@@ -242,18 +231,11 @@ export class ExecutionService implements PluginHostEvents {
     this.#closedTo = 'this node is being stopped';
     for (const { record } of this.foreign.all())
       void this.foreign.operator(record.placement.executionId, 'stop');
-    for (const live of this.engine.all())
-      void this.engine.dispatch(live.record.placement.executionId, {
-        type: 'stop',
-        by: 'stop',
-        reason,
-      });
-    const until = this.#deps.clock.uptime() + timeoutMs;
-    while (
-      [...this.engine.all()].some((live) => !live.record.removed) &&
-      this.#deps.clock.uptime() < until
-    )
-      await this.#deps.clock.sleep(50);
+    await endAll(this.#leaving(), reason, timeoutMs);
+  }
+
+  #leaving(): Leaving {
+    return { engine: this.engine, clock: this.#deps.clock, admit: (live) => this.admit(live) };
   }
 
   /** An operator's word: the engine that answers now is the one, runs that another one holds are lost. */

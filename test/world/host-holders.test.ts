@@ -24,7 +24,7 @@ import {
 // Many processes on a machine that may be busy.
 t.setTimeout(240_000);
 
-const TIMEOUT_S = 4;
+const TIMEOUT_S = 8;
 const LIMITED = { Timeouts: { ExecutionTimeout: TIMEOUT_S } };
 
 t.test('holders while agent and plugins are away', async (t) => {
@@ -64,7 +64,9 @@ t.test('holders while agent and plugins are away', async (t) => {
   ] as const)
     processes.signal(await holderOf(agent, executor, work.execution), 'SIGSTOP');
   const hasRecord = (executor: string, { execution }: Work): boolean =>
-    existsSync(join(runFolder(agent, executor, execution), 'exit'));
+    existsSync(join(runFolder(agent, executor, execution), 'exit')) ||
+    // On a slow machine it was over, and removed, before the agent went away.
+    !existsSync(runFolder(agent, executor, execution));
   await eventually(
     'the others to end by themselves',
     () =>
