@@ -142,6 +142,7 @@ export async function composeAgent(
   const explainer = new Explainer({
     nodeId: identity.nodeId,
     clock,
+    leases: node.leases,
     health: () => host.health(),
     client: (name) => host.client(name),
     live: () => [...engine.all()].map(({ record }) => record),

@@ -52,6 +52,7 @@ export interface NodeParts {
 }
 
 export interface AgentNode {
+  readonly leases: Leases;
   readonly repository: ExecutionRepository;
   readonly outbox: Outbox;
   readonly service: ExecutionService;
@@ -85,7 +86,7 @@ export async function assembleNode(parts: NodeParts): Promise<AgentNode> {
   engine.adoptStored(loaded.records);
   const sources = sourcesOf(parts, service);
   late.link = createLink(parts, { leases, service, sources, repository, inbox, outbox, epochs });
-  return { repository, outbox, service, sources, link: late.link, loaded };
+  return { repository, outbox, leases, service, sources, link: late.link, loaded };
 }
 
 function createService(

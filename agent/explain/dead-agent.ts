@@ -16,6 +16,7 @@ import type { Store } from '../../adapters/store/port.ts';
 import type { RecoveryPlan } from '../../wire/explain.ts';
 import type { AgentConfig } from '../config.ts';
 import { agentFolders } from '../executions/folders.ts';
+import { Leases } from '../executions/lease.ts';
 import { ExecutionRepository } from '../executions/repository.ts';
 import { pluginSpecs } from '../programs.ts';
 import { askLivePlugin } from '../plugins/ask-live.ts';
@@ -57,6 +58,7 @@ async function planOn(
 ): Promise<RecoveryPlan> {
   const { records } = await new ExecutionRepository(store).loadUnfinished();
   const processes = procProcesses();
+  const leases = await Leases.load({ store, clock, bootId: processes.bootId(), log: silentLog });
   const asked = await Promise.all(
     pluginSpecs(config).map(async ({ name }) => ({
       name,
@@ -66,6 +68,7 @@ async function planOn(
   try {
     return await recoveryPlan({
       ...{ nodeId, source: 'store', now: clock.now(), records },
+      leaseOver: (record) => leases.isOver(record),
       executors: asked,
     });
   } finally {

@@ -6,7 +6,8 @@ import type { Clock } from '../../adapters/clock/port.ts';
 import type { NodeExplanation, RecoveryPlan } from '../../wire/explain.ts';
 import type { ExecutionEvent } from '../../wire/messages.ts';
 import type { ExecutorClient, ExecutorHealth } from '../plugins/port.ts';
-import { explain, type Seen } from './explanation.ts';
+import type { Leases } from '../executions/lease.ts';
+import { explain, type Moment, type Seen } from './explanation.ts';
 import { recoveryPlan } from './plan.ts';
 
 export interface ExplainerDeps {
@@ -14,6 +15,7 @@ export interface ExplainerDeps {
   readonly clock: Clock;
   health(): readonly ExecutorHealth[];
   client(executor: string): ExecutorClient | undefined;
+  readonly leases: Pick<Leases, 'isOver'>;
   /** In memory: of which something may be left. */
   live(): readonly ExecutionRecord[];
   record(id: ExecutionId): Promise<ExecutionRecord | undefined>;
@@ -36,7 +38,13 @@ export class Explainer {
       return { name, client, reason: client === undefined ? `not ready: ${reason}` : '' };
     });
     const records = this.#deps.live();
-    return recoveryPlan({ nodeId, source: 'agent', now: clock.now(), records, executors });
+    return recoveryPlan({
+      nodeId,
+      source: 'agent',
+      ...this.#moment(clock.now()),
+      records,
+      executors,
+    });
   }
 
   /** `text`: an id whole, or a unique beginning or end of one. Errors: `not-found`, `ambiguous-id`. */
@@ -46,12 +54,13 @@ export class Explainer {
     if (record === undefined) throw unknown(text);
     const executor = record.placement.task.Engine.Type;
     const seen = await this.#look(executor, record);
-    const explanation = explain(
-      { executionId: id, executor, record },
-      seen,
-      this.#deps.clock.now(),
-    );
+    const moment = this.#moment(this.#deps.clock.now());
+    const explanation = explain({ executionId: id, executor, record }, seen, moment);
     return { explanation, events: [...(await this.#deps.events(id))] };
+  }
+
+  #moment(now: number): Moment {
+    return { now, leaseOver: (record) => this.#deps.leases.isOver(record) };
   }
 
   async #find(text: string): Promise<ExecutionId> {

@@ -16,13 +16,22 @@ export interface Subject {
   readonly record: ExecutionRecord | undefined;
 }
 
+export interface Moment {
+  readonly now: number;
+  leaseOver(this: void, record: ExecutionRecord): boolean;
+}
+
 export function explain(
   { executionId, executor, record }: Subject,
   seen: Seen,
-  now: number,
+  { now, leaseOver }: Moment,
 ): Explanation {
   const observed = seen.type === 'asked' ? seen.runs : [unobservable(executionId, record)];
-  const decision = decide({ record, observed, now, removingTooLong: false });
+  const decision = decide({
+    ...{ record, observed, now, removingTooLong: false },
+    leaseOver: record !== undefined && leaseOver(record),
+    unconfirmed: record?.unconfirmed === true,
+  });
   return {
     executionId,
     jobId: record?.placement.jobId ?? '',

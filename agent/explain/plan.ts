@@ -4,7 +4,7 @@ import type { ObservedRun } from '../../core/execution/observed.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { RecoveryPlan } from '../../wire/explain.ts';
 import type { ExecutorClient } from '../plugins/port.ts';
-import { explain, type Seen } from './explanation.ts';
+import { explain, type Moment, type Seen } from './explanation.ts';
 
 export interface AskedExecutor {
   readonly name: string;
@@ -13,10 +13,9 @@ export interface AskedExecutor {
   readonly reason: string;
 }
 
-export interface PlanSources {
+export interface PlanSources extends Moment {
   readonly nodeId: string;
   readonly source: RecoveryPlan['source'];
-  readonly now: number;
   readonly records: readonly ExecutionRecord[];
   readonly executors: readonly AskedExecutor[];
 }
@@ -33,11 +32,11 @@ export async function recoveryPlan(sources: PlanSources): Promise<RecoveryPlan> 
     const { executionId, task } = record.placement;
     const executor = task.Engine.Type;
     const seen = seenOf(lists.get(executor), executor, executionId);
-    return explain({ executionId, executor, record }, seen, now);
+    return explain({ executionId, executor, record }, seen, sources);
   });
   const ids = new Set(records.map(({ placement }) => String(placement.executionId)));
   const strays = [...lists].flatMap(([executor, listed]) =>
-    listed.type === 'asked' ? withoutRecord(executor, listed.runs, { ids, now }) : [],
+    listed.type === 'asked' ? withoutRecord(executor, listed.runs, { ids, moment: sources }) : [],
   );
   return {
     ...{ at: now, source, nodeId },
@@ -69,7 +68,7 @@ function seenOf(listed: Listed | undefined, executor: string, executionId: strin
 function withoutRecord(
   executor: string,
   runs: readonly ObservedRun[],
-  { ids, now }: { readonly ids: ReadonlySet<string>; readonly now: number },
+  { ids, moment }: { readonly ids: ReadonlySet<string>; readonly moment: Moment },
 ) {
   const strays = new Set(runs.map((run) => run.executionId).filter((id) => !ids.has(id)));
   return [...strays].map((executionId) => {
@@ -77,7 +76,7 @@ function withoutRecord(
     return explain(
       { executionId, executor, record: undefined },
       { type: 'asked', runs: mine },
-      now,
+      moment,
     );
   });
 }
