@@ -2,13 +2,7 @@
 import { LimpetError } from '../../core/errors.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { Corrupt, Entry, Range, ScanResult, Store, StoreOp } from './port.ts';
-import {
-  compareKeys,
-  corruptError,
-  decodeRecord,
-  encodeRecord,
-  quarantineKey,
-} from './record.ts';
+import { compareKeys, corruptError, decodeRecord, encodeRecord, quarantineKey } from './record.ts';
 import { checkSchema } from './schema.ts';
 
 /** The records outlive the store, as a disk would; hand in the same map to open it again. */
@@ -74,10 +68,10 @@ class MemoryStore implements Store {
     this.#checkOpen();
     if (writes.length > 0) await this.#commits.commit(writes);
   }
+
   get failing(): undefined {
     return undefined;
   }
-
 
   quarantine({ key, raw, reason }: Corrupt): Promise<void> {
     return this.batch([
