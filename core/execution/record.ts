@@ -97,11 +97,6 @@ export function storedLaunched(record: ExecutionRecord): boolean {
   return state === 'running' || state === 'stopping' || launchedRun === run;
 }
 
-/** Nobody has said yet what is to become of it. */
-export function awaitsAnswer({ foreign }: ExecutionRecord): boolean {
-  return foreign !== undefined && foreign.answer === undefined;
-}
-
 /**
  * Foreign, and at rest: its end, or what was created and never started, is kept until a word comes. After the owner's
  * word the sweep takes it away, with its grace; after an operator's it goes on at once.

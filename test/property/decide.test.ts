@@ -178,10 +178,13 @@ always('every decision means something in the state that it is taken for', (s, d
   return true;
 });
 
-always('when the store has lost something, nothing is started before the owner has answered', (s) => {
-  const d = decide({ ...s, unconfirmed: true });
-  return !STARTS.includes(d.action.type);
-});
+always(
+  'when the store has lost something, nothing is started before the owner has answered',
+  (s) => {
+    const d = decide({ ...s, unconfirmed: true });
+    return !STARTS.includes(d.action.type);
+  },
+);
 
 always('that changes nothing else', (s, d) => {
   if (STARTS.includes(d.action.type)) return true;

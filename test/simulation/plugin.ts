@@ -5,21 +5,12 @@
 import { LimpetError } from '../../core/errors.ts';
 import type { CrashPoint } from '../../core/crash-points.ts';
 import type { ObservedRun } from '../../core/execution/observed.ts';
-import type { Faults } from '../../adapters/faults/port.ts';
 import type { RunOrder, RunRef } from '../../agent/plugins/port.ts';
 import { keyOf } from './ledger.ts';
 import { forever, type Life } from './life.ts';
-import type { Box, Flavour, Node, StopOrder } from './node.ts';
+import type { Box, StopOrder } from './node.ts';
 import { observe } from './observe.ts';
-import { Supervision } from './supervision.ts';
-
-export interface PluginParts {
-  readonly instance: string;
-  readonly flavour: Flavour;
-  readonly node: Node;
-  readonly life: Life;
-  readonly faults: Faults;
-}
+import { Supervision, type PluginParts } from './supervision.ts';
 
 const CLAIM_POLL_MS = 5;
 const REMOVE_POLL_MS = 250;

@@ -1,11 +1,20 @@
 /** The runs that a plugin supervises: their log is pumped to its end, then their end may be told, and the agent is woken. */
 import type { CrashPoint } from '../../core/crash-points.ts';
 import type { ObservedRun } from '../../core/execution/observed.ts';
+import type { Faults } from '../../adapters/faults/port.ts';
 import type { RunRef } from '../../agent/plugins/port.ts';
 import { keyOf } from './ledger.ts';
-import type { Box } from './node.ts';
+import type { Life } from './life.ts';
+import type { Box, Flavour, Node } from './node.ts';
 import { observe } from './observe.ts';
-import type { PluginParts } from './plugin.ts';
+
+export interface PluginParts {
+  readonly instance: string;
+  readonly flavour: Flavour;
+  readonly node: Node;
+  readonly life: Life;
+  readonly faults: Faults;
+}
 
 export interface SupervisionHooks {
   /** Never comes back when the plugin dies there. */
