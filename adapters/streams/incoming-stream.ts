@@ -40,6 +40,8 @@ export class StreamReader implements IncomingStream {
       this.#fail(messageOf(thrown));
       return;
     }
+    // It came twice.
+    if (chunk.sequence < this.#sequence) return;
     if (chunk.sequence !== this.#sequence) {
       this.#fail(`chunk ${chunk.sequence} came where ${this.#sequence} was expected`);
     } else if (chunk.kind === 'end') {

@@ -21,8 +21,8 @@ export interface ExecutionLogOptions {
 }
 
 const BACKOFF = { firstMs: 100, lastMs: 5_000 };
-/** An execution that has ended is asked for its rest this often when its node does not answer. */
-const TRIES_AFTER_END = 3;
+/** What is there now, or is left of what has ended, is asked for this often when its node does not answer. */
+const TRIES = 3;
 
 export class ExecutionLog {
   readonly #options: ExecutionLogOptions;
@@ -37,15 +37,14 @@ export class ExecutionLog {
   async pumpTo(push: (event: LogEvent) => Promise<void>): Promise<LogEnd> {
     const { query, clock } = this.#options;
     let failures = 0;
-    let triesAfterEnd = 0;
+    let bounded = 0;
     for (;;) {
       const before = this.#offset;
       const end = await this.#once(push);
       if (query.signal.aborted || end.code === 'finished' || end.code === 'retention') return end;
-      if (!query.follow) return end;
       failures = this.#offset > before ? 0 : failures + 1;
-      triesAfterEnd = (await this.#hasEnded()) ? triesAfterEnd + 1 : 0;
-      if (triesAfterEnd >= TRIES_AFTER_END) return end;
+      bounded = !query.follow || (await this.#hasEnded()) ? bounded + 1 : 0;
+      if (bounded >= TRIES) return end;
       await clock.sleep(backoffMs(BACKOFF, failures), query.signal).catch(() => undefined);
     }
   }

@@ -126,7 +126,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'garbage in a table': {
     damage: (folder) => garble(fileOf(folder, /\.ldb$/), 20_000),
     kept: RECORDS - 200,
-    found: /corrupted/,
+    found: /corrupt/i,
     opens: true,
   },
 };

@@ -31,10 +31,12 @@ Options:
 
 Commands:
   job                  submit jobs and see what becomes of them
+  execution            see one execution as its owner and its node do
   docker               run container images
   wasm                 run WebAssembly modules
   node                 see the compute nodes
   agent [options]      run the compute-node agent in the foreground
+  recover [options]    show what recovery would do with every execution of this host
   requester [options]  run the requester in the foreground
   dev [options]        run broker, requester and agent in this terminal; Ctrl-C ends everything
 

@@ -144,7 +144,7 @@ void t.test('one run, one container', { skip: engine.skip }, async (t) => {
     t.match(await moved.list(), [{ key: run.spec.key, phase: 'unobservable' }]);
     t.match(await moved.fingerprint(), {
       health: 'unhealthy',
-      reason: /engine changed: 1 runs/,
+      reason: /engine changed: 1 run belongs/,
     });
     t.equal(await moved.engineId?.(), undefined, 'the other engine gets no id');
     await t.rejects(moved.start(newRun(mine, 'true')), {
