@@ -2,6 +2,7 @@
  * How long a killed agent takes from its start until it has adopted everything that went on without it: 10, 100 and 300
  * containers, then 100 WASM runs. The runs only sleep, so that what is measured is the recovery and not their work.
  */
+import { importBusybox } from '../fixtures/image/busybox.mjs';
 import type { Cluster } from './kit/cluster.ts';
 import { engineHost } from './kit/cluster.ts';
 import { figure, type Figure } from './kit/figure.ts';
@@ -26,6 +27,8 @@ const guest: Task = {
   ...wasmTask('ticker', ['3600', '1000']),
   Resources: { Memory: '16Mi', CPU: '10m' },
 };
+
+if (engineHost !== undefined) await importBusybox(engineHost);
 
 await measure(async (cluster) => {
   const figures: Figure[] = [];
