@@ -23,6 +23,8 @@ export interface ClusterOptions {
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const READY_MS = 30_000;
+/** Hundreds of runs may have to end first. */
+const END_MS = 300_000;
 
 /** The Docker engine that `npm run bench` has found; undefined when there is none. */
 export const engineHost = process.env['LIMPET_BENCH_DOCKER'];
@@ -114,7 +116,7 @@ export class Cluster {
 
   async #agentGone(): Promise<void> {
     const agent = this.#agent;
-    await until('the agent to end', READY_MS, async () =>
+    await until('the agent to end', END_MS, async () =>
       agent?.exitCode === null && agent.signalCode === null ? undefined : true,
     );
     this.#agent = undefined;
