@@ -6,7 +6,7 @@ import { RequesterProgram } from './requester/requester-program.ts';
 import { ScriptedAgent } from './requester/scripted-agent.ts';
 
 // A program is started eight times, on a machine that may be busy.
-t.setTimeout(110_000);
+t.setTimeout(300_000);
 
 const skip = natsServerPath() === undefined ? 'needs nats-server' : false;
 

@@ -13,7 +13,7 @@ import {
 } from './docker-world.ts';
 import { BOTH_EXECUTORS, begin, endedOnce, vanish } from './host-world.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 t.test('two agents on one engine', { skip: privateEngineSkip() }, async (t) => {
   const engine = await privateEngine(t);

@@ -5,7 +5,7 @@ import { batchJob, wasmTask } from '../kit/job-specs.ts';
 import { natsServerSkip, startNatsServer } from '../kit/nats-server.ts';
 import { linkedBy, linkWorld, says } from './link-world.ts';
 
-t.setTimeout(110_000);
+t.setTimeout(300_000);
 const skip = natsServerSkip();
 /** Longer than the test. */
 const TICKS = 6_000;

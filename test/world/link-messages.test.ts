@@ -8,7 +8,7 @@ import { readLedger, type Work } from '../chaos/work.ts';
 import type { Cluster } from '../kit/cluster.ts';
 import { linkWorld } from './link-world.ts';
 
-t.setTimeout(110_000);
+t.setTimeout(300_000);
 const JOBS = 24;
 const TOGETHER = 3;
 

@@ -8,7 +8,7 @@ import { batchJob, lines, wasmTask } from '../kit/job-specs.ts';
 import { natsServerSkip } from '../kit/nats-server.ts';
 import { linkedBy } from './link-world.ts';
 
-t.setTimeout(110_000);
+t.setTimeout(300_000);
 const TICKS = 150;
 
 t.test('a requester that is set back some jobs', { skip: natsServerSkip() }, async (t) => {

@@ -4,7 +4,7 @@ import { privateEngine, privateEngineSkip } from '../../kit/engine.ts';
 import { tempDir } from '../../kit/temp-dir.ts';
 import { ended, newNode, newRun, openPlugin, readFrom, textOf } from './node.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 const skip = privateEngineSkip();
 

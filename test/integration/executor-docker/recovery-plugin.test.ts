@@ -22,7 +22,7 @@ while [ $i -lt ${LINES} ]; do
 done
 exit 7`;
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 const engine = await testEngine(t);
 

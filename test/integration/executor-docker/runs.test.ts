@@ -4,7 +4,7 @@ import { tempDir } from '../../kit/temp-dir.ts';
 import { ended, newNode, newRun, openPlugin, readLog } from './node.ts';
 import { cleanUp, rawEngine } from './raw-engine.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 const engine = await testEngine(t);
 
