@@ -28,8 +28,7 @@ import { Sweep } from './executions/sweep.ts';
 import { AgentStreams } from './link/streams.ts';
 import { KnownEpochs } from './link/epochs.ts';
 import { assembleNode } from './node.ts';
-import { createPluginHost } from './plugins/host.ts';
-import { hostTimings, pluginSpecs } from './programs.ts';
+import { ownPlugins } from './own-plugins.ts';
 import { openState } from './state.ts';
 import { Stopping, type StopMode } from './stopping.ts';
 import { StoreWatch } from './store-watch.ts';
@@ -58,25 +57,11 @@ export async function composeAgent(
   if (amiss !== undefined) log.error('store.amiss', { reason: amiss });
   const { minFreeBytes } = config;
   const room = new StoreWatch({ store, folder: config.dataDir, minFreeBytes, clock, log });
-  const plugins = createPluginHost({
-    specs: pluginSpecs(config),
-    store,
-    clock,
-    processes,
-    log,
-    faults,
-    random: systemRandom,
-    runDir,
-    timings: hostTimings(config),
-    configureFacts: {
-      nodeId: identity.nodeId,
-      instanceId: identity.instanceId,
-      runsDir: folders.runs,
-      logsDir: folders.logs,
-      stateDir: folders.plugins,
-      socketsDir: join(runDir, 's'),
-    },
-  });
+  const plugins = ownPlugins(
+    config,
+    { identity, store, folders, runDir },
+    { clock, processes, faults, log },
+  );
 
   const host = room.over(plugins);
   const transport = await connectTransport(

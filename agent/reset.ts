@@ -9,15 +9,13 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LimpetError } from '../core/errors.ts';
 import { systemClock } from '../adapters/clock/system-clock.ts';
-import { systemRandom } from '../adapters/clock/system-random.ts';
 import { envFaults } from '../adapters/faults/env-faults.ts';
 import { identityFile, loadIdentity, saveIdentity } from '../adapters/identity/identity-file.ts';
 import type { Logger } from '../adapters/log/port.ts';
 import { procProcesses } from '../adapters/processes/proc.ts';
 import type { AgentConfig } from './config.ts';
-import { createPluginHost } from './plugins/host.ts';
+import { ownPlugins } from './own-plugins.ts';
 import type { ExecutorClient, PluginHost, RunRef } from './plugins/port.ts';
-import { hostTimings, pluginSpecs } from './programs.ts';
 import { openState, type AgentState } from './state.ts';
 
 export interface ResetOrder {
@@ -54,7 +52,13 @@ export async function resetAgent(
       `no agent has run in ${config.dataDir}; name its folder with --data`,
     );
   const state = await openState(config, systemClock());
-  const report = await empty(state, hostOf(config, state, log), order);
+  const ports = {
+    clock: systemClock(),
+    processes: procProcesses(),
+    faults: envFaults(process.env),
+    log,
+  };
+  const report = await empty(state, ownPlugins(config, state, ports), order);
   await state.store[Symbol.asyncDispose]();
   if (order.dryRun) return report;
   for (const path of report.paths) await rm(path, { recursive: true, force: true });
@@ -122,27 +126,4 @@ function unasked(name: string, reason: string): LimpetError {
     'unavailable',
     `executor ${name} is not ready: ${reason}; nothing was removed; mend it, or disable it in the config to leave its runs`,
   );
-}
-
-function hostOf(
-  config: AgentConfig,
-  { identity, store, folders, runDir }: AgentState,
-  log: Logger,
-): PluginHost {
-  return createPluginHost({
-    ...{ specs: pluginSpecs(config), store, log, runDir },
-    clock: systemClock(),
-    processes: procProcesses(),
-    faults: envFaults(process.env),
-    random: systemRandom,
-    timings: hostTimings(config),
-    configureFacts: {
-      nodeId: identity.nodeId,
-      instanceId: identity.instanceId,
-      runsDir: folders.runs,
-      logsDir: folders.logs,
-      stateDir: folders.plugins,
-      socketsDir: join(runDir, 's'),
-    },
-  });
 }

@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
+  isLive,
   LimpetError,
   messageOf,
   orderLease,
@@ -257,8 +258,4 @@ export class WasmExecutor implements Executor<WasmParams> {
     const holder = gone ? readClaim(run.folder)?.holder : undefined;
     if (holder !== undefined) this.#options.host.processes.signal(holder, 'SIGKILL');
   }
-}
-
-function isLive({ phase }: Observation): boolean {
-  return phase === 'running' || phase === 'paused';
 }

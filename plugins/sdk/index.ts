@@ -26,3 +26,4 @@ export {
 } from './held-run.ts';
 export { rawSource, type RawSourceOptions } from './raw-source.ts';
 export { aborted, pause, within } from './pause.ts';
+export { isLive } from './types.ts';

@@ -14,14 +14,15 @@ import { Mailboxes } from './mailbox.ts';
 import { pause, within } from './pause.ts';
 import { keyText, removeRun, runFolder, writeRun } from './run-folder.ts';
 import type { RunTable } from './run-table.ts';
-import type {
-  Executor,
-  ExecutorHost,
-  Observation,
-  RunContext,
-  RunKey,
-  RunSpec,
-  StopOrder,
+import {
+  isLive,
+  type Executor,
+  type ExecutorHost,
+  type Observation,
+  type RunContext,
+  type RunKey,
+  type RunSpec,
+  type StopOrder,
 } from './types.ts';
 
 /** How long Start, Recover and Remove of an ended run wait for its log. */
@@ -230,10 +231,6 @@ export class RunCalls<Params> {
     if (seen.phase === 'absent' && !seen.marked) throw notFound(seen.key);
     return seen;
   }
-}
-
-function isLive(seen: Observation): boolean {
-  return seen.phase === 'running' || seen.phase === 'paused';
 }
 
 function notFound(key: RunKey): LimpetError {

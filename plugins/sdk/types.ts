@@ -66,6 +66,10 @@ export type Observation = Omit<ObservedRun, 'executionId' | 'run'> & {
   readonly facts?: Readonly<Record<string, string>>;
 };
 
+export function isLive({ phase }: Observation): boolean {
+  return phase === 'running' || phase === 'paused';
+}
+
 export interface Fingerprint {
   readonly health: 'undetected' | 'unhealthy' | 'healthy';
   readonly reason: string;
