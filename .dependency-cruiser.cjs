@@ -39,12 +39,14 @@ module.exports = {
     only('adapters-know-core-and-wire', 'adapters', ['core', 'wire']),
     only('adapters-of-the-sdk-know-core', 'adapters/processes', ['core'], []),
     only('adapters-of-the-sdk-know-core', 'adapters/faults', ['core'], []),
+    only('adapters-of-the-sdk-know-core', 'adapters/durable', ['core'], []),
     only('proto-stands-alone', 'plugins/proto', ['core']),
-    only('sdk-knows-proto-and-two-adapters', 'plugins/sdk', [
+    only('sdk-knows-proto-and-three-adapters', 'plugins/sdk', [
       'core',
       'plugins/proto',
       'adapters/processes',
       'adapters/faults',
+      'adapters/durable',
     ]),
     only('conformance-knows-proto', 'plugins/conformance', ['core', 'plugins/proto']),
     ...EXECUTORS.map((name) =>

@@ -8,7 +8,7 @@ import { parseExecutionId } from '../core/ids.ts';
 import { clockOffset, systemClock } from '../adapters/clock/system-clock.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
 import { envFaults } from '../adapters/faults/env-faults.ts';
-import { writeFileAtomic } from '../adapters/identity/write-file-atomic.ts';
+import { writeDurably } from '../adapters/durable/write-durably.ts';
 import type { Logger } from '../adapters/log/port.ts';
 import { connectTransport } from '../adapters/nats/nats-transport.ts';
 import { procProcesses } from '../adapters/processes/proc.ts';
@@ -162,7 +162,7 @@ export async function composeAgent(
     }),
     socket,
   );
-  await writeFileAtomic(
+  await writeDurably(
     join(config.dataDir, 'agent.json'),
     `${JSON.stringify({ socket, pid: process.pid, nodeId: identity.nodeId })}\n`,
   );

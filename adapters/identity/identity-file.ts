@@ -2,12 +2,12 @@
  * identity.json stands beside the store, never in it: losing the store keeps the instance. `generation` is written here
  * and into the store at each start; unequal is a rollback.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { readIfThere } from '../durable/if-there.ts';
+import { writeDurably } from '../durable/write-durably.ts';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import { parseNodeId, type NodeId } from '../../core/ids.ts';
-import { writeFileAtomic } from './write-file-atomic.ts';
 
 const IDENTITY_VERSION = 1;
 
@@ -37,14 +37,13 @@ export function identityFile(folder: string): string {
 /** undefined when there is none. Errors: `store-corrupt` (unreadable), `version-mismatch` (newer). */
 export async function loadIdentity(folder: string): Promise<Identity | undefined> {
   const file = identityFile(folder);
-  let text: string;
+  let text: string | undefined;
   try {
-    text = await readFile(file, 'utf8');
+    text = readIfThere(file);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw damaged(file, error);
   }
-  return parseIdentity(file, text);
+  return text === undefined ? undefined : parseIdentity(file, text);
 }
 
 /** Errors: `already-exists`. */
@@ -56,7 +55,7 @@ export async function createIdentity(folder: string, identity: Identity): Promis
 
 export async function saveIdentity(folder: string, identity: Identity): Promise<void> {
   const text = JSON.stringify({ v: IDENTITY_VERSION, ...identity }, null, 2);
-  await writeFileAtomic(identityFile(folder), `${text}\n`);
+  await writeDurably(identityFile(folder), `${text}\n`);
 }
 
 function parseIdentity(file: string, text: string): Identity {

@@ -5,7 +5,7 @@
 import { copyFile, link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomic } from '../identity/write-file-atomic.ts';
+import { writeDurably } from '../durable/write-durably.ts';
 
 const MOST_KEPT = 3;
 const REPORT = 'report.json';
@@ -61,7 +61,7 @@ export async function saveReport(
   const { at, found, done } = report;
   const unreadable = report.unreadable.slice(0, MOST_NAMED);
   const text = JSON.stringify({ v: 1, at, found, done, unreadable }, undefined, 2);
-  await writeFileAtomic(join(folder, REPORT), `${text}\n`);
+  await writeDurably(join(folder, REPORT), `${text}\n`);
   return { at, found, done, unreadable, copy: folder };
 }
 

@@ -12,7 +12,7 @@ import { extract } from 'tar';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { InputSource } from '../../core/job.ts';
-import { writeFileAtomic } from '../../adapters/identity/write-file-atomic.ts';
+import { writeDurably } from '../../adapters/durable/write-durably.ts';
 import type { RunOrder } from '../plugins/port.ts';
 
 export type Mount = RunOrder['mounts'][number];
@@ -88,7 +88,7 @@ async function stageInline(input: InputSource, target: string, where: string): P
     await rename(partial, target);
   } else {
     mkdirSync(join(target, '..'), { recursive: true });
-    await writeFileAtomic(target, bytes, 0o644);
+    await writeDurably(target, bytes, { mode: 0o644 });
   }
   return mount;
 }

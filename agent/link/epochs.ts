@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomic } from '../../adapters/identity/write-file-atomic.ts';
+import { writeDurably } from '../../adapters/durable/write-durably.ts';
 import type { Logger } from '../../adapters/log/port.ts';
 
 const entrySchema = z.object({ requesterId: z.string(), epoch: z.string(), since: z.number() });
@@ -34,7 +34,7 @@ export class KnownEpochs {
     const file = join(dataDir, 'epochs.json');
     const text = await readFile(file, 'utf8').catch(() => '');
     return new KnownEpochs(parse(text), (changed) =>
-      writeFileAtomic(file, changed).catch((error: unknown) => {
+      writeDurably(file, changed).catch((error: unknown) => {
         log.warn('epochs.not-written', { file, error });
       }),
     );

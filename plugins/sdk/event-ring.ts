@@ -1,5 +1,5 @@
 /** Numbered wake-ups with a bounded memory: a reader that has missed some is told so by `gap` and lists. */
-import type { RunKey } from './types.ts';
+import type { Observation, RunKey } from './types.ts';
 
 export interface WakeEvent {
   readonly seq: number;
@@ -7,6 +7,8 @@ export interface WakeEvent {
   readonly key?: RunKey;
   readonly gap: boolean;
   readonly timeMs: number;
+  /** The run as it was seen then, when somebody has looked. */
+  readonly seen?: Observation;
 }
 
 const KEPT = 1024;
@@ -16,9 +18,10 @@ export class EventRing {
   readonly #readers = new Set<() => void>();
   #seq = 0;
 
-  push(key: RunKey): void {
+  push(key: RunKey, seen?: Observation): void {
     this.#seq += 1;
-    this.#kept.push({ seq: this.#seq, key, gap: false, timeMs: Date.now() });
+    const said = seen === undefined ? {} : { seen };
+    this.#kept.push({ seq: this.#seq, key, gap: false, timeMs: Date.now(), ...said });
     if (this.#kept.length > KEPT) this.#kept.shift();
     for (const reader of this.#readers) reader();
   }

@@ -111,6 +111,7 @@ export class ExecutorService<Config, Params> {
   #streamMethods(): Methods {
     const made = () => this.#made();
     const fingerprints = (signal: AbortSignal) => this.#fingerprints(signal);
+    const state = (seen: Observation) => this.#state(seen);
     return {
       fingerprint: ({ signal }) => fingerprints(signal),
       prepare: async function* ({ request, signal }) {
@@ -123,7 +124,7 @@ export class ExecutorService<Config, Params> {
         yield* made().logs.stream(executionId, (log) => readLog(log, wanted, signal), pieceToWire);
       },
       events: async function* ({ request, signal }) {
-        for await (const { seq, key, gap, timeMs } of made().events.follow(
+        for await (const { seq, key, gap, timeMs, seen } of made().events.follow(
           Number(request.sinceSeq),
           signal,
         ))
@@ -132,6 +133,7 @@ export class ExecutorService<Config, Params> {
             gap,
             timeMs: BigInt(timeMs),
             ...(key === undefined ? {} : { key: { ...key } }),
+            ...(seen === undefined ? {} : { state: await state(seen) }),
           };
       },
     };

@@ -13,10 +13,11 @@
 import { statSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
+import { readIfThere } from '../../adapters/durable/if-there.ts';
+import { writeDurably } from '../../adapters/durable/write-durably.ts';
 import type { Processes, ProcessIdentity } from '../../adapters/processes/port.ts';
 import { LimpetError } from '../../core/errors.ts';
 import { OUTCOME_CAUSES, type Outcome } from '../../core/execution/outcome.ts';
-import { readIfThere, writeDurably } from './durable-file.ts';
 import { keyText } from './run-folder.ts';
 import type { Observation, RunContext, RunKey, StopOrder } from './types.ts';
 

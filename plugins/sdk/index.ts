@@ -4,7 +4,9 @@ export type { Outcome, OutcomeCause } from '../../core/execution/outcome.ts';
 export type { Processes, ProcessIdentity, ProcessLook } from '../../adapters/processes/port.ts';
 export type * from './types.ts';
 export { serveExecutor, type ServeOptions } from './serve.ts';
-export { readIfThere, removeFolder, syncFolder, writeDurably } from './durable-file.ts';
+export { removeFolder, syncFolder } from '../../adapters/durable/folders.ts';
+export { readIfThere } from '../../adapters/durable/if-there.ts';
+export { writeDurably } from '../../adapters/durable/write-durably.ts';
 export {
   formatExit,
   killSurvivors,

@@ -4,7 +4,7 @@
  * oldest one and is told so by `truncatedBefore`.
  */
 import { open, readFile, type FileHandle } from 'node:fs/promises';
-import { ignore } from './durable-file.ts';
+import { ignore } from '../../adapters/durable/if-there.ts';
 import { decodeFrame, payloadBytes, type Frame } from './log-frame.ts';
 import type { Segment } from './log-scan.ts';
 import { MAX_CHUNK_BYTES, type LogWriter } from './log-writer.ts';

@@ -12,8 +12,9 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { removeFolder, syncFolder } from '../../adapters/durable/folders.ts';
+import { ignore } from '../../adapters/durable/if-there.ts';
 import { LimpetError, messageOf } from '../../core/errors.ts';
-import { ignore, removeFolder, syncFolder } from './durable-file.ts';
 import { encodeFrame, type Frame } from './log-frame.ts';
 import { LogState, scanLog, type Segment } from './log-scan.ts';
 import type { LogChunk } from './types.ts';

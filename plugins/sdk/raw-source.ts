@@ -11,7 +11,7 @@
 import { watch } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ignore } from './durable-file.ts';
+import { ignore } from '../../adapters/durable/if-there.ts';
 import { MAX_CHUNK_BYTES } from './log-writer.ts';
 import type { LogChunk, LogSource } from './types.ts';
 

@@ -2,8 +2,10 @@
 import { readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { makeFolders, removeFolder } from '../../adapters/durable/folders.ts';
+import { ignore, readIfThere } from '../../adapters/durable/if-there.ts';
+import { writeDurably } from '../../adapters/durable/write-durably.ts';
 import { LimpetError, messageOf } from '../../core/errors.ts';
-import { ignore, makeFolders, readIfThere, removeFolder, writeDurably } from './durable-file.ts';
 import type { RunKey, RunSpec } from './types.ts';
 
 const VERSION = 1;
@@ -55,7 +57,8 @@ export function runFolder(runsDir: string, key: RunKey): string {
 export async function writeRun(runsDir: string, spec: RunSpec): Promise<void> {
   const { executionId, run } = spec.key;
   const { folder, parents } = makeFolders(runsDir, checkExecutionId(executionId), String(run));
-  await writeDurably(join(folder, 'run.json'), JSON.stringify({ version: VERSION, spec }), parents);
+  const text = JSON.stringify({ version: VERSION, spec });
+  await writeDurably(join(folder, 'run.json'), text, { parents });
 }
 
 /** undefined when there is none. Errors: `store-corrupt`; `version-mismatch` when a newer version wrote it. */

@@ -78,7 +78,7 @@ export class RunTable<Params> {
       settled: settled.then(() => {
         if (abort.signal.aborted) return;
         entry.done = true;
-        this.#ports.events.push(run.spec.key);
+        void this.#ring(run);
       }),
     };
     this.#runs.set(id, entry);
@@ -110,6 +110,13 @@ export class RunTable<Params> {
     if (seen.phase !== 'exited' || (await this.#isTold(seen.key))) return seen;
     const { outcome: _outcome, finishedAt: _finishedAt, ...rest } = seen;
     return { ...rest, phase: 'running' };
+  }
+
+  /** Wakes the agent, with the end that it would ask for. */
+  async #ring(run: RunContext<Params>): Promise<void> {
+    const { executor, events } = this.#ports;
+    const seen = await executor.observe(run).catch(() => undefined);
+    events.push(run.spec.key, seen?.phase === 'exited' ? seen : undefined);
   }
 
   async #isTold({ executionId, run }: RunKey): Promise<boolean> {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { serve, type ServerType } from '@hono/node-server';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { writeFileAtomic } from '../../adapters/identity/write-file-atomic.ts';
+import { writeDurably } from '../../adapters/durable/write-durably.ts';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import { agentRoutes } from './agent-routes.ts';
 import type { ApiContext } from './context.ts';
@@ -31,7 +31,7 @@ export async function serveApi(context: ApiContext): Promise<Api> {
   const { server, port } = await listen(buildApp(context), context);
   const url = `http://${host === '::1' ? '[::1]' : host}:${port}`;
   const endpoint = join(context.folder, 'endpoint.json');
-  await writeFileAtomic(endpoint, `${JSON.stringify({ url, pid: process.pid })}\n`);
+  await writeDurably(endpoint, `${JSON.stringify({ url, pid: process.pid })}\n`);
   return {
     url,
     [Symbol.asyncDispose]: async () => {

@@ -1,18 +1,15 @@
 /** The bearer token of the API: made at the first start, readable by the owner of the data folder alone. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../../adapters/identity/write-file-atomic.ts';
+import { readIfThere } from '../../adapters/durable/if-there.ts';
+import { writeDurably } from '../../adapters/durable/write-durably.ts';
 import { LimpetError } from '../../core/errors.ts';
 
 const TOKEN = /^[A-Za-z0-9_-]{32,}$/;
 
 export async function readToken(folder: string): Promise<string> {
   const file = join(folder, 'token');
-  const found = await readFile(file, 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const found = readIfThere(file);
   if (found !== undefined) {
     const token = found.trim();
     if (TOKEN.test(token)) return token;
@@ -22,7 +19,7 @@ export async function readToken(folder: string): Promise<string> {
     );
   }
   const token = randomBytes(32).toString('base64url');
-  await writeFileAtomic(file, `${token}\n`);
+  await writeDurably(file, `${token}\n`);
   return token;
 }
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock, Random } from '../../adapters/clock/port.ts';
-import { writeFileAtomic } from '../../adapters/identity/write-file-atomic.ts';
+import { writeDurably } from '../../adapters/durable/write-durably.ts';
 import type { Logger } from '../../adapters/log/port.ts';
 import { continuityOps, nextGeneration, whatIsAmiss } from '../../adapters/store/continuity.ts';
 import { firstUnreadable, openDurable } from '../../adapters/store/open-durable.ts';
@@ -55,7 +55,7 @@ export async function openState(opening: Opening): Promise<OpenedState> {
     const requesterId = await ownId(store, { ...opening, beside, amiss });
     const generation = await nextGeneration(store, beside.generation);
     await store.batch(continuityOps(generation, damage));
-    await writeFileAtomic(file, `${JSON.stringify({ v: 1, generation, requesterId })}\n`);
+    await writeDurably(file, `${JSON.stringify({ v: 1, generation, requesterId })}\n`);
     if (amiss !== undefined) log.error('store.amiss', { reason: amiss });
     const lost = `at this start the store had lost something: ${amiss}`;
     return { store, problems: [...damage.map(damageLine), ...(amiss === undefined ? [] : [lost])] };

@@ -1,5 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import {
   createIdentity,
@@ -8,7 +7,6 @@ import {
   saveIdentity,
   type Identity,
 } from '../../adapters/identity/identity-file.ts';
-import { writeFileAtomic } from '../../adapters/identity/write-file-atomic.ts';
 import { parseNodeId } from '../../core/ids.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 
@@ -48,21 +46,4 @@ t.test('an identity of a newer program is refused', async (t) => {
   const folder = tempDir(t);
   writeFileSync(identityFile(folder), JSON.stringify({ v: 2, ...IDENTITY }));
   await t.rejects(loadIdentity(folder), { code: 'version-mismatch' });
-});
-
-t.test('an atomic write replaces the file and its mode whole', async (t) => {
-  const file = join(tempDir(t), 'a.txt');
-  writeFileSync(file, 'old');
-  chmodSync(file, 0o644);
-  await writeFileAtomic(file, 'new');
-  t.equal(readFileSync(file, 'utf8'), 'new');
-  t.equal(statSync(file).mode & 0o777, 0o600);
-});
-
-t.test('an atomic write that fails leaves the old and no temporary file', async (t) => {
-  const folder = tempDir(t);
-  mkdirSync(join(folder, 'target'));
-  writeFileSync(join(folder, 'target', 'x'), '');
-  await t.rejects(writeFileAtomic(join(folder, 'target'), 'new'));
-  t.same(readdirSync(folder), ['target']);
 });
