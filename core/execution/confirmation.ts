@@ -2,17 +2,8 @@
  * After the store has lost something: what the owner of an execution knows of it. Where its owner is further on, that
  * counts: a run that it saw launched is not started again, and revisions go on above those that it has taken.
  */
-import type { ExecutionEvent } from './events.ts';
-import type { ExecutionRecord } from './record.ts';
+import type { Step } from './change.ts';
 import type { ExecutionState } from './states.ts';
-
-interface Confirmation {
-  readonly to: ExecutionState;
-  readonly patch?: Partial<ExecutionRecord>;
-  readonly drop: readonly ['unconfirmed'];
-  readonly revision?: number;
-  readonly cause: string;
-}
 
 const LAUNCHED: readonly ExecutionState[] = [
   ...(['running', 'stopping', 'publishing', 'restarting'] as const),
@@ -20,10 +11,7 @@ const LAUNCHED: readonly ExecutionState[] = [
 ];
 
 /** undefined: that is as stored, and nothing was in doubt. */
-export function confirmation(
-  record: ExecutionRecord,
-  event: Extract<ExecutionEvent, { type: 'confirmed' }>,
-): Confirmation | undefined {
+export const confirmation: Step<'confirmed'> = (record, event) => {
   const { state, unconfirmed } = record;
   const drop = ['unconfirmed'] as const;
   if (event.revision <= record.revision)
@@ -43,4 +31,4 @@ export function confirmation(
     revision: event.revision,
     cause: `its owner knows more than this store: ${event.state}, run ${event.run}`,
   };
-}
+};
