@@ -6,7 +6,7 @@ import { foreignShape, foreignText } from '../executions/foreign-shape.ts';
 import type { LiveExecution } from '../executions/live.ts';
 import type { ExecutionService } from '../executions/service.ts';
 import { executorInfos, type NodeInfoSources } from '../link/node-info.ts';
-import type { LinkStatus } from '../link/requester-link.ts';
+import type { LinkStatus } from '../link/condition.ts';
 import type { AgentStatus, ExecutorStatus } from './status.ts';
 import { storeProblems, type StoreFacts } from './store-problems.ts';
 

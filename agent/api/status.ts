@@ -1,6 +1,6 @@
 /** What `limpet agent status` shows. */
 import type { Resources } from '../../core/resources.ts';
-import type { LinkStatus } from '../link/requester-link.ts';
+import type { LinkStatus } from '../link/condition.ts';
 import type { ExecutorHealth } from '../plugins/port.ts';
 
 export interface ExecutorStatus extends ExecutorHealth {

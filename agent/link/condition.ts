@@ -1,5 +1,42 @@
-/** Why the requester does not answer: four conditions, each with its own words, in status and log. */
+/** How the link stands, in status and log; and why the requester does not answer: four conditions, each in its own words. */
+import type { Logger } from '../../adapters/log/port.ts';
 import type { LimpetError } from '../../core/errors.ts';
+
+export interface LinkStatus {
+  readonly state: 'away' | 'shaking-hands' | 'linked' | 'pending' | 'rejected' | 'superseded';
+  readonly detail: string;
+  readonly requesterId: string;
+  /** Bytes of reports that wait; `full` when it is more than the bound. */
+  readonly waitingBytes: number;
+  readonly full: boolean;
+}
+
+type Standing = Pick<LinkStatus, 'state' | 'detail' | 'requesterId'>;
+
+/** Every change is logged, once. */
+export class LinkCondition {
+  readonly #log: Logger;
+  #now: Standing = { state: 'away', detail: 'not connected yet', requesterId: '' };
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  get now(): Standing {
+    return this.#now;
+  }
+
+  linked(requesterId = this.#now.requesterId): void {
+    this.#now = { ...this.#now, requesterId };
+    this.set('linked', `requester ${requesterId}`);
+  }
+
+  set(state: Standing['state'], detail: string): void {
+    if (this.#now.state === state && this.#now.detail === detail) return;
+    this.#now = { ...this.#now, state, detail };
+    this.#log.info('link.state', { state, detail });
+  }
+}
 
 /** `connected`: the broker is there. */
 export function conditionOf(error: LimpetError, connected: boolean): string {

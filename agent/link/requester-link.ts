@@ -18,25 +18,22 @@ import { LinkSender } from '../../adapters/link/sender.ts';
 import type { Logger } from '../../adapters/log/port.ts';
 import type { Subscription, Transport } from '../../adapters/nats/port.ts';
 import { needsSnapshot } from '../../wire/link.ts';
-import {
-  handshakeAnswerSchema,
-  heartbeatAnswerSchema,
-  pushAnswerSchema,
-  pushSchema,
-  type Handshake,
-  type HandshakeAnswer,
-  type HeartbeatAnswer,
-  type LinkPosition,
-  type PushAnswer,
+import type {
+  Handshake,
+  HandshakeAnswer,
+  HeartbeatAnswer,
+  LinkPosition,
+  PushAnswer,
 } from '../../wire/messages.ts';
-import { toAgent, toRequester } from '../../wire/subjects.ts';
+import { toAgent } from '../../wire/subjects.ts';
 import { Drift, isLevel } from '../../wire/digests.ts';
-import { conditionOf } from './condition.ts';
+import { conditionOf, LinkCondition, type LinkStatus } from './condition.ts';
 import type { KnownToOwner } from '../executions/owner-word.ts';
 import { heartbeatOf, helloOf, knownToOwner } from './hello.ts';
 import { desiredDigest, type NodeInfoSources } from './node-info.ts';
 import type { Moment } from '../executions/lease.ts';
 import type { Orders } from './orders.ts';
+import { readPush, RequesterCalls, writePushAnswer } from './requester-calls.ts';
 
 export interface RequesterLinkDeps {
   readonly transport: Transport;
@@ -68,15 +65,6 @@ export interface RequesterLinkDeps {
   stop(executionId: string): void;
 }
 
-export interface LinkStatus {
-  readonly state: 'away' | 'shaking-hands' | 'linked' | 'pending' | 'rejected' | 'superseded';
-  readonly detail: string;
-  readonly requesterId: string;
-  /** Bytes of reports that wait; `full` when it is more than the bound. */
-  readonly waitingBytes: number;
-  readonly full: boolean;
-}
-
 const HANDSHAKE_BACKOFF = { firstMs: 250, lastMs: 15_000 };
 /** How long a report of what is under way may wait for the next one. */
 const SOON_MS = 50;
@@ -85,12 +73,9 @@ const LIMIT = { rows: 200, bytes: 512 * 1024 };
 
 export class RequesterLink {
   readonly #deps: RequesterLinkDeps;
+  readonly #calls: RequesterCalls;
   readonly #sender: LinkSender;
-  #status: Omit<LinkStatus, 'waitingBytes' | 'full'> = {
-    state: 'away',
-    detail: 'not connected yet',
-    requesterId: '',
-  };
+  readonly #condition: LinkCondition;
   /** '' until the first handshake, and once another is needed. */
   #session = '';
   #attempt = 0;
@@ -105,13 +90,16 @@ export class RequesterLink {
 
   constructor(deps: RequesterLinkDeps) {
     this.#deps = deps;
+    const { transport, sources, requestTimeoutMs: timeoutMs } = deps;
+    this.#calls = new RequesterCalls({ transport, nodeId: sources.facts.nodeId, timeoutMs });
+    this.#condition = new LinkCondition(deps.log);
     this.#sender = new LinkSender({
       outbox: deps.outbox,
       clock: deps.clock,
       log: deps.log,
       limit: LIMIT,
       send: async (push) => {
-        const answer = await this.#request('Push', push, (v) => pushAnswerSchema.parse(v));
+        const answer = await this.#calls.push(push);
         // The requester has the rows, and here they are not dropped yet.
         if (answer.type === 'ack') deps.faults.reach('agent.link.after-ack');
         return answer;
@@ -124,7 +112,7 @@ export class RequesterLink {
 
   get status(): LinkStatus {
     const { waitingBytes, full } = this.#deps.outbox;
-    return { ...this.#status, waitingBytes, full };
+    return { ...this.#condition.now, waitingBytes, full };
   }
 
   start(): void {
@@ -160,12 +148,15 @@ export class RequesterLink {
   #away(detail: string): void {
     this.#sender.close();
     this.#timer?.cancel();
-    this.#set('away', detail.startsWith('permission-denied') ? detail : `broker gone: ${detail}`);
+    this.#condition.set(
+      'away',
+      detail.startsWith('permission-denied') ? detail : `broker gone: ${detail}`,
+    );
   }
 
   #again(reason: string, delayMs: number): void {
     this.#sender.close();
-    if (this.#status.state === 'linked') this.#set('shaking-hands', reason);
+    if (this.#condition.now.state === 'linked') this.#condition.set('shaking-hands', reason);
     if (this.#deps.transport.connected) this.#schedule(delayMs, () => this.#handshake());
   }
 
@@ -187,12 +178,11 @@ export class RequesterLink {
       const position = this.#position();
       const attempt = this.#deps.mint();
       const hello = await helloOf({ ...this.#deps, sources, position, attempt });
-      const answer = await this.#request('Handshake', hello, (v) => handshakeAnswerSchema.parse(v));
-      await this.#answered(answer, hello);
+      await this.#answered(await this.#calls.handshake(hello), hello);
     } catch (thrown) {
       const error = LimpetError.from(thrown);
       const { connected } = this.#deps.transport;
-      this.#set(connected ? 'shaking-hands' : 'away', conditionOf(error, connected));
+      this.#condition.set(connected ? 'shaking-hands' : 'away', conditionOf(error, connected));
       this.#attempt += 1;
       this.#schedule(backoffMs(HANDSHAKE_BACKOFF, this.#attempt - 1), () => this.#handshake());
     } finally {
@@ -202,7 +192,7 @@ export class RequesterLink {
 
   async #answered(answer: HandshakeAnswer, hello: Handshake): Promise<void> {
     if (answer.type !== 'accepted') {
-      this.#set(answer.type, answer.reason);
+      this.#condition.set(answer.type, answer.reason);
       this.#schedule(answer.type === 'pending' ? answer.retryAfterMs : REFUSED_RETRY_MS, () =>
         this.#handshake(),
       );
@@ -221,8 +211,7 @@ export class RequesterLink {
     this.#session = answer.session;
     this.#attempt = 0;
     this.#intervalMs = answer.heartbeatIntervalMs;
-    this.#status = { ...this.#status, requesterId: answer.requesterId };
-    this.#set('linked', `requester ${answer.requesterId}`);
+    this.#condition.linked(answer.requesterId);
     this.#sender.open(answer.session);
     void this.#deps.ownerWord(knownToOwner(hello, answer));
     this.#schedule(0, () => this.#beat());
@@ -235,7 +224,7 @@ export class RequesterLink {
       const { sources } = this.#deps;
       const beat = heartbeatOf({ sources, position: this.#position(), session: this.#session });
       const sent = this.#deps.moment();
-      const answer = await this.#request('Heartbeat', beat, (v) => heartbeatAnswerSchema.parse(v));
+      const answer = await this.#calls.heartbeat(beat);
       if (answer.type === 'ok') this.#deps.acknowledged(sent);
       if (beat.session === this.#session) this.#beaten(answer);
     } catch (thrown) {
@@ -243,7 +232,7 @@ export class RequesterLink {
       this.#deps.log.warn('link.heartbeat-failed', { code: error.code, reason: error.message });
       // Still beating, and still sending: the session may outlive this.
       if (this.#sender.isOpen)
-        this.#set('away', conditionOf(error, this.#deps.transport.connected));
+        this.#condition.set('away', conditionOf(error, this.#deps.transport.connected));
     }
   }
 
@@ -254,11 +243,11 @@ export class RequesterLink {
     }
     if (answer.type === 'superseded') {
       this.#sender.close();
-      this.#set('superseded', answer.reason);
+      this.#condition.set('superseded', answer.reason);
       this.#schedule(REFUSED_RETRY_MS, () => this.#handshake());
       return;
     }
-    this.#set('linked', `requester ${this.#status.requesterId}`);
+    this.#condition.linked();
     this.#intervalMs = answer.heartbeatIntervalMs;
     for (const id of answer.stop) this.#deps.stop(id);
     this.#deps.ended(answer.ended ?? []);
@@ -270,7 +259,7 @@ export class RequesterLink {
   }
 
   async #receive(payload: Uint8Array): Promise<Uint8Array> {
-    const push = pushSchema.parse(decode(payload));
+    const push = readPush(payload);
     // The requester may send as soon as it has accepted, before its answer is read here.
     if (push.session !== this.#session && this.#shaking) await this.#shaken;
     const { inbox, orders, faults } = this.#deps;
@@ -284,36 +273,10 @@ export class RequesterLink {
           })
         : { type: 'handshake-required', reason: 'another link session' };
     if (answer.type === 'handshake-required') this.#again(answer.reason, 0);
-    return encode(answer);
+    return writePushAnswer(answer);
   }
 
   #position(): LinkPosition {
     return { ...this.#deps.outbox.position(), ...this.#deps.inbox.position() };
   }
-
-  async #request<T>(
-    method: 'Handshake' | 'Heartbeat' | 'Push',
-    body: unknown,
-    parse: (value: unknown) => T,
-  ): Promise<T> {
-    const { transport, sources } = this.#deps;
-    const subject = toRequester(sources.facts.nodeId, method);
-    return parse(
-      decode(await transport.request(subject, encode(body), this.#deps.requestTimeoutMs)),
-    );
-  }
-
-  #set(state: LinkStatus['state'], detail: string): void {
-    if (this.#status.state === state && this.#status.detail === detail) return;
-    this.#status = { ...this.#status, state, detail };
-    this.#deps.log.info('link.state', { state, detail });
-  }
-}
-
-function encode(value: unknown): Uint8Array {
-  return Buffer.from(JSON.stringify(value));
-}
-
-function decode(payload: Uint8Array): unknown {
-  return JSON.parse(Buffer.from(payload).toString()) as unknown;
 }
