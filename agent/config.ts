@@ -39,6 +39,11 @@ export const agentConfigSchema = z.strictObject({
     .describe(
       'Short folder for unix sockets; made from dataDir when that is short enough, else below /tmp.',
     ),
+  machineIdFile: absolute
+    .optional()
+    .describe(
+      "File with the id of this machine; /etc/machine-id, else /var/lib/dbus/machine-id by default. In a container: the host's, mounted.",
+    ),
   name: z
     .string()
     .min(1)

@@ -9,7 +9,8 @@ import { silentLog } from '../adapters/log/silent-log.ts';
 import { systemClock } from '../adapters/clock/system-clock.ts';
 import { planOfDeadAgent } from './explain/dead-agent.ts';
 import { composeAgent } from './compose.ts';
-import { loadAgentConfig } from './config.ts';
+import { loadAgentConfig, type AgentConfig } from './config.ts';
+import { adoptHost } from './host.ts';
 import { resetAgent } from './reset.ts';
 import type { StopMode } from './stopping.ts';
 
@@ -18,7 +19,8 @@ const USAGE = `usage: agent [--config FILE] [--data DIR] [--plan]
   --data DIR     everything it keeps; else dataDir of the config
   --plan         print as JSON what recovery would do, on a copy of the store; start and change nothing
   --reset        remove everything of this agent, print what as JSON, and end; --identity: who it is, too
-  --dry-run      with --reset: only print
+  --adopt-host   make the folder this machine's, print what it was as JSON, and end
+  --dry-run      with --reset and --adopt-host: only print
 `;
 
 const OPTIONS = {
@@ -26,6 +28,7 @@ const OPTIONS = {
   data: { type: 'string' },
   plan: { type: 'boolean' },
   reset: { type: 'boolean' },
+  'adopt-host': { type: 'boolean' },
   'dry-run': { type: 'boolean' },
   identity: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -40,24 +43,38 @@ function args() {
   }
 }
 
+type Args = ReturnType<typeof args>;
+
+/** What is asked for instead of an agent, as JSON; undefined when it is the agent itself. */
+async function order(
+  config: AgentConfig,
+  { plan, reset, identity, 'dry-run': dryRun, 'adopt-host': adopt }: Args,
+): Promise<unknown> {
+  if (plan === true) return planOfDeadAgent(config, systemClock());
+  if (adopt === true) return adoptHost(config, dryRun === true);
+  if (reset === true)
+    return resetAgent(config, silentLog, {
+      dryRun: dryRun === true,
+      identity: identity === true,
+    });
+  return undefined;
+}
+
 async function main(): Promise<void> {
-  const { config: file, data, plan, help, reset, identity, 'dry-run': dryRun } = args();
-  if (help === true) {
+  const asked = args();
+  if (asked.help === true) {
     process.stdout.write(USAGE);
     return;
   }
-  const config = await loadAgentConfig(file, data);
-  if (plan === true) {
-    const planned = await planOfDeadAgent(config, systemClock());
-    process.stdout.write(`${JSON.stringify(planned)}\n`);
-    return;
-  }
-  if (reset === true) {
-    const order = { dryRun: dryRun === true, identity: identity === true };
-    const report = await resetAgent(config, silentLog, order);
-    process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit(0));
-    return;
-  }
+  const config = await loadAgentConfig(asked.config, asked.data);
+  // Timers of the clock keep no program alive, and an order is carried out to its end.
+  const alive = setInterval(() => undefined, 60_000);
+  const answer = await order(config, asked).finally(() => clearInterval(alive));
+  if (answer === undefined) await run(config);
+  else process.stdout.write(`${JSON.stringify(answer)}\n`, () => process.exit(0));
+}
+
+async function run(config: AgentConfig): Promise<void> {
   const log = pinoLog({ format: logFormat(process.env, process.stderr.isTTY) });
   let stop: (mode: StopMode) => void = () => undefined;
   const agent = await composeAgent(config, log, (mode) => {

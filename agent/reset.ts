@@ -40,7 +40,10 @@ interface OurRun {
   readonly text: string;
 }
 
-/** Errors: `not-found`, `store-locked` (the agent runs), `unavailable` (an executor cannot be asked). */
+/**
+ * Errors: `not-found`, `store-locked` (the agent runs), `unavailable` (an executor cannot be asked), `conflict` (the folder
+ * belongs to another machine, and its identity was to stay).
+ */
 export async function resetAgent(
   config: AgentConfig,
   log: Logger,
@@ -51,7 +54,7 @@ export async function resetAgent(
       'not-found',
       `no agent has run in ${config.dataDir}; name its folder with --data`,
     );
-  const state = await openState(config, systemClock());
+  const state = await openState(config, systemClock(), { anyMachine: order.identity });
   const ports = {
     clock: systemClock(),
     processes: procProcesses(),

@@ -1,7 +1,7 @@
 /** Opens what the agent keeps: identity, store, folders. One process at a time per data folder. */
 import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, chmod, lstat, mkdir, readFile } from 'node:fs/promises';
+import { access, chmod, lstat, mkdir } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { LimpetError, messageOf } from '../core/errors.ts';
@@ -14,6 +14,7 @@ import {
   saveIdentity,
   type Identity,
 } from '../adapters/identity/identity-file.ts';
+import { readMachineId } from '../adapters/identity/machine-id.ts';
 import { Outbox } from '../adapters/link/outbox.ts';
 import { continuityOps, nextGeneration, whatIsAmiss } from '../adapters/store/continuity.ts';
 import { firstUnreadable, openDurable } from '../adapters/store/open-durable.ts';
@@ -23,6 +24,7 @@ import { doubtUnfinished } from './executions/after-loss.ts';
 import type { AgentConfig } from './config.ts';
 import { agentFolders, type AgentFolders } from './executions/folders.ts';
 import { ExecutionRepository } from './executions/repository.ts';
+import { onThisMachine, TAKEN_OVER } from './host.ts';
 import { reportRow } from './link/report.ts';
 
 export const SCHEMA_VERSION = 1;
@@ -41,13 +43,17 @@ export interface AgentState {
 }
 
 /**
- * Errors: `store-locked` (a second agent), `store-failed`, `version-mismatch`, `permission-denied`; and `store-corrupt`
- * when it is the identity that cannot be read.
+ * Errors: `store-locked` (a second agent), `store-failed`, `version-mismatch`, `permission-denied`; `conflict` when the
+ * folder belongs to another machine, unless `anyMachine`; and `store-corrupt` when the identity cannot be read.
  */
-export async function openState(config: AgentConfig, clock: Clock): Promise<AgentState> {
+export async function openState(
+  config: AgentConfig,
+  clock: Clock,
+  { anyMachine = false } = {},
+): Promise<AgentState> {
   const folders = agentFolders(config.dataDir);
   await makeFolders(folders);
-  const identity = await ensureIdentity(config.dataDir, clock.now());
+  const { takenOver, ...identity } = await ownIdentity(config, clock.now(), anyMachine);
   const { store } = await openDurable(
     {
       folder: folders.store,
@@ -60,7 +66,8 @@ export async function openState(config: AgentConfig, clock: Clock): Promise<Agen
   );
   try {
     const damage = await damageReports(folders.store);
-    const amiss = await whatIsAmiss(store, identity.generation, damage);
+    const lost = await whatIsAmiss(store, identity.generation, damage);
+    const amiss = lost ?? (takenOver === undefined ? undefined : TAKEN_OVER);
     if (amiss !== undefined) await afterLoss(store);
     const next = { ...identity, generation: await nextGeneration(store, identity.generation) };
     await store.batch(continuityOps(next.generation, damage));
@@ -107,23 +114,23 @@ async function afterLoss(store: Store): Promise<void> {
   await outbox.restart(randomUUID(), () => repository.snapshot(reportRow));
 }
 
-async function ensureIdentity(dataDir: string, now: number): Promise<Identity> {
+async function ownIdentity(
+  { dataDir, machineIdFile }: AgentConfig,
+  now: number,
+  anyMachine: boolean,
+): Promise<Identity> {
+  const machineId = await readMachineId(machineIdFile);
   const known = await loadIdentity(dataDir);
-  if (known !== undefined) return known;
+  if (known !== undefined) return anyMachine ? known : onThisMachine(known, machineId, dataDir);
   const identity: Identity = {
     nodeId: parseNodeId(`n-${uuidV7(now, systemRandom.bytes(10))}`),
     instanceId: randomUUID(),
-    machineId: await machineId(),
+    machineId,
     generation: 0,
     createdAt: now,
   };
   await createIdentity(dataDir, identity);
   return identity;
-}
-
-async function machineId(): Promise<string> {
-  const text = await readFile('/etc/machine-id', 'utf8').catch(() => '');
-  return text.trim() === '' ? 'unknown' : text.trim();
 }
 
 /** The same folder at every start, so that plugins and runners are found again. */

@@ -10,24 +10,29 @@ import { LimpetError, messageOf } from '../../core/errors.ts';
 import { parseNodeId, type NodeId } from '../../core/ids.ts';
 
 const IDENTITY_VERSION = 1;
+/** What stands there when no machine id is known. */
+const UNKNOWN = 'unknown';
 
 const IdentityFile = z.object({
   v: z.number().int(),
   nodeId: z.string().transform((text) => parseNodeId(text)),
   instanceId: z.string().min(1),
-  machineId: z.string().min(1),
+  machineId: z.string().min(1).optional(),
   generation: z.number().int().nonnegative(),
   createdAt: z.number().int(),
+  takenOver: z.literal(true).optional(),
 });
 
 export interface Identity {
   readonly nodeId: NodeId;
   /** Of this data folder; minted once. */
   readonly instanceId: string;
-  /** /etc/machine-id, or what stands in for it, at creation. */
-  readonly machineId: string;
+  /** Of the machine that it is on, see machine-id.ts; undefined when none was known yet. */
+  readonly machineId: string | undefined;
   readonly generation: number;
   readonly createdAt: number;
+  /** From another machine, and not started on this one since. */
+  readonly takenOver?: true;
 }
 
 export function identityFile(folder: string): string {
@@ -54,14 +59,23 @@ export async function createIdentity(folder: string, identity: Identity): Promis
 }
 
 export async function saveIdentity(folder: string, identity: Identity): Promise<void> {
-  const text = JSON.stringify({ v: IDENTITY_VERSION, ...identity }, null, 2);
+  const text = JSON.stringify(
+    { v: IDENTITY_VERSION, ...identity, machineId: identity.machineId ?? UNKNOWN },
+    null,
+    2,
+  );
   await writeDurably(identityFile(folder), `${text}\n`);
 }
 
 function parseIdentity(file: string, text: string): Identity {
   try {
-    const { v, ...identity } = IdentityFile.parse(JSON.parse(text));
-    if (v <= IDENTITY_VERSION) return identity;
+    const { v, machineId, takenOver, ...identity } = IdentityFile.parse(JSON.parse(text));
+    if (v <= IDENTITY_VERSION)
+      return {
+        ...identity,
+        machineId: machineId === UNKNOWN ? undefined : machineId,
+        ...(takenOver === undefined ? {} : { takenOver }),
+      };
     throw new LimpetError(
       'version-mismatch',
       `${file} has version ${v}, this program knows ${IDENTITY_VERSION}; use the newer program`,

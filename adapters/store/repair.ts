@@ -61,8 +61,11 @@ export async function whileRepairing<T>(folder: string, work: () => Promise<T>):
   }
 }
 
-/** LevelDB takes its lock before it looks at anything, and then refuses because there may be a database. */
-async function checkUnlocked(folder: string): Promise<void> {
+/**
+ * Errors: `store-locked`. LevelDB takes its lock before it looks at anything, and then refuses because there may be a
+ * database.
+ */
+export async function checkUnlocked(folder: string): Promise<void> {
   const db = new Level<string, string>(folder, { createIfMissing: false, errorIfExists: true });
   try {
     await db.open();

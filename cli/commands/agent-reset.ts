@@ -1,16 +1,14 @@
 /** `limpet agent reset [--dry-run]`: removes everything of the agent of this host, on purpose. */
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
+import { runAgentProgram } from '../agent-program.ts';
 import { askAgent, readAgentFile } from '../agent-socket.ts';
 import { dataFolder } from '../api/endpoint.ts';
 import { print } from '../context.ts';
 import type { Context } from '../context.ts';
-import { programPath } from '../programs.ts';
 
 const RESET_MS = 300_000;
 const END_MS = 60_000;
@@ -74,22 +72,7 @@ async function reset(folder: string, options: ResetOptions): Promise<z.infer<typ
     ...(dryRun === true ? ['--dry-run'] : []),
     ...(identity === true ? ['--identity'] : []),
   ];
-  try {
-    const run = promisify(execFile);
-    const { stdout } = await run(process.execPath, [programPath('agent'), ...args], {
-      timeout: RESET_MS,
-    });
-    return reportSchema.parse(JSON.parse(stdout));
-  } catch (thrown) {
-    throw new LimpetError('unavailable', lastLine(thrown), { cause: thrown });
-  }
-}
-
-function lastLine(thrown: unknown): string {
-  const stderr =
-    thrown instanceof Error && 'stderr' in thrown ? String(thrown.stderr).trimEnd() : '';
-  const line = stderr.split('\n').at(-1) ?? '';
-  return line === '' ? LimpetError.from(thrown).message : line;
+  return reportSchema.parse(await runAgentProgram(args, RESET_MS));
 }
 
 function textOf({ nodeId, runs, paths }: z.infer<typeof reportSchema>, dryRun: boolean): string {

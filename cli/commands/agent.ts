@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { dataFolder } from '../api/endpoint.ts';
 import type { Context } from '../context.ts';
 import { runProgram } from '../programs.ts';
+import { agentAdoptHost } from './agent-adopt-host.ts';
 import { agentEngine } from './agent-engine.ts';
 import { agentForeign } from './agent-foreign.ts';
 import { agentMetrics } from './agent-metrics.ts';
@@ -36,7 +37,8 @@ export function agent(context: Context, done: (exitCode: number) => void): Comma
     .addCommand(agentEngine(context))
     .addCommand(agentForeign(context))
     .addCommand(agentSweep(context))
-    .addCommand(agentReset(context));
+    .addCommand(agentReset(context))
+    .addCommand(agentAdoptHost(context));
 }
 
 export function programArgs({ config, data }: ProgramOptions): string[] {

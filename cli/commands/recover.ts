@@ -1,12 +1,11 @@
 /** `limpet recover --plan`: what recovery would do on this host. A live agent is asked, for a dead one its store is read. */
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { recoveryPlanSchema, type RecoveryPlan } from '../../wire/explain.ts';
+import { runAgentProgram } from '../agent-program.ts';
 import { askAgent, readAgentFile } from '../agent-socket.ts';
 import { dataFolder } from '../api/endpoint.ts';
 import { print } from '../context.ts';
@@ -14,11 +13,9 @@ import type { Context } from '../context.ts';
 import { outputOption } from '../options.ts';
 import type { OutputOptions } from '../options.ts';
 import { planText } from '../output/explanation.ts';
-import { programPath } from '../programs.ts';
 import { programArgs, type ProgramOptions } from './agent.ts';
 
 const PLAN_MS = 60_000;
-const PLAN_BYTES = 256 * 1024 * 1024;
 
 interface RecoverOptions extends ProgramOptions, OutputOptions {
   readonly plan?: boolean;
@@ -52,7 +49,8 @@ async function findPlan(context: Context, options: RecoverOptions): Promise<Reco
     }
   }
   const data = options.config === undefined ? { data: folder } : {};
-  return planOfStore(programArgs({ ...data, ...options }));
+  const args = ['--plan', ...programArgs({ ...data, ...options })];
+  return recoveryPlanSchema.parse(await runAgentProgram(args, PLAN_MS));
 }
 
 /** What else is wrong with the file is told by the agent's program, which reads it with its schema. */
@@ -66,20 +64,4 @@ function folderOfConfig(file: string | undefined): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function planOfStore(args: readonly string[]): Promise<RecoveryPlan> {
-  const command = [programPath('agent'), '--plan', ...args];
-  const options = { timeout: PLAN_MS, maxBuffer: PLAN_BYTES };
-  try {
-    const { stdout } = await promisify(execFile)(process.execPath, command, options);
-    return recoveryPlanSchema.parse(JSON.parse(stdout));
-  } catch (thrown) {
-    throw new LimpetError('unavailable', saidOf(thrown), { cause: thrown });
-  }
-}
-
-function saidOf(thrown: unknown): string {
-  const said = thrown instanceof Error && 'stderr' in thrown ? String(thrown.stderr).trim() : '';
-  return said === '' ? LimpetError.from(thrown).message : said.replace(/^limpet agent: /, '');
 }
