@@ -124,6 +124,7 @@ export class Effects implements EffectRunner {
     });
     this.#deps.faults.reach('agent.effect.stop.after');
     // It may never have begun, or be over already: the look tells.
+    live.stopTaken = true;
     live.lookAgain = true;
   }
 

@@ -11,6 +11,8 @@ export class LiveExecution {
   effects = 0;
   looking = false;
   lookAgain = false;
+  /** The plugin has just taken the order to stop; the look that follows need not give it again. */
+  stopTaken = false;
   /** Its plugin could not be asked when it began: the next look has to recover the run, so that it is supervised. */
   unsupervised = false;
   /** When a look first met `removing`, ms; 0 when it did not. */

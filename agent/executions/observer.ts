@@ -35,6 +35,8 @@ export interface ObserverDeps {
 
 const RETRY = { firstMs: 250, lastMs: 30_000 };
 const LOOK_AGAIN_MS = 1_000;
+/** A stop that its plugin has taken is given again only after this: the end itself wakes us. */
+const STOP_AGAIN_MS = 5_000;
 const REMOVING_LIMIT_MS = 60_000;
 
 export class Observer {
@@ -186,8 +188,14 @@ export class Observer {
   }
 
   async #stop(live: LiveExecution, stop: StopReason): Promise<void> {
-    if (live.record.state === 'stopping') this.#deps.engine.runEffect(live, { type: 'stop' });
-    else await this.#deps.engine.step(live, { type: 'stop', ...stop });
+    if (live.record.state !== 'stopping') {
+      await this.#deps.engine.step(live, { type: 'stop', ...stop });
+    } else if (live.stopTaken) {
+      live.stopTaken = false;
+      this.#later(live, STOP_AGAIN_MS);
+    } else {
+      this.#deps.engine.runEffect(live, { type: 'stop' });
+    }
   }
 
   async #endUnstarted(live: LiveExecution, stop: StopReason): Promise<void> {

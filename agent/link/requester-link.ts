@@ -261,7 +261,8 @@ export class RequesterLink {
   async #receive(payload: Uint8Array): Promise<Uint8Array> {
     const push = readPush(payload);
     // The requester may send as soon as it has accepted, before its answer is read here.
-    if (push.session !== this.#session && this.#shaking) await this.#shaken;
+    const early = push.session !== this.#session && this.#shaking;
+    if (early) await this.#shaken;
     const { inbox, orders, faults } = this.#deps;
     const answer: PushAnswer =
       push.session !== '' && push.session === this.#session
@@ -272,7 +273,9 @@ export class RequesterLink {
             },
           })
         : { type: 'handshake-required', reason: 'another link session' };
-    if (answer.type === 'handshake-required') this.#again(answer.reason, 0);
+    // After the handshake that it came before, the beat that follows tells whether another one is needed.
+    const shaken = early && this.#sender.isOpen;
+    if (answer.type === 'handshake-required' && !shaken) this.#again(answer.reason, 0);
     return writePushAnswer(answer);
   }
 
