@@ -7,6 +7,7 @@ export { serveExecutor, type ServeOptions } from './serve.ts';
 export { removeFolder, syncFolder } from '../../adapters/durable/folders.ts';
 export { readIfThere } from '../../adapters/durable/if-there.ts';
 export { writeDurably } from '../../adapters/durable/write-durably.ts';
+export { listRuns } from './list-runs.ts';
 export {
   formatExit,
   killSurvivors,
