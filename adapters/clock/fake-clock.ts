@@ -12,10 +12,14 @@ export class FakeClock implements Clock {
   #uptime: number;
   /** In the order of their making: of two at the same time the older one runs first. */
   readonly #pending = new Set<Pending>();
+  readonly #settle: () => Promise<void>;
+  #ran = 0;
 
-  constructor(nowMs = 1_700_000_000_000, uptimeMs = 1_000_000) {
+  /** `settle` lets all that has become ready run to its end, before the next timer and before `advance` resolves. */
+  constructor(nowMs = 1_700_000_000_000, uptimeMs = 1_000_000, settle = turnOfTheLoop) {
     this.#wall = nowMs;
     this.#uptime = uptimeMs;
+    this.#settle = settle;
   }
 
   now(): number {
@@ -41,15 +45,21 @@ export class FakeClock implements Clock {
     return this.#pending.size;
   }
 
+  /** Timers that have run, ever. */
+  get ran(): number {
+    return this.#ran;
+  }
+
   /** Moves on, running each timer at its time in order; what they and their promises arrange within the span runs too. */
   async advance(ms: number): Promise<void> {
     const end = this.#uptime + ms;
-    await settle();
+    await this.#settle();
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
       this.#moveTo(next.at);
       this.#pending.delete(next);
+      this.#ran += 1;
       next.fn();
-      await settle();
+      await this.#settle();
     }
     this.#moveTo(end);
   }
@@ -73,7 +83,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Lets promises that are ready run to their end. */
-function settle(): Promise<void> {
+/** Promises that are ready run to their end, and so does what the host has answered by now. */
+function turnOfTheLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

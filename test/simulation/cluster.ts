@@ -19,9 +19,11 @@ import { Witness } from './witness.ts';
 
 const REST_STEP_MS = 4_000;
 const REST_LIMIT_MS = 40 * 60_000;
+/** A life of a script takes some hundreds of these; whoever asks again and again without a pause takes tens of thousands. */
+const MOST_TIMERS = 5_000;
 
 export class Cluster {
-  readonly clock = new FakeClock();
+  readonly clock = new FakeClock(undefined, undefined, untilDrained);
   readonly world = new Life(this.clock);
   readonly ledger = new Ledger();
   readonly node = new Node(this.world, this.ledger);
@@ -126,6 +128,11 @@ export class Cluster {
     return core.outbox.idle ? undefined : 'the agent has reports that nobody acknowledged';
   }
 
+  /** Somebody asks again and again without a pause. */
+  get spins(): boolean {
+    return this.clock.ran > MOST_TIMERS;
+  }
+
   /** Ids of the jobs that stay up until they are stopped. */
   get endless(): ReadonlySet<string> {
     return new Set(this.#jobs.filter(({ spec }) => spec.Type === 'service').map(({ id }) => id));
@@ -176,6 +183,11 @@ const jobSchema = z.object({
     RestartPolicy: z.object({ Attempts: z.number().optional() }).optional(),
   }),
 });
+
+/** Nothing in here waits for the host: a tick comes when no promise is left that can go on, and no turn of the loop is needed. */
+function untilDrained(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
+}
 
 /** Mulberry32. */
 export function seeded(seed: number): Random {

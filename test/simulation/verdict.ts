@@ -27,6 +27,7 @@ type Owned = z.infer<typeof ownedSchema>;
 export function verdict(cluster: Cluster, unrest: string | undefined): readonly string[] {
   const found = [...cluster.ledger.violations];
   if (unrest !== undefined) found.push(`it does not come to rest: ${unrest}`);
+  if (cluster.spins) found.push(`it spins: ${cluster.clock.ran} timers have run`);
   const owned = cluster.disks.requester.read('exec/').map(([, value]) => ownedSchema.parse(value));
   const kept = new Map(
     cluster.disks.agent.read('ex/').map(([key, value]) => [key.slice(3), toldSchema.parse(value)]),
