@@ -17,7 +17,7 @@ import { script, type Script } from './script.ts';
 
 /** Processes that play scripts at the same time; each plays so many batches of 50. */
 const LANES = 2;
-const BATCHES = 30;
+const BATCHES = 25;
 const LANE_MS = 600_000;
 const DAY_S = 86_400;
 
