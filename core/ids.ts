@@ -50,6 +50,11 @@ export function uuidV7(nowMs: number, random: Uint8Array): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
+/** When an id of ours was made, ms since the epoch. */
+export function mintedAt(id: string): number {
+  return Number.parseInt(id.slice(2).replaceAll('-', '').slice(0, 12), 16);
+}
+
 /** The part people see and type: the kind letter and the last 8 characters, which are random. */
 export function shortId(id: string): string {
   return id.length <= 10 ? id : id.slice(-8);

@@ -12,10 +12,11 @@ import { Watchers } from './jobs/watchers.ts';
 import { serveAgents } from './nodes/gateway.ts';
 import { Links } from './nodes/links.ts';
 import { Presence } from './nodes/presence.ts';
+import { RollCall } from './nodes/roll-call.ts';
 import { SilenceWatch } from './nodes/silence.ts';
 import { Scheduler } from './scheduling/scheduler.ts';
 import { Coordinator } from './state/coordinator.ts';
-import { loadIdentity } from './state/identity.ts';
+import { loadIdentity, type RequesterIdentity } from './state/identity.ts';
 import { loadWorld } from './state/load.ts';
 import { Mint } from './state/minting.ts';
 import { Reader } from './state/reader.ts';
@@ -47,17 +48,13 @@ export interface RequesterCore {
 /** Loads the world, serves the agents, and runs a first turn. */
 export async function startCore(parts: CoreParts): Promise<RequesterCore> {
   const { config, clock, log, store, transport, faults } = parts;
-  const mint = new Mint(clock, parts.random);
-  const identity = await loadIdentity(store, mint, clock.now());
-  const world = await loadWorld(store, log);
-  const wired = wire(parts, { mint, world, requesterId: identity.requesterId });
-  const { coordinator, links, presence, scheduler, watchers } = wired;
-  // Nothing is sent before a handshake: only there it shows when this store is an old copy.
-  for (const node of world.nodes()) await links.open(node.id);
+  const loaded = await load(parts);
+  const { mint, world, links, rollCall, identity } = loaded;
+  const { coordinator, presence, scheduler, watchers } = wire(parts, loaded);
   const reader = new Reader(store, world, log);
   const leave = serveAgents({
-    ...{ coordinator, world, links, presence, reader, mint, clock, log, transport, faults },
-    ...identity,
+    ...{ coordinator, world, links, presence, rollCall, reader, mint, clock, log },
+    ...{ transport, faults, ...identity },
     rules: config.nodes,
     heartbeatIntervalMs: config.nodes.heartbeatIntervalMs,
   });
@@ -76,33 +73,54 @@ export async function startCore(parts: CoreParts): Promise<RequesterCore> {
     await close();
     throw thrown;
   }
+  // Nobody has to wait for a heartbeat to learn what the nodes hold.
+  for (const node of world.nodes()) links.wake(node.id);
   const { requesterId } = identity;
   return { requesterId, mint, world, reader, coordinator, links, presence, watchers, close };
 }
 
+interface Loaded {
+  readonly mint: Mint;
+  readonly identity: RequesterIdentity;
+  readonly world: World;
+  readonly links: Links;
+  readonly rollCall: RollCall;
+}
+
+async function load(parts: CoreParts): Promise<Loaded> {
+  const { config, store, transport, clock, log } = parts;
+  const mint = new Mint(clock, parts.random);
+  const identity = await loadIdentity(store, mint, clock.now());
+  const world = await loadWorld(store, log);
+  const links = new Links({
+    ...{ store, transport, clock, log, mint },
+    requestTimeoutMs: config.nats.requestTimeoutMs,
+    batchRows: 200,
+    batchBytes: 512 * 1024,
+  });
+  // Nothing is sent before a handshake: only there it shows when this store is an old copy.
+  for (const node of world.nodes()) await links.open(node.id);
+  const rollCall = await RollCall.load(store, {
+    world,
+    now: clock.now(),
+    unhealthyAfterMs: config.nodes.unhealthyAfterMs,
+    position: (node) => links.get(node)?.position(),
+  });
+  return { mint, identity, world, links, rollCall };
+}
+
 interface Wired {
   readonly coordinator: Coordinator;
-  readonly links: Links;
   readonly presence: Presence;
   readonly scheduler: Scheduler;
   readonly watchers: Watchers;
 }
 
 function wire(
-  { config, store, transport, clock, log, faults }: CoreParts,
-  {
-    mint,
-    world,
-    requesterId,
-  }: { readonly mint: Mint; readonly world: World; readonly requesterId: string },
+  { config, store, clock, log, faults }: CoreParts,
+  { mint, world, links, rollCall, identity: { requesterId } }: Loaded,
 ): Wired {
   const { declineBackoffMs: firstMs, declineBackoffMaxMs: lastMs } = config.scheduling;
-  const { requestTimeoutMs } = config.nats;
-  const links = new Links({
-    ...{ store, transport, clock, log, mint, requestTimeoutMs },
-    batchRows: 200,
-    batchBytes: 512 * 1024,
-  });
   const presence = new Presence(clock.now());
   const watchers = new Watchers();
   const scheduler = new Scheduler({
@@ -111,6 +129,7 @@ function wire(
     log,
     declineBackoff: { firstMs, lastMs: Math.max(firstMs, lastMs) },
     foreign: (node) => presence.foreign(node),
+    inheritance: (draft) => rollCall.inheritance(draft),
     wake: () => coordinator.run(() => undefined),
   });
   const coordinator: Coordinator = new Coordinator({
@@ -122,5 +141,5 @@ function wire(
       watchers.notify(changes);
     },
   });
-  return { coordinator, links, presence, scheduler, watchers };
+  return { coordinator, presence, scheduler, watchers };
 }

@@ -27,6 +27,16 @@ export function needsSnapshot(mine: SenderMemory, theirs: LinkPosition): boolean
   return theirs.peerCursor < mine.acked || theirs.peerCursor > mine.offered;
 }
 
+/** The other end has seen what this one does not remember: the store behind `mine` is an older copy. */
+export function isSetBack(mine: LinkPosition, theirs: LinkPosition): boolean {
+  const { incarnation, offered } = memoryOf(mine);
+  // Incarnations of requesters are made of their time. A node that was another requester's may have a younger one too.
+  if (theirs.peerIncarnation !== incarnation && theirs.peerIncarnation > incarnation) return true;
+  if (theirs.peerIncarnation === incarnation && theirs.peerCursor > offered) return true;
+  const taken = mine.peerIncarnation === theirs.incarnation ? mine.peerCursor : 0;
+  return memoryOf(theirs).acked > taken;
+}
+
 /** What the other end knows of its own rows, as it says; an older version tells less. */
 export function memoryOf({ incarnation, acked, offered, lastSeq }: LinkPosition): SenderMemory {
   return { incarnation, acked: acked ?? 0, offered: offered ?? lastSeq };

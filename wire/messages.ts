@@ -38,7 +38,10 @@ export type ExecutionEvent = z.infer<typeof executionEventSchema>;
 /** State of one execution as its agent stores it. */
 export const executionReportSchema = z.object({
   executionId: z.string(),
+  /** With it an owner whose store is an old copy knows whose execution this is; older agents do not tell. */
+  jobId: z.string().optional(),
   token: tokenSchema,
+  deadlineAt: z.number().optional(),
   revision: z.number().int(),
   state: z.enum(EXECUTION_STATES),
   run: z.number().int(),
@@ -139,7 +142,10 @@ export type LinkPosition = z.infer<typeof linkPositionSchema>;
 /** Found by a node without a record: it asks whose they are. Missing means none. */
 const foreignSchema = z.object({
   executionId: z.string(),
+  /** Of nobody's job when it could not be read. */
+  jobId: z.string().optional(),
   token: tokenSchema,
+  deadlineAt: z.number().optional(),
   state: z.enum(EXECUTION_STATES),
   run: z.number().int(),
   executor: z.string(),
@@ -162,6 +168,7 @@ export const handshakeSchema = z.object({
   executions: z.array(
     z.object({
       executionId: z.string(),
+      jobId: z.string().optional(),
       token: tokenSchema,
       state: z.enum(EXECUTION_STATES),
       revision: z.number().int(),

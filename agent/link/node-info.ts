@@ -62,6 +62,7 @@ export function runningCount(engine: ExecutionEngine): number {
 export function executionList(sources: NodeInfoSources): Handshake['executions'] {
   return ordinary(sources.engine).map((record) => ({
     executionId: record.placement.executionId,
+    jobId: record.placement.jobId,
     token: record.placement.token,
     state: record.state,
     revision: record.revision,
@@ -74,10 +75,10 @@ export function executionList(sources: NodeInfoSources): Handshake['executions']
 export function foreignList({ engine }: NodeInfoSources): NonNullable<Handshake['foreign']> {
   return [...engine.all()].flatMap(({ record }) => {
     const { placement, state, run } = record;
-    const { executionId, token, task } = placement;
-    return record.foreign === undefined || isTerminal(state)
-      ? []
-      : [{ executionId, token, state, run, executor: task.Engine.Type }];
+    const { executionId, jobId, token, deadlineAt, task } = placement;
+    if (record.foreign === undefined || isTerminal(state)) return [];
+    const deadline = deadlineAt === undefined ? {} : { deadlineAt };
+    return [{ executionId, jobId, token, state, run, executor: task.Engine.Type, ...deadline }];
   });
 }
 
@@ -92,9 +93,10 @@ export async function unreported(
   const bodies = await outbox.waiting(MOST_WAITING);
   const ended = new Map<string, Handshake['executions'][number]>();
   for (const body of bodies) {
-    const { executionId, token, state, revision } = agentRowSchema.parse(body).report;
+    const { executionId, jobId, token, state, revision } = agentRowSchema.parse(body).report;
     if (engine.get(parseExecutionId(executionId)) !== undefined) continue;
-    ended.set(executionId, { executionId, token, state, revision, executor: '', observed: 'seen' });
+    const seen = { executionId, token, state, revision, executor: '', observed: 'seen' } as const;
+    ended.set(executionId, { ...seen, ...(jobId === undefined ? {} : { jobId }) });
   }
   return { executions: [...ended.values()], partial: bodies.length === MOST_WAITING };
 }

@@ -9,7 +9,9 @@ export function reportRow(record: ExecutionRecord, events: readonly ExecutionEve
     type: 'report',
     report: {
       executionId: placement.executionId,
+      jobId: placement.jobId,
       token: placement.token,
+      ...(placement.deadlineAt === undefined ? {} : { deadlineAt: placement.deadlineAt }),
       revision: record.revision,
       state: record.state,
       run: record.run,

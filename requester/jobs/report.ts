@@ -12,6 +12,8 @@ import type { Draft } from '../state/draft.ts';
 import { eventKey } from '../state/keys.ts';
 import type { Reader } from '../state/reader.ts';
 import type { ExecutionRecord } from '../state/records.ts';
+import { claim } from './claim.ts';
+import { asAccepted } from './one-result.ts';
 
 export interface ReportContext {
   readonly reader: Reader;
@@ -37,7 +39,11 @@ async function applyReport(
 ): Promise<void> {
   const id = idOf(report);
   const known =
-    id === undefined ? undefined : (draft.execution(id) ?? (await reader.execution(id)));
+    id === undefined
+      ? undefined
+      : (draft.execution(id) ??
+        (await reader.execution(id)) ??
+        (await claim({ reader, draft }, node, { ...report, state: 'accepted' })));
   const fields = { nodeId: node, executionId: id, state: report.state, revision: report.revision };
   if (known === undefined || known.nodeId !== node || !sameToken(known, report)) {
     log.warn('report.not-ours', fields);
@@ -50,14 +56,15 @@ async function applyReport(
     recordLate(draft, known, report);
     return;
   }
-  draft.putExecution(merge(known, report, draft.now));
-  for (const event of report.events) {
+  const accepted = await asAccepted({ draft, reader }, known, report);
+  draft.putExecution(merge(known, accepted, draft.now));
+  for (const event of accepted.events) {
     if (event.revision <= known.revision) continue;
     draft.op({ type: 'put', key: eventKey(known.id, event.revision), value: event });
     const oldest = event.revision - KEPT_EVENTS;
     if (oldest >= 0) draft.op({ type: 'del', key: eventKey(known.id, oldest) });
   }
-  recordHistory(draft, known, report);
+  recordHistory(draft, known, accepted);
 }
 
 /** It is there after all. */
@@ -99,7 +106,7 @@ function atRun(known: ExecutionRecord, run: number): ExecutionRecord {
 }
 
 function merge(known: ExecutionRecord, report: ExecutionReport, now: number): ExecutionRecord {
-  const { outcome, startedAt, finishedAt, published, stdout, stderr } = report;
+  const { outcome, startedAt, finishedAt, deadlineAt, published, stdout, stderr } = report;
   return {
     ...atRun(known, report.run),
     state: report.state,
@@ -110,6 +117,7 @@ function merge(known: ExecutionRecord, report: ExecutionReport, now: number): Ex
     ...(outcome === undefined ? {} : { outcome: plainOutcome(outcome) }),
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(finishedAt === undefined ? {} : { finishedAt }),
+    ...(deadlineAt === undefined ? {} : { deadlineAt }),
     ...(published === undefined ? {} : { published }),
     ...(stdout === undefined ? {} : { stdout }),
     ...(stderr === undefined ? {} : { stderr }),

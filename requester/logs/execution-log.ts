@@ -75,10 +75,8 @@ export class ExecutionLog {
 
   async #take(item: LogItem, push: (event: LogEvent) => Promise<void>): Promise<void> {
     this.#begun = true;
-    if (item.stream !== 'gap') {
-      if (item.offset < this.#offset) return;
-      this.#offset = item.offset + Buffer.from(item.data, 'base64').length;
-    }
+    if (item.offset < this.#offset) return;
+    this.#offset = item.offset + Buffer.from(item.data, 'base64').length;
     const { id, nodeId } = this.#options.execution;
     await push({ executionId: id, nodeId, ...item });
   }

@@ -8,6 +8,7 @@ import { LimpetError } from '../../core/errors.ts';
 import { idMatches, parseExecutionId, type NodeId } from '../../core/ids.ts';
 import type { ForeignExecution } from '../../wire/messages.ts';
 import { placeRow } from '../jobs/apply-plan.ts';
+import { claim } from '../jobs/claim.ts';
 import type { Draft } from '../state/draft.ts';
 import type { Reader } from '../state/reader.ts';
 import type { ExecutionRecord, NodeForeign, NodeRecord } from '../state/records.ts';
@@ -39,7 +40,9 @@ export async function answerForeign(
 ): Promise<void> {
   const told: NodeForeign[] = [];
   for (const one of foreign) {
-    const known = await find(context.reader, draft, one.executionId);
+    const { reader } = context;
+    const known =
+      (await find(reader, draft, one.executionId)) ?? (await claim({ reader, draft }, id, one));
     const verdict = judge(known, one, id);
     if (known !== undefined) say(context, draft, { known, verdict });
     const { executionId, executor, run, state } = one;

@@ -99,6 +99,7 @@ async function receive(
       beforeAck: () => faults.reach('requester.link.before-ack'),
     });
     await turn;
+    if (context.rollCall.completes(node)) await coordinator.run(() => undefined);
     return answer;
   } catch (thrown) {
     commitFailed(thrown);

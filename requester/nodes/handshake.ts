@@ -4,11 +4,12 @@
  */
 import { isTerminal } from '../../core/execution/states.ts';
 import { parseExecutionId, type NodeId } from '../../core/ids.ts';
-import { memoryOf, needsSnapshot } from '../../wire/link.ts';
+import { isSetBack, memoryOf, needsSnapshot } from '../../wire/link.ts';
 import { PROTOCOL_VERSION, type Handshake, type HandshakeAnswer } from '../../wire/messages.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
 import { placeRow } from '../jobs/apply-plan.ts';
+import { claim } from '../jobs/claim.ts';
 import { markLost } from '../jobs/report.ts';
 import type { Coordinator } from '../state/coordinator.ts';
 import type { Draft } from '../state/draft.ts';
@@ -21,6 +22,7 @@ import { answerForeign } from './foreign.ts';
 import type { Links, NodeLink } from './links.ts';
 import type { Presence } from './presence.ts';
 import { reconcile, type Reconciled } from './reconcile.ts';
+import type { RollCall } from './roll-call.ts';
 import { replaceSession } from './sessions.ts';
 
 export interface HandshakeContext {
@@ -29,6 +31,7 @@ export interface HandshakeContext {
   readonly clock: Clock;
   readonly links: Links;
   readonly presence: Presence;
+  readonly rollCall: RollCall;
   readonly reader: Reader;
   readonly mint: Mint;
   readonly log: Logger;
@@ -44,21 +47,27 @@ export async function shakeHands(
   id: NodeId,
   handshake: Handshake,
 ): Promise<HandshakeAnswer> {
-  const { links, coordinator, log } = context;
+  const { links, coordinator, rollCall, log } = context;
   const link = await links.open(id);
   const known = context.world.node(id);
   if (wasReplaced(known, handshake)) return LATE;
   const first = judge(context, { known, id, handshake });
   // Outside the turn: it waits for pushes that are being taken, and these wait for turns.
   if (first.type === 'approved') await link.inbox.adopt(handshake.link.incarnation);
-  const answer = await coordinator.runAlone((draft) =>
-    take(context, { draft, link, id, handshake }),
-  );
+  let whole = false;
+  const answer = await coordinator.runAlone((draft) => {
+    // Of an older store: the snapshot comes with the next handshake.
+    whole = !needsSnapshot(memoryOf(handshake.link), link.position());
+    return take(context, { draft, link, id, handshake });
+  });
   log.info(`node.${answer.type}`, {
     nodeId: id,
     ...('reason' in answer ? { reason: answer.reason } : {}),
   });
-  if (answer.type === 'accepted') link.sender.open(answer.session);
+  if (answer.type !== 'accepted') return answer;
+  link.sender.open(answer.session);
+  if (whole) rollCall.shown(id, handshake.link);
+  if (rollCall.completes(id)) await coordinator.run(() => undefined);
   return answer;
 }
 
@@ -125,10 +134,11 @@ async function accept(
 ): Promise<HandshakeAnswer> {
   const { draft, link, id, handshake } = taking;
   const stale = isStale(link, handshake);
+  const listed = await lookUp(context, draft, handshake);
+  await claimListed(context, taking, listed);
   const ours = [...draft.executions()].filter(
     (mine) => mine.nodeId === id && !isTerminal(mine.state),
   );
-  const listed = await lookUp(context, draft, handshake);
   const result = reconcile({ handshake, ours, listed, stale });
   for (const execution of result.lost) markLost(draft, execution);
   await align(context, taking, ours);
@@ -199,11 +209,27 @@ async function align(
   log.warn('link.snapshot', { nodeId: id, rows: rows.length });
 }
 
+/** What is under way there and unknown here, of a job of ours. What has ended is claimed with its report. */
+async function claimListed(
+  { reader, rollCall }: HandshakeContext,
+  { draft, link, id, handshake }: Taking,
+  listed: Map<string, ExecutionRecord>,
+): Promise<void> {
+  if (isSetBack(link.position(), handshake.link)) rollCall.setBack(draft);
+  for (const shown of handshake.executions) {
+    if (listed.has(shown.executionId) || isTerminal(shown.state)) continue;
+    const claimed = await claim({ reader, draft }, id, shown);
+    if (claimed === undefined) continue;
+    rollCall.setBack(draft);
+    listed.set(shown.executionId, claimed);
+  }
+}
+
 async function lookUp(
   { reader }: HandshakeContext,
   draft: Draft,
   { executions }: Handshake,
-): Promise<ReadonlyMap<string, ExecutionRecord>> {
+): Promise<Map<string, ExecutionRecord>> {
   const found = new Map<string, ExecutionRecord>();
   for (const { executionId } of executions) {
     const id = parseExecutionId(executionId);

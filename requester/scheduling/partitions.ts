@@ -2,6 +2,7 @@
 import { backoffMs, type Backoff } from '../../core/backoff.ts';
 import { describeOutcome } from '../../core/execution/outcome.ts';
 import { isTerminal } from '../../core/execution/states.ts';
+import { isNewer } from '../../core/fencing.ts';
 import type { NodeId } from '../../core/ids.ts';
 import { perNode, staysUp } from '../../core/job.ts';
 import type { ExecutionRecord, JobRecord } from '../state/records.ts';
@@ -11,9 +12,12 @@ export interface Partition {
   /** Of ops and daemon: the only node that it may run on. */
   readonly nodeId?: NodeId;
   readonly state: 'open' | 'active' | 'done' | 'failed';
+  /** One, unless an owner that had forgotten it has placed it again. */
+  readonly live: readonly ExecutionRecord[];
   /** Its active execution is in a node's hands. */
   readonly taken: boolean;
-  readonly nextAttempt: number;
+  /** Above that of every execution of it. */
+  readonly attempts: number;
   /** Nodes that gave it back: not again before that time. */
   readonly refused: ReadonlyMap<NodeId, Refusal>;
   /** Why it failed; '' otherwise. */
@@ -33,6 +37,19 @@ export function partitionCount({ spec, nodes }: JobRecord): number {
   return perNode(spec.Type) ? (nodes ?? []).length : spec.Count;
 }
 
+/**
+ * Which partition an execution counts for; undefined when its job has none for it. Of ops and daemon the node decides: it
+ * has a place of its own there, whatever number an owner that has forgotten it had given it.
+ */
+export function partitionOf(
+  job: JobRecord,
+  { token, nodeId }: Pick<ExecutionRecord, 'token' | 'nodeId'>,
+): number | undefined {
+  if (token.jobVersion !== job.version) return undefined;
+  const index = perNode(job.spec.Type) ? (job.nodes ?? []).indexOf(nodeId) : token.partition;
+  return index >= 0 && index < partitionCount(job) ? index : undefined;
+}
+
 /** In order of their index; executions of older versions of the job count for nothing. */
 export function partitionsOf(
   job: JobRecord,
@@ -40,9 +57,10 @@ export function partitionsOf(
   backoff: Backoff,
 ): Partition[] {
   const groups: ExecutionRecord[][] = Array.from({ length: partitionCount(job) }, () => []);
-  for (const execution of executions)
-    if (execution.token.jobVersion === job.version)
-      groups[execution.token.partition]?.push(execution);
+  for (const execution of executions) {
+    const index = partitionOf(job, execution);
+    if (index !== undefined) groups[index]?.push(execution);
+  }
   return groups.map((group, index) => toPartition(job, { index, group }, backoff));
 }
 
@@ -54,16 +72,20 @@ function toPartition(
   // What stays up and was lost with its node's record of it is simply placed again.
   const again = (one: ExecutionRecord): boolean =>
     staysUp(spec.Type) && one.state === 'failed' && one.outcome?.by === 'lost';
-  const failed = group.find((execution) => execution.state === 'failed' && !again(execution));
+  const live = group.filter(isActive);
+  // What fails while a newer one goes on decides nothing.
+  const failed = group.find(
+    (one) => one.state === 'failed' && !again(one) && !live.some((other) => isNewer(other, one)),
+  );
   const done = group.some((execution) => execution.state === 'completed');
-  const active = group.some(isActive);
   const nodeId = perNode(spec.Type) ? nodes?.[index] : undefined;
   return {
     index,
     ...(nodeId === undefined ? {} : { nodeId }),
-    state: done ? 'done' : failed !== undefined ? 'failed' : active ? 'active' : 'open',
-    taken: group.some((execution) => isActive(execution) && execution.revision > 0),
-    nextAttempt: group.reduce((next, { token }) => Math.max(next, token.attempt + 1), 0),
+    state: done ? 'done' : failed !== undefined ? 'failed' : live.length > 0 ? 'active' : 'open',
+    live,
+    taken: live.some(({ revision }) => revision > 0),
+    attempts: group.reduce((next, { token }) => Math.max(next, token.attempt + 1), 0),
     refused: refusals(
       group.filter((one) => one.state === 'declined' || one.state === 'cancelled' || again(one)),
       backoff,

@@ -10,10 +10,13 @@
  * first does, daemon those that match later too. service and daemon are never done.
  */
 import type { Backoff } from '../../core/backoff.ts';
+import { nextAttempt } from '../../core/fencing.ts';
 import type { JobId, NodeId } from '../../core/ids.ts';
 import { isTerminalJobState, perNode } from '../../core/job.ts';
 import type { ExecutionRecord, JobRecord } from '../state/records.ts';
 import { Board, type PlanNode } from './board.ts';
+import { doublesOf, type Stop } from './doubles.ts';
+import type { Awaited, Inheritance } from './inheritance.ts';
 import { failureOf, judgeJob, type JobChange } from './job-state.ts';
 import { isActive, partitionsOf, type Partition } from './partitions.ts';
 import { expiry } from './timeouts.ts';
@@ -26,6 +29,7 @@ export interface PlanInput {
   readonly now: number;
   /** A node that declined or cancelled a partition is not asked again for this long; doubles with each time. */
   readonly declineBackoff: Backoff;
+  readonly inheritance: Inheritance;
 }
 
 export interface PlannedPlacement {
@@ -40,7 +44,7 @@ export interface PlannedPlacement {
 
 export interface Plan {
   readonly placements: readonly PlannedPlacement[];
-  readonly stops: readonly { readonly execution: ExecutionRecord; readonly reason: string }[];
+  readonly stops: readonly Stop[];
   readonly jobs: readonly JobChange[];
   /** All nodes that an ops or daemon job runs on from now on. */
   readonly targets: readonly { readonly job: JobRecord; readonly nodes: readonly NodeId[] }[];
@@ -73,6 +77,7 @@ interface Placed {
   readonly waiting: readonly Partition[];
   readonly targets: Plan['targets'];
   readonly expiresAt: number | undefined;
+  readonly awaited: Awaited | undefined;
 }
 
 function placeJob(
@@ -81,10 +86,13 @@ function placeJob(
   { board, input }: { readonly board: Board; readonly input: PlanInput },
 ): Placed | Plan {
   if (isTerminalJobState(stored.state)) return ending(stored, all, undefined);
-  const job = withTargets(stored, board);
-  const partitions = partitionsOf(job, all, input.declineBackoff);
-  const times = expiry(job, partitions, input.now);
-  const failure = failureOf(job, partitions) ?? times.expired;
+  const { inheritance, now, declineBackoff } = input;
+  const awaited = inheritance.awaited(stored);
+  const job = awaited === undefined ? withTargets(stored, board) : stored;
+  const partitions = partitionsOf(job, all, declineBackoff);
+  const times = expiry(job, partitions, { now, mayQueue: awaited === undefined });
+  const failure =
+    (isOpenEnded(job, awaited) ? undefined : failureOf(job, partitions)) ?? times.expired;
   if (failure !== undefined) return ending(job, all, { job, state: 'Failed', message: failure });
   const open = partitions.filter((partition) => partition.state === 'open');
   return {
@@ -92,8 +100,16 @@ function placeJob(
     partitions,
     targets: job === stored ? [] : [{ job, nodes: job.nodes ?? [] }],
     expiresAt: times.nextAt,
-    ...placeOpen(job, open, { board, now: input.now }),
+    awaited,
+    ...(awaited === undefined
+      ? placeOpen(job, open, { board, now, inherited: inheritance.inherits(job) })
+      : { placements: [], waiting: open }),
   };
+}
+
+/** More of its nodes may be told of. */
+function isOpenEnded({ spec }: JobRecord, awaited: Awaited | undefined): boolean {
+  return awaited !== undefined && perNode(spec.Type);
 }
 
 /** The same job when its nodes stay as they are. */
@@ -105,10 +121,16 @@ function withTargets(job: JobRecord, board: Board): JobRecord {
   return added.length === 0 ? job : { ...job, nodes: [...known, ...added] };
 }
 
+interface PlaceContext {
+  readonly board: Board;
+  readonly now: number;
+  readonly inherited: boolean;
+}
+
 function placeOpen(
   job: JobRecord,
   open: readonly Partition[],
-  { board, now }: { readonly board: Board; readonly now: number },
+  { board, now, inherited }: PlaceContext,
 ): Pick<Placed, 'placements' | 'waiting'> {
   const placements: PlannedPlacement[] = [];
   const waiting: Partition[] = [];
@@ -117,7 +139,8 @@ function placeOpen(
     const found = full ? undefined : board.choose(job, partition, now);
     if (found?.type === 'node') {
       board.take(job, found.node);
-      placements.push(toPlacement(job, partition, { node: found.node, reason: found.reason, now }));
+      const { node, reason } = found;
+      placements.push(toPlacement(job, partition, { node, reason, now, inherited }));
     } else {
       // Where a partition of any node that nobody has refused does not fit, no other of this job does.
       full ||= partition.nodeId === undefined && partition.refused.size === 0;
@@ -128,25 +151,29 @@ function placeOpen(
 }
 
 function judge(
-  { job, partitions, placements, waiting, targets, expiresAt }: Placed,
+  { job, partitions, placements, waiting, targets, expiresAt, awaited }: Placed,
   board: Board,
   now: number,
 ): Plan {
   const last = waiting.at(-1);
-  const found = last === undefined ? undefined : board.choose(job, last, now);
+  const found =
+    last === undefined || awaited !== undefined ? undefined : board.choose(job, last, now);
   const nowhere = perNode(job.spec.Type) && partitions.length === 0;
-  const reason = nowhere ? board.matching(job).reason : (found?.reason ?? '');
+  const reason = awaited?.reason ?? (nowhere ? board.matching(job).reason : (found?.reason ?? ''));
   const change = judgeJob(job, partitions, {
     placed: placements.length,
     waiting: waiting.length,
     reason,
   });
+  const early = isOpenEnded(job, awaited) && isTerminalJobState(change?.state ?? 'Running');
   const retryAt = found?.type === 'none' ? found.retryAt : undefined;
-  const wakes = [expiresAt, retryAt].flatMap((at) => (at === undefined ? [] : [at]));
+  const wakes = [expiresAt, retryAt, awaited?.until].flatMap((at) =>
+    at === undefined ? [] : [at],
+  );
   return {
     placements,
-    stops: [],
-    jobs: change === undefined ? [] : [change],
+    stops: doublesOf(partitions),
+    jobs: change === undefined || early ? [] : [change],
     targets,
     ...(wakes.length === 0 ? {} : { wakeAt: Math.min(...wakes) }),
   };
@@ -155,8 +182,13 @@ function judge(
 /** ExecutionTimeout counts from the placement, so that no restart and no slow node can stretch it. */
 function toPlacement(
   job: JobRecord,
-  { index, nextAttempt }: Partition,
-  { node, reason, now }: { readonly node: PlanNode; readonly reason: string; readonly now: number },
+  { index, attempts }: Partition,
+  {
+    node,
+    reason,
+    now,
+    inherited,
+  }: Omit<PlaceContext, 'board'> & Pick<PlannedPlacement, 'node' | 'reason'>,
 ): PlannedPlacement {
   const { ExecutionTimeout = 0, TotalTimeout = 0 } = job.spec.Tasks[0].Timeouts;
   const ends = [
@@ -166,7 +198,7 @@ function toPlacement(
   return {
     job,
     partition: index,
-    attempt: nextAttempt,
+    attempt: nextAttempt(attempts, inherited, now - job.createdAt),
     node,
     reason,
     ...(ends.length === 0 ? {} : { deadlineAt: Math.min(...ends) }),

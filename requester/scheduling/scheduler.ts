@@ -7,6 +7,7 @@ import type { Resources } from '../../core/resources.ts';
 import type { NodeId } from '../../core/ids.ts';
 import { applyPlan, type Owner } from '../jobs/apply-plan.ts';
 import type { Draft } from '../state/draft.ts';
+import type { Inheritance } from './inheritance.ts';
 import { plan } from './plan.ts';
 
 export interface SchedulerOptions {
@@ -15,6 +16,7 @@ export interface SchedulerOptions {
   readonly log: Logger;
   readonly declineBackoff: Backoff;
   readonly foreign: (node: NodeId) => Resources;
+  readonly inheritance: (draft: Draft) => Inheritance;
   /** Runs an empty turn. */
   readonly wake: () => Promise<void>;
 }
@@ -28,13 +30,14 @@ export class Scheduler {
   }
 
   settle(draft: Draft): void {
-    const { owner, declineBackoff, foreign } = this.#options;
+    const { owner, declineBackoff, foreign, inheritance } = this.#options;
     const made = plan({
       jobs: [...draft.jobs()],
       nodes: [...draft.nodes()].map((record) => ({ record, foreign: foreign(record.id) })),
       executions: [...draft.executions()],
       now: draft.now,
       declineBackoff,
+      inheritance: inheritance(draft),
     });
     applyPlan(draft, made, owner);
     this.#timer?.cancel();

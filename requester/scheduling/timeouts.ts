@@ -10,11 +10,16 @@ export interface Expiry {
   readonly nextAt?: number;
 }
 
-export function expiry(job: JobRecord, partitions: readonly Partition[], now: number): Expiry {
+/** `mayQueue` is false while it is not known whether it waits at all. */
+export function expiry(
+  job: JobRecord,
+  partitions: readonly Partition[],
+  { now, mayQueue }: { readonly now: number; readonly mayQueue: boolean },
+): Expiry {
   const { QueueTimeout = 0, TotalTimeout = 0 } = job.spec.Tasks[0].Timeouts;
   // What stays up is placed again and again; it was queued only before its first time.
   const queued = staysUp(job.spec.Type)
-    ? partitions.every((partition) => partition.nextAttempt === 0)
+    ? partitions.every((partition) => partition.attempts === 0)
     : partitions.length === 0 || partitions.some((partition) => partition.state === 'open');
   const ended = partitions.length > 0 && partitions.every(({ state }) => state === 'done');
   const ends: number[] = [];
@@ -23,7 +28,7 @@ export function expiry(job: JobRecord, partitions: readonly Partition[], now: nu
     if (now >= at) return { expired: `not done within its TotalTimeout of ${TotalTimeout} s` };
     ends.push(at);
   }
-  if (QueueTimeout > 0 && queued) {
+  if (QueueTimeout > 0 && queued && mayQueue) {
     const at = job.createdAt + QueueTimeout * 1000;
     const why = job.state === 'Queued' && job.message !== '' ? `: ${job.message}` : '';
     if (now >= at)

@@ -3,6 +3,7 @@
  * each id backwards, because people name ids by their random tail.
  *
  *   meta/identity                       {requesterId, epoch}
+ *   meta/set-back                       {at}, while it is known as an older copy and the roll call is not over
  *   job/<jobId>                         JobRecord
  *   job-tail/<jobId backwards>          jobId
  *   job-name/<namespace>/<name>         jobId of the youngest job of that name
@@ -18,6 +19,7 @@
 export const SCHEMA_VERSION = 1;
 
 export const IDENTITY_KEY = 'meta/identity';
+export const SET_BACK_KEY = 'meta/set-back';
 
 export const jobKey = (id: string): string => `job/${id}`;
 export const liveKey = (id: string): string => `live/${id}`;

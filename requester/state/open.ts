@@ -11,7 +11,7 @@ import type { Store } from '../../adapters/store/port.ts';
 import { damageLine, damageReports } from '../../adapters/store/set-aside.ts';
 import { rebuildIndexes, restartLinks } from './after-loss.ts';
 import { loadIdentity } from './identity.ts';
-import { IDENTITY_KEY, SCHEMA_VERSION } from './keys.ts';
+import { IDENTITY_KEY, SCHEMA_VERSION, SET_BACK_KEY } from './keys.ts';
 import { Mint } from './minting.ts';
 
 export interface Opening {
@@ -82,7 +82,10 @@ async function ownId(
   await restartLinks(store, mint);
   const requesterId = beside.requesterId === '' ? identity.requesterId : beside.requesterId;
   const value = { requesterId, epoch: mint.uuid(), createdAt: clock.now() };
-  await store.batch([{ type: 'put', key: IDENTITY_KEY, value }]);
+  await store.batch([
+    { type: 'put', key: IDENTITY_KEY, value },
+    { type: 'put', key: SET_BACK_KEY, value: { at: clock.now() } },
+  ]);
   return requesterId;
 }
 

@@ -5,6 +5,7 @@ import { admit } from '../../requester/nodes/admission.ts';
 import { judgeSilence } from '../../requester/nodes/connection.ts';
 import { reconcile } from '../../requester/nodes/reconcile.ts';
 import { checkSession, replaceSession } from '../../requester/nodes/sessions.ts';
+import { NOTHING_INHERITED } from '../../requester/scheduling/inheritance.ts';
 import { plan } from '../../requester/scheduling/plan.ts';
 import type { ExecutionRecord } from '../../requester/state/records.ts';
 import type { Handshake } from '../../wire/messages.ts';
@@ -40,6 +41,7 @@ function anExecution(state: ExecutionState, more: Partial<ExecutionRecord> = {})
     executions: [],
     now: 1,
     declineBackoff: { firstMs: 1, lastMs: 1 },
+    inheritance: NOTHING_INHERITED,
   });
   const [execution] = applied(jobs, [], { plan: made, now: 1, firstId: 1 }).executions;
   if (execution === undefined) throw new Error('an execution was expected');

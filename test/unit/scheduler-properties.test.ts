@@ -4,12 +4,14 @@ import type { ExecutionState } from '../../core/execution/states.ts';
 import { isTerminal } from '../../core/execution/states.ts';
 import { isTerminalJobState, JOB_KINDS, staysUp } from '../../core/job.ts';
 import type { PlanNode } from '../../requester/scheduling/board.ts';
+import { NOTHING_INHERITED } from '../../requester/scheduling/inheritance.ts';
 import { plan, type PlanInput } from '../../requester/scheduling/plan.ts';
 import type { ExecutionRecord, JobRecord } from '../../requester/state/records.ts';
 import { aJob, aNode, applied } from './requester-records.ts';
 
 const ROUNDS = 6;
 const declineBackoff = { firstMs: 1_000, lastMs: 60_000 };
+const inheritance = NOTHING_INHERITED;
 
 const job = fc.record({
   kind: fc.constantFrom(...JOB_KINDS),
@@ -165,7 +167,7 @@ t.test(
         let executions: ExecutionRecord[] = [];
         let now = 1_000;
         for (const { reports, passMs } of given.rounds) {
-          const input: PlanInput = { jobs, nodes, executions, now, declineBackoff };
+          const input: PlanInput = { jobs, nodes, executions, now, declineBackoff, inheritance };
           const made = plan(input);
           placements += made.placements.length;
           ({ jobs, executions } = applied(jobs, executions, {
