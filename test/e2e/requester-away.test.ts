@@ -2,26 +2,27 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { startCluster, type Cluster } from '../kit/cluster.ts';
+import type { Cluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
 import { batchJob, lines, wasmTask } from '../kit/job-specs.ts';
+import { oneNode, ticking } from '../kit/one-node.ts';
 import type { TestAgent } from '../kit/test-agent.ts';
 
 const TICKS = 20;
 
 t.test('a run that ends while the requester is dead is told once', async (t) => {
   const { cluster, agent } = await oneNode(t);
-  const { job, execution } = await ticking(cluster, TICKS);
+  const { job, id } = await ticking({ cluster, agent }, TICKS);
   await cluster.requester.kill();
-  await ended(agent, execution);
+  await ended(agent, id);
   await cluster.startRequester();
   await toldOnce(t, cluster, job);
 });
 
 t.test('so is one that ends while requester, broker and agent are dead', async (t) => {
   const { cluster, agent } = await oneNode(t);
-  const { job, execution } = await ticking(cluster, TICKS);
-  const exit = join(agent.folder, 'runs', 'wasm', execution, '0');
+  const { job, id } = await ticking({ cluster, agent }, TICKS);
+  const exit = join(agent.folder, 'runs', 'wasm', id, '0');
   await cluster.requester.kill();
   await cluster.broker.kill();
   await agent.kill();
@@ -33,12 +34,12 @@ t.test('so is one that ends while requester, broker and agent are dead', async (
 
 t.test('one that ends while the broker is dead is told once', async (t) => {
   const { cluster, agent } = await oneNode(t);
-  const { job, execution } = await ticking(cluster, TICKS);
+  const { job, id } = await ticking({ cluster, agent }, TICKS);
   await cluster.broker.kill();
   await eventually('the agent to say so', async () =>
     (await agent.status()).degraded.some((line) => line.includes('broker')),
   );
-  await ended(agent, execution);
+  await ended(agent, id);
   await cluster.broker.restart();
   await toldOnce(t, cluster, job);
   t.match(await agent.status(), { degraded: [] });
@@ -46,30 +47,17 @@ t.test('one that ends while the broker is dead is told once', async (t) => {
 
 t.test('a requester that has lost everything stops nothing', async (t) => {
   const { cluster, agent } = await oneNode(t);
-  const { execution } = await ticking(cluster, 40);
-  const holder = await agent.claim('wasm', execution);
+  const { id, holder } = await ticking({ cluster, agent }, 40);
   await cluster.requester.kill();
   rmSync(cluster.requesterFolder, { recursive: true });
   await cluster.startRequester();
   const next = await cluster.submit(batchJob(wasmTask('hello', [])));
   t.match(await cluster.ended(next), { state: 'Completed' }, 'the node works for the new one');
-  t.equal(await agent.claim('wasm', execution), holder);
-  t.match(await agent.status(), { executions: [{ id: execution, state: 'running', run: 0 }] });
-  const history = await ended(agent, execution);
+  t.equal(await agent.claim('wasm', id), holder);
+  t.match(await agent.status(), { executions: [{ id, state: 'running', run: 0 }] });
+  const history = await ended(agent, id);
   t.match(history, { from: 'publishing', to: 'completed' }, 'it ends by itself');
 });
-
-async function oneNode(t: Test) {
-  const cluster = await startCluster(t);
-  const agent = cluster.addAgent();
-  await agent.start();
-  return { cluster, agent };
-}
-
-async function ticking(cluster: Cluster, count: number) {
-  const job = await cluster.submit(batchJob(wasmTask('ticker', [String(count), '100'])));
-  return { job, execution: await cluster.running(job) };
-}
 
 /** For its node; answers the event of its end. */
 async function ended(agent: TestAgent, execution: string) {

@@ -12,17 +12,12 @@ import { join } from 'node:path';
 import t from 'tap';
 import { startCluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
-import { batchJob, lines, wasmTask } from '../kit/job-specs.ts';
-
-const ticking = (ticks: number) => batchJob(wasmTask('ticker', [String(ticks), '100']));
+import { lines, tickerJob } from '../kit/job-specs.ts';
+import { oneNode, ticking } from '../kit/one-node.ts';
 
 t.test('a store without MANIFEST is repaired at the start, and the work goes on', async (t) => {
-  const cluster = await startCluster(t);
-  const agent = cluster.addAgent();
-  await agent.start();
-  const job = await cluster.submit(ticking(60));
-  const id = await cluster.running(job);
-  const holder = await agent.claim('wasm', id);
+  const { cluster, agent } = await oneNode(t);
+  const { job, id, holder } = await ticking({ cluster, agent }, 60);
   await agent.kill();
   const store = join(agent.folder, 'store');
   for (const name of readdirSync(store)) if (name.startsWith('MANIFEST')) rmSync(join(store, name));
@@ -45,9 +40,7 @@ t.test('a lost store is begun anew; what it knew is found again or told as lost'
   const cluster = await startCluster(t);
   const agent = cluster.addAgent();
   const { nodeId } = await agent.start();
-  const job = await cluster.submit(ticking(40));
-  const id = await cluster.running(job);
-  const holder = await agent.claim('wasm', id);
+  const { job, id, holder } = await ticking({ cluster, agent }, 40);
   await agent.kill();
   rmSync(join(agent.folder, 'store'), { recursive: true });
 
@@ -61,16 +54,14 @@ t.test('a lost store is begun anew; what it knew is found again or told as lost'
     state === 'Completed' || execution.outcome?.by === 'lost',
     `found again, or told as lost: ${JSON.stringify(execution)}`,
   );
-  const next = await cluster.submit(ticking(1));
+  const next = await cluster.submit(tickerJob(1));
   t.match(await cluster.ended(next), { state: 'Completed' }, 'it takes work');
 });
 
 t.test('an older copy of the store runs nothing again that its owner saw', async (t) => {
-  const cluster = await startCluster(t);
-  const agent = cluster.addAgent();
-  await agent.start();
+  const { cluster, agent } = await oneNode(t);
   const store = join(agent.folder, 'store');
-  const job = await cluster.submit(ticking(15));
+  const job = await cluster.submit(tickerJob(15));
   const id = await cluster.running(job);
   await agent.kill();
   cpSync(store, `${store}.copy`, { recursive: true });
@@ -109,7 +100,7 @@ t.test(
     // Held up before the start, so that the copy has it as starting and never launched.
     await agent.start({ LIMPET_CRASH_AT: 'agent.effect.start.before' });
     const store = join(agent.folder, 'store');
-    const job = await cluster.submit(ticking(10));
+    const job = await cluster.submit(tickerJob(10));
     await eventually('the agent to crash', () => agent.program.exit);
     cpSync(store, `${store}.copy`, { recursive: true });
     await agent.start();
@@ -145,9 +136,7 @@ t.test(
 );
 
 t.test('a file of the identity that cannot be read is one line', async (t) => {
-  const cluster = await startCluster(t);
-  const agent = cluster.addAgent();
-  await agent.start();
+  const { agent } = await oneNode(t);
   await agent.kill();
   const file = join(agent.folder, 'identity.json');
   const sound = readFileSync(file);
@@ -163,7 +152,7 @@ t.test('a placement that comes again to where its log is already is not run agai
   const cluster = await startCluster(t);
   const agent = cluster.addAgent();
   await agent.start({ LIMPET_CRASH_AT: 'agent.placement.after-commit' });
-  const job = await cluster.submit(ticking(3));
+  const job = await cluster.submit(tickerJob(3));
   await eventually('the agent to crash', () => agent.program.exit);
   const { id } = await cluster.execution(job);
   rmSync(join(agent.folder, 'store'), { recursive: true });

@@ -5,20 +5,18 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { startCluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
-import { batchJob, lines, wasmTask } from '../kit/job-specs.ts';
+import { lines, tickerJob } from '../kit/job-specs.ts';
+import { ticking } from '../kit/one-node.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 
 const skip = mountable() ? false : 'this user may not mount a tmpfs';
-const ticking = (ticks: number) => batchJob(wasmTask('ticker', [String(ticks), '100']));
 
 t.test('a full disk takes no new work; what runs goes on; it heals', { skip }, async (t) => {
   const cluster = await startCluster(t);
   const agent = cluster.addAgent({ minFreeBytes: 1024 * 1024 });
   mount(t, join(agent.folder, 'store'));
   await agent.start();
-  const job = await cluster.submit(ticking(50));
-  const id = await cluster.running(job);
-  const holder = await agent.claim('wasm', id);
+  const { job, id, holder } = await ticking({ cluster, agent }, 50);
   const ballast = join(agent.folder, 'store', 'ballast');
   spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=64k'], { timeout: 20_000 });
 
@@ -27,7 +25,7 @@ t.test('a full disk takes no new work; what runs goes on; it heals', { skip }, a
     return degraded.find((line) => line.endsWith('no new work is taken'));
   });
   t.match(said, /no space left on device|MiB left/i);
-  const waiting = await cluster.submit(ticking(1));
+  const waiting = await cluster.submit(tickerJob(1));
   await eventually('its owner to hear why', async () => {
     const { message } = await cluster.job(waiting);
     if (!/no space left|MiB left/i.test(message)) throw new Error(`'${message}'`);

@@ -3,21 +3,17 @@ import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
-import { startCluster, type Cluster } from '../kit/cluster.ts';
+import type { Cluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
-import { batchJob, lines, wasmTask } from '../kit/job-specs.ts';
+import { lines, tickerJob } from '../kit/job-specs.ts';
+import { oneNode, ticking } from '../kit/one-node.ts';
 
-const ticking = (ticks: number) => batchJob(wasmTask('ticker', [String(ticks), '100']));
 const statusSchema = z.looseObject({ RequesterID: z.string(), Problems: z.array(z.string()) });
 const statusOf = (cluster: Cluster) => cluster.api.get('limpet/status', statusSchema);
 
 t.test('a store without MANIFEST is repaired, and its jobs go on', async (t) => {
-  const cluster = await startCluster(t);
-  const agent = cluster.addAgent();
-  await agent.start();
-  const job = await cluster.submit(ticking(50));
-  const id = await cluster.running(job);
-  const holder = await agent.claim('wasm', id);
+  const { cluster, agent } = await oneNode(t);
+  const { job, id, holder } = await ticking({ cluster, agent }, 50);
   await cluster.requester.kill();
   const store = join(cluster.requesterFolder, 'store');
   for (const name of readdirSync(store)) if (name.startsWith('MANIFEST')) rmSync(join(store, name));
@@ -31,13 +27,9 @@ t.test('a store without MANIFEST is repaired, and its jobs go on', async (t) => 
 });
 
 t.test('when it is lost its jobs are gone, and nothing that runs is stopped', async (t) => {
-  const cluster = await startCluster(t);
-  const agent = cluster.addAgent();
-  await agent.start();
+  const { cluster, agent } = await oneNode(t);
   const before = (await statusOf(cluster)).RequesterID;
-  const job = await cluster.submit(ticking(400));
-  const id = await cluster.running(job);
-  const holder = await agent.claim('wasm', id);
+  const { job, id, holder } = await ticking({ cluster, agent }, 400);
   await cluster.requester.kill();
   rmSync(join(cluster.requesterFolder, 'store'), { recursive: true });
 
@@ -47,7 +39,7 @@ t.test('when it is lost its jobs are gone, and nothing that runs is stopped', as
   t.equal(status.RequesterID, before, 'who it is stays');
   await t.rejects(cluster.job(job), /no job matches|not.found/i);
   await agent.ready();
-  const next = await cluster.submit(ticking(1));
+  const next = await cluster.submit(tickerJob(1));
   t.match(await cluster.ended(next), { state: 'Completed' }, 'it goes on with new work');
   t.equal(await agent.claim('wasm', id), holder);
   const running = (await agent.status()).executions.find((one) => one.id === id);
@@ -55,18 +47,14 @@ t.test('when it is lost its jobs are gone, and nothing that runs is stopped', as
 });
 
 t.test('an older copy of it is told by its generation; what runs is taken up', async (t) => {
-  const cluster = await startCluster(t);
-  const agent = cluster.addAgent();
-  await agent.start();
-  const job = await cluster.submit(ticking(60));
-  const id = await cluster.running(job);
-  const holder = await agent.claim('wasm', id);
+  const { cluster, agent } = await oneNode(t);
+  const { job, id, holder } = await ticking({ cluster, agent }, 60);
   const store = join(cluster.requesterFolder, 'store');
   await cluster.requester.kill();
   cpSync(store, `${store}.copy`, { recursive: true });
   await cluster.startRequester();
   await agent.ready();
-  const newer = await cluster.submit(ticking(300));
+  const newer = await cluster.submit(tickerJob(300));
   const forgotten = await cluster.running(newer);
   await cluster.requester.kill();
   rmSync(store, { recursive: true });

@@ -28,6 +28,11 @@ export function wasmTask(
   };
 }
 
+/** A batch job of one run that writes `line 1` to `line TICKS`, one each 100 ms. */
+export function tickerJob(ticks: number): JsonObject {
+  return batchJob(wasmTask('ticker', [String(ticks), '100']));
+}
+
 /** A shell script on the host. */
 export function processTask(script: string, more: JsonObject = {}): JsonObject {
   return { Engine: { Type: 'process', Params: { Command: ['sh', '-c', script] } }, ...more };
