@@ -8,16 +8,17 @@ import { engineError, engineMessage, isAway, isMissing, statusOf } from './engin
 export interface LogsOptions {
   /** `<seconds>.<nine digits>`, inclusive; '' is the start. */
   readonly since: string;
+  readonly follow: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Follows; on a container that has ended it ends by itself. */
+/** A follower ends by itself on a container that has ended. */
 export async function openLogs(
   calls: EngineCalls,
   id: string,
-  { since, signal }: LogsOptions,
+  { since, follow, signal }: LogsOptions,
 ): Promise<IncomingMessage> {
-  const query = { follow: true, stdout: true, stderr: true, timestamps: true };
+  const query = { follow, stdout: true, stderr: true, timestamps: true };
   return calls.stream({
     what: `logs of container ${id.slice(0, 12)}`,
     path: `/containers/${id}/logs`,

@@ -60,7 +60,9 @@ export class DockerExecutor implements Executor<DockerParams> {
     this.#observer = new Observer({ engine, engineId, host, identity, pidFile: config.pidFile });
     const named = async () => (await engineId.read()) ?? (await this.engineId());
     const closing = this.#closing.signal;
-    this.#launcher = { engine, engineId: named, identity, config, host, starts, closing };
+    const engineProcess = async () => (await this.#observer.engineProcess())?.id;
+    const names = { engineId: named, engineProcess };
+    this.#launcher = { engine, ...names, identity, config, host, starts, closing };
     this.#stopper = new Stopper(engine, host.log);
   }
 
@@ -152,7 +154,12 @@ export class DockerExecutor implements Executor<DockerParams> {
   }
 
   logs(run: Run): LogSource {
-    return new DockerLog(this.#parts.engine, this.#held(run));
+    const { key } = run.spec;
+    return new DockerLog({
+      engine: this.#parts.engine,
+      held: this.#held(run),
+      restart: (container, told) => this.#observer.restart(key, container, told),
+    });
   }
 
   async stop(run: Run, order: StopOrder): Promise<void> {

@@ -16,12 +16,14 @@ import type { Container, Engine } from './engine.ts';
 import { containerName, isOurs, specHashOf, type Identity } from './labels.ts';
 import type { Limit } from './limit.ts';
 import type { DockerParams } from './params.ts';
-import { readMark, writeMark } from './run-files.ts';
+import { readMark, writeMark, type Mark } from './run-files.ts';
 
 export interface Launcher {
   readonly engine: Engine;
   /** undefined: the engine has no id and may get none, since runs of another engine are on record. */
   readonly engineId: () => Promise<string | undefined>;
+  /** undefined: not known. */
+  readonly engineProcess: () => Promise<string | undefined>;
   readonly identity: Identity;
   readonly config: DockerConfig;
   readonly host: Pick<ExecutorHost, 'bootId' | 'reach'>;
@@ -94,8 +96,10 @@ export async function launch(on: Launcher, run: Run): Promise<void> {
   const container =
     mark === undefined ? await createOrFind(on, run, name) : await findMarked(on, run, name);
   if (container === undefined) return;
-  if (mark?.containerId !== container.id)
-    await writeMark(run.folder, await newMark(on, container.id));
+  const engineProcess = await on.engineProcess();
+  // A mark of an earlier process of the engine is renewed: this one will start the container.
+  if (mark?.containerId !== container.id || mark.engineProcess !== engineProcess)
+    await writeMark(run.folder, await newMark(on, container.id, engineProcess));
   on.host.reach('plugin.start.marked');
   await startCreated(on, container);
 }
@@ -111,11 +115,16 @@ function neverStarted(container: Container, run: Run, identity: Identity): Creat
   return isNew ? container : undefined;
 }
 
-async function newMark(on: Launcher, containerId: string) {
+async function newMark(
+  on: Launcher,
+  containerId: string,
+  engineProcess: string | undefined,
+): Promise<Mark> {
   const engineId = await on.engineId();
   if (engineId === undefined)
     throw new LimpetError('unavailable', 'engine changed: runs of another engine are on record');
-  return { containerId, bootId: on.host.bootId, engineId };
+  const mark = { containerId, bootId: on.host.bootId, engineId };
+  return engineProcess === undefined ? mark : { ...mark, engineProcess };
 }
 
 async function startCreated(on: Launcher, { id, name }: Created): Promise<void> {

@@ -22,23 +22,42 @@ const START: Position = { k: 0n, c: 0 };
 /** The engine stamps a line before it writes it; the two streams are never apart by more than an instant. */
 const OVERLAP_NS = 10_000_000_000n;
 const position = z.object({ k: z.string().regex(/^\d+$/), c: z.int().min(0) });
-const cursorSchema = z.object({ stdout: position.optional(), stderr: position.optional() });
+const cursorSchema = z.object({
+  stdout: position.optional(),
+  stderr: position.optional(),
+  engine: z.string().optional(),
+  lostAt: z.number().optional(),
+});
+
+/** Which restart of the engine the log has told last. It stands in the cursor, and so is kept with the frame that tells. */
+export interface Told {
+  /** Id of the engine's process since. */
+  readonly engine?: string;
+  /** When the plugin lost the engine, ms since the epoch. */
+  readonly lostAt?: number;
+}
 
 export class LogCursor {
   readonly #taken: Record<Stream, Position>;
+  #told: Told;
 
-  private constructor(taken: Record<Stream, Position>) {
+  private constructor(taken: Record<Stream, Position>, told: Told) {
     this.#taken = taken;
+    this.#told = told;
   }
 
   /** '' is the very start. */
   static parse(text: string): LogCursor {
-    if (text === '') return new LogCursor({ stdout: START, stderr: START });
+    if (text === '') return new LogCursor({ stdout: START, stderr: START }, {});
     try {
-      const { stdout, stderr } = cursorSchema.parse(JSON.parse(text));
+      const { stdout, stderr, engine, lostAt } = cursorSchema.parse(JSON.parse(text));
+      const told = {
+        ...(engine === undefined ? {} : { engine }),
+        ...(lostAt === undefined ? {} : { lostAt }),
+      };
       const read = (p: typeof stdout): Position =>
         p === undefined ? START : { k: BigInt(p.k), c: p.c };
-      return new LogCursor({ stdout: read(stdout), stderr: read(stderr) });
+      return new LogCursor({ stdout: read(stdout), stderr: read(stderr) }, told);
     } catch (thrown) {
       throw new LimpetError('store-corrupt', `log cursor '${text}' is not valid`, {
         cause: thrown,
@@ -48,9 +67,18 @@ export class LogCursor {
 
   /** The text of the cursor as it is now, made only when it is asked for. */
   snapshot(): () => string {
+    const told = this.#told;
     const entries = Object.entries(this.#taken).filter(([, p]) => p.c > 0);
-    return () =>
-      JSON.stringify(Object.fromEntries(entries.map(([s, p]) => [s, { k: String(p.k), c: p.c }])));
+    const positions = () => entries.map(([s, p]) => [s, { k: String(p.k), c: p.c }]);
+    return () => JSON.stringify({ ...Object.fromEntries(positions()), ...told });
+  }
+
+  get told(): Told {
+    return this.#told;
+  }
+
+  tell(told: Told): void {
+    this.#told = told;
   }
 
   /**

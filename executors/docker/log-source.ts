@@ -5,10 +5,11 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { LimpetError, pause, type LogChunk, type LogSource } from '../../plugins/sdk/index.ts';
-import type { Engine } from './engine.ts';
+import type { Container, Engine } from './engine.ts';
 import { openLogs } from './engine-streams.ts';
-import { LogCursor } from './log-cursor.ts';
+import { LogCursor, type Told } from './log-cursor.ts';
 import { demux, type Frame } from './log-frames.ts';
+import type { Restart } from './restart-gap.ts';
 import type { Held } from './stopper.ts';
 
 const NOT_STARTED_POLL_MS = 50;
@@ -49,19 +50,74 @@ class Joiner {
   }
 }
 
-export class DockerLog implements LogSource {
-  readonly #engine: Engine;
-  readonly #held: Held;
+/** What one connection's frames add to the log. */
+class Taking {
+  readonly #cursor: LogCursor;
+  readonly #pass: ReturnType<LogCursor['pass']>;
+  readonly #joiner = new Joiner();
+  #restart: Restart | undefined;
 
-  constructor(engine: Engine, held: Held) {
-    this.#engine = engine;
-    this.#held = held;
+  constructor(cursor: LogCursor, restart: Restart | undefined) {
+    this.#cursor = cursor;
+    this.#pass = cursor.pass();
+    this.#restart = restart;
+  }
+
+  *take(frame: Frame): Generator<LogChunk> {
+    if (this.#restart !== undefined && frame.at >= BigInt(this.#restart.at) * 1_000_000n)
+      yield* this.tell();
+    // The cursor given out with what is held must not count this frame yet.
+    const before = this.#cursor.snapshot();
+    const verdict = this.#pass.take(frame);
+    if (verdict === 'duplicate') return;
+    const complete = this.#joiner.add(frame, before);
+    if (complete !== undefined) yield complete;
+    if (verdict === 'new-after-gap')
+      yield gap(before(), 'output before this was rotated away by the engine before it was read');
+  }
+
+  /** What is held. */
+  *flush(): Generator<LogChunk> {
+    const complete = this.#joiner.flush(this.#cursor.snapshot()());
+    if (complete !== undefined) yield complete;
+  }
+
+  /** The restart, unless it is told. */
+  *tell(): Generator<LogChunk> {
+    if (this.#restart === undefined) return;
+    yield* this.flush();
+    const { told, text } = this.#restart;
+    this.#restart = undefined;
+    this.#cursor.tell(told);
+    yield gap(this.#cursor.snapshot()(), text);
+  }
+}
+
+export interface LogPorts {
+  readonly engine: Engine;
+  readonly held: Held;
+  /** The restart of the engine that the log has yet to tell of. */
+  readonly restart: (container: Container, told: Told) => Promise<Restart | undefined>;
+}
+
+interface PassOptions {
+  readonly cursor: LogCursor;
+  readonly restart: Restart | undefined;
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+}
+
+export class DockerLog implements LogSource {
+  readonly #ports: LogPorts;
+
+  constructor(ports: LogPorts) {
+    this.#ports = ports;
   }
 
   async *read(from: string, signal: AbortSignal): AsyncGenerator<LogChunk> {
     const cursor = LogCursor.parse(from);
     while (!signal.aborted) {
-      const container = await this.#held.look();
+      const container = await this.#ports.held.look();
       if (container === undefined) {
         yield gap(
           cursor.snapshot()(),
@@ -73,36 +129,32 @@ export class DockerLog implements LogSource {
         await pause(NOT_STARTED_POLL_MS, signal);
         continue;
       }
-      yield* this.#pass(container.id, cursor, signal);
-      if (ENDED.has(container.status)) return;
+      const restart = await this.#ports.restart(container, cursor.told);
+      const isOver = ENDED.has(container.status);
+      // What is there already is read alone first, so that a restart is told at once and not with the next line.
+      const follow = isOver || restart === undefined;
+      yield* this.#pass(container.id, { cursor, restart, follow, signal });
+      if (isOver) return;
     }
-    throw new LimpetError('cancelled', `reading the log of ${this.#held.name} was cancelled`);
+    const { name } = this.#ports.held;
+    throw new LimpetError('cancelled', `reading the log of ${name} was cancelled`);
   }
 
-  async *#pass(id: string, cursor: LogCursor, signal: AbortSignal): AsyncGenerator<LogChunk> {
-    const stream = await openLogs(this.#engine.calls, id, { since: cursor.since, signal });
+  async *#pass(
+    id: string,
+    { cursor, follow, signal, restart }: PassOptions,
+  ): AsyncGenerator<LogChunk> {
+    const { calls } = this.#ports.engine;
+    const stream = await openLogs(calls, id, { since: cursor.since, follow, signal });
     const watch = this.#endWhenSilent(id, stream);
-    const pass = cursor.pass();
-    const joiner = new Joiner();
+    const pass = new Taking(cursor, restart);
     try {
       for await (const frames of demux(stream)) {
         watch.refresh();
-        for (const frame of frames) {
-          // The cursor given out with what is held must not count this frame yet.
-          const before = cursor.snapshot();
-          const verdict = pass.take(frame);
-          if (verdict === 'duplicate') continue;
-          const complete = joiner.add(frame, before);
-          if (complete !== undefined) yield complete;
-          if (verdict === 'new-after-gap')
-            yield gap(
-              before(),
-              'output before this was rotated away by the engine before it was read',
-            );
-        }
-        const complete = joiner.flush(cursor.snapshot()());
-        if (complete !== undefined) yield complete;
+        for (const frame of frames) yield* pass.take(frame);
+        yield* pass.flush();
       }
+      yield* pass.tell();
     } catch (thrown) {
       throw LimpetError.from(thrown, 'unavailable');
     } finally {
@@ -114,7 +166,7 @@ export class DockerLog implements LogSource {
   /** Ends a follower that says nothing any more although its container has ended; the next pass reads the rest. */
   #endWhenSilent(id: string, stream: IncomingMessage): NodeJS.Timeout {
     return setInterval(() => {
-      this.#engine.inspect(id).then(
+      this.#ports.engine.inspect(id).then(
         (container) => {
           if (container === undefined || ENDED.has(container.status)) stream.destroy();
         },

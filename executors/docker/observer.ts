@@ -7,7 +7,7 @@ import {
 } from '../../plugins/sdk/index.ts';
 import type { EngineId } from './engine-id.ts';
 import { isAway } from './engine-error.ts';
-import { engineStartedAt } from './engine-start.ts';
+import { engineProcess, type EngineProcess } from './engine-start.ts';
 import type { Container, ContainerSummary, Engine } from './engine.ts';
 import {
   containerName,
@@ -18,8 +18,10 @@ import {
   type Identity,
 } from './labels.ts';
 import { Limit } from './limit.ts';
+import type { Told } from './log-cursor.ts';
 import { observation, phaseOf, unseen, type HostFacts, type RunRecord } from './observe.ts';
 import { dockerParams } from './params.ts';
+import { untoldRestart, type Restart } from './restart-gap.ts';
 import { isGivenUp, readLoss, readMark, readOrder } from './run-files.ts';
 
 const LIST_INSPECTS = 8;
@@ -85,6 +87,19 @@ export class Observer {
     );
   }
 
+  /** The process of the engine that has just answered; undefined when its pid file does not tell. */
+  engineProcess(): Promise<EngineProcess | undefined> {
+    return engineProcess(this.#parts.pidFile, this.#parts.host.bootId);
+  }
+
+  /** Of a run whose container the engine has just shown: the restart that its log has yet to tell of. */
+  async restart(key: RunKey, container: Container, told: Told): Promise<Restart | undefined> {
+    const [{ mark, loss }, engine] = await Promise.all([this.#record(key), this.engineProcess()]);
+    const phase = phaseOf(container.status);
+    const isOver = phase === 'exited' || phase === 'removing';
+    return untoldRestart({ container, isOver, mark, loss, engine, told });
+  }
+
   /** Runs that another engine than this one holds, unless that one is given up. */
   async elsewhere(engineId: string | undefined): Promise<readonly RunKey[]> {
     const { host } = this.#parts;
@@ -120,7 +135,7 @@ export class Observer {
     return {
       identity: this.#parts.identity,
       bootId: this.#parts.host.bootId,
-      engineStartedAt: await engineStartedAt(this.#parts.pidFile),
+      engineStartedAt: (await this.engineProcess())?.startedAt,
     };
   }
 

@@ -15,25 +15,25 @@ async function readText(folder: string, name: string): Promise<string | undefine
   }
 }
 
-/** One line: `<container id> <boot id> <engine id>`. */
+/** One line: `<container id> <boot id> <engine id>`, and the engine's process when it is known. */
 export interface Mark {
   readonly containerId: string;
   readonly bootId: string;
   readonly engineId: string;
+  readonly engineProcess?: string;
 }
 
 export async function writeMark(folder: string, mark: Mark): Promise<void> {
-  await writeDurably(
-    join(folder, 'launching'),
-    `${mark.containerId} ${mark.bootId} ${mark.engineId}\n`,
-  );
+  const words = [mark.containerId, mark.bootId, mark.engineId, mark.engineProcess ?? ''];
+  await writeDurably(join(folder, 'launching'), `${words.join(' ').trimEnd()}\n`);
 }
 
 export async function readMark(folder: string): Promise<Mark | undefined> {
   const text = await readText(folder, 'launching');
   if (text === undefined) return undefined;
-  const [containerId = '', bootId = '', engineId = ''] = text.trim().split(' ');
-  return { containerId, bootId, engineId };
+  const [containerId = '', bootId = '', engineId = '', engineProcess] = text.trim().split(' ');
+  const mark = { containerId, bootId, engineId };
+  return engineProcess === undefined ? mark : { ...mark, engineProcess };
 }
 
 /** The engine that holds this run is given up: the run counts as gone wherever that engine is. */
@@ -89,15 +89,19 @@ export interface EngineLoss {
   readonly lostAt: number;
   /** Missing while the engine is still away. */
   readonly backAt?: number;
+  /** The connection broke, as it does when the engine ends; else it gave no answer in time, or none to us. */
+  readonly broken: boolean;
 }
 
 export async function recordLoss(folder: string, loss: EngineLoss): Promise<void> {
-  await writeDurably(join(folder, 'engine-lost'), `${loss.lostAt} ${loss.backAt ?? '-'}\n`);
+  const line = `${loss.lostAt} ${loss.backAt ?? '-'}${loss.broken ? ' broken' : ''}\n`;
+  await writeDurably(join(folder, 'engine-lost'), line);
 }
 
 export async function readLoss(folder: string): Promise<EngineLoss | undefined> {
-  const match = /^(\d+) (\d+|-)\n$/.exec((await readText(folder, 'engine-lost')) ?? '');
+  const text = (await readText(folder, 'engine-lost')) ?? '';
+  const match = /^(\d+) (\d+|-)( broken)?\n$/.exec(text);
   if (match === null) return undefined;
-  const lostAt = Number(match[1]);
-  return match[2] === '-' ? { lostAt } : { lostAt, backAt: Number(match[2]) };
+  const loss = { lostAt: Number(match[1]), broken: match[3] !== undefined };
+  return match[2] === '-' ? loss : { ...loss, backAt: Number(match[2]) };
 }

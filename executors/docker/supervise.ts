@@ -2,7 +2,13 @@
  * Watches one run to its end. The streamed wait is a hint, inspect is the truth; when the engine goes away its absence is
  * recorded and the watch goes on when it is back. While it lives it also keeps deadline and lease, and carries out the stop order.
  */
-import { pause, readLease, type PluginLog, type RunContext } from '../../plugins/sdk/index.ts';
+import {
+  LimpetError,
+  pause,
+  readLease,
+  type PluginLog,
+  type RunContext,
+} from '../../plugins/sdk/index.ts';
 import { isAway } from './engine-error.ts';
 import { waitForExit } from './engine-streams.ts';
 import type { Engine } from './engine.ts';
@@ -48,15 +54,15 @@ const ALIVE = new Set(['running', 'paused', 'restarting']);
 async function untilEnded(watch: Watch): Promise<void> {
   const { engine, held, signal } = watch;
   const { name } = held;
-  let lostAt: number | undefined;
+  let loss: EngineLoss | undefined;
   let attempt = 0;
   while (!signal.aborted) {
     try {
       // Inspect is asked after the wait, and before it only when the engine has been away.
-      if (lostAt === undefined) await waitForExit(engine.calls, name, { maxMs: WAIT_MS, signal });
+      if (loss === undefined) await waitForExit(engine.calls, name, { maxMs: WAIT_MS, signal });
       const container = await held.look();
-      if (lostAt !== undefined) await remember(watch, { lostAt, backAt: Date.now() });
-      lostAt = undefined;
+      if (loss !== undefined) await remember(watch, { ...loss, backAt: Date.now() });
+      loss = undefined;
       attempt = 0;
       if (container === undefined) return;
       if (container.status === 'removing') await pause(REMOVING_POLL_MS, signal);
@@ -67,8 +73,10 @@ async function untilEnded(watch: Watch): Promise<void> {
         container: name,
         error: thrown,
       });
-      if (isAway(thrown) && lostAt === undefined)
-        await remember(watch, { lostAt: (lostAt = Date.now()) });
+      if (isAway(thrown) && loss === undefined) {
+        loss = { lostAt: Date.now(), broken: LimpetError.from(thrown).code === 'unavailable' };
+        await remember(watch, loss);
+      }
       await pause(backoffMs(attempt++), signal);
     }
   }

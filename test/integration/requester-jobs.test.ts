@@ -5,6 +5,8 @@ import type { Teardown } from '../kit/teardown.ts';
 import { RequesterProgram } from './requester/requester-program.ts';
 import { reportOf, ScriptedAgent, type Behaviour } from './requester/scripted-agent.ts';
 
+t.setTimeout(180_000);
+
 const skip = natsServerPath() === undefined ? 'needs nats-server' : false;
 
 async function setUp(
@@ -180,12 +182,13 @@ t.test(
   'logs follow from the start of the work to its end, across a stream that breaks',
   { skip },
   async (t) => {
-    const whole = 'one\ntwo\nthree\n';
+    const whole = 'one\ngap two\nthree\n';
     let opened = 0;
     const log = async function* (from: number): AsyncIterable<string> {
       opened += 1;
       if (opened === 1) {
         yield whole.slice(from, 4);
+        yield whole.slice(4, 12);
         throw new Error('the wire was cut');
       }
       for (const line of whole.slice(from).match(/.*\n/g) ?? []) yield line;
@@ -206,7 +209,7 @@ t.test(
     const data = [...text.matchAll(/"data":"([^"]*)"/g)].map(([, base64]) =>
       Buffer.from(base64 ?? '', 'base64').toString(),
     );
-    t.equal(data.join(''), whole);
+    t.equal(data.join(''), whole, 'nothing twice, the gap neither');
     t.match(text, /event: end\ndata: \{"code":"finished"/);
   },
 );

@@ -106,10 +106,13 @@ void t.test('a kill that came with a reboot or a restart of the engine is a loss
   const otherBoot = { mark: { ...mark, bootId: 'before' } };
   for (const code of [137, 143, 255]) t.ok(lost(code, otherBoot), String(code));
   t.notOk(lost(1, otherBoot), 'ended by itself before the reboot');
-  t.ok(lost(137, { loss: { lostAt: 150_000 } }));
-  t.ok(lost(137, { loss: { lostAt: 150_000, backAt: 199_500 } }));
-  t.notOk(lost(137, { loss: { lostAt: 150_000, backAt: 160_000 } }), 'long after it was back');
-  t.notOk(lost(137, { loss: { lostAt: 260_000 } }), 'before the engine went');
+  t.ok(lost(137, { loss: { lostAt: 150_000, broken: true } }));
+  t.ok(lost(137, { loss: { lostAt: 150_000, backAt: 199_500, broken: true } }));
+  t.notOk(
+    lost(137, { loss: { lostAt: 150_000, backAt: 160_000, broken: true } }),
+    'long after it was back',
+  );
+  t.notOk(lost(137, { loss: { lostAt: 260_000, broken: true } }), 'before the engine went');
   const since = (engineStartedAt: number) => ({ ...host, engineStartedAt });
   t.ok(lost(137, {}, since(195_000)));
   t.notOk(lost(137, {}, since(50_000)), 'the engine was there all the time');

@@ -1,8 +1,9 @@
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { privateEngine, privateEngineSkip } from '../../kit/engine.ts';
 import { tempDir } from '../../kit/temp-dir.ts';
-import { ended, newNode, newRun, openPlugin, readFrom, textOf } from './node.ts';
+import { ended, newNode, newRun, openPlugin, readFrom, readLog, textOf } from './node.ts';
 
 t.setTimeout(300_000);
 
@@ -42,6 +43,53 @@ void t.test('an engine with live-restore that was killed', { skip }, async (t) =
   t.match(second, { outcome: { by: 'exit', code: 43 } });
   const log = await readFrom(plugin, afterwards, '');
   t.equal(textOf(log, 'stdout'), Array.from({ length: 60 }, (_, i) => `${i}\n`).join(''));
+  t.match(textOf(log, 'gap'), /^the connection to the engine broke at \S+; lines may be missing/);
+  t.equal(log.filter((line) => line.stream === 'gap').length, 1);
+});
+
+void t.test('the log of a run within which its engine restarted', { skip }, async (t) => {
+  const engine = await privateEngine(t, { liveRestore: true });
+  const node = newNode(tempDir(t));
+  const pidFile = join(dirname(new URL(engine.host).pathname), 'pid');
+  const open = () => openPlugin(node, engine.host, { config: { pidFile } });
+  const plugin = await open();
+  const whole = newRun(node, 'echo whole; exit 1');
+  const short = newRun(node, 'echo 1; sleep 2; echo lost; exit 42');
+  const long = newRun(node, `echo 1; trap 'echo 2; exit 43' HUP; while :; do sleep 0.1; done`);
+  for (const run of [whole, short, long]) await plugin.start(run);
+  await ended(plugin, whole);
+  const before = await readLog(plugin, whole);
+  t.same(before, { stdout: 'whole\n', stderr: '', gaps: 0 });
+  const begun = plugin.logs(long).read('', AbortSignal.timeout(30_000))[Symbol.asyncIterator]();
+  const first = await begun.next();
+  await begun.return?.();
+  await plugin.close?.();
+  await engine.daemon.kill('SIGKILL');
+  // Long enough for one run to end while there is no engine.
+  await delay(2_500);
+  await engine.daemon.start();
+
+  const after = await open();
+  t.teardown(() => after.close?.());
+  t.match(await ended(after, short), { outcome: { by: 'exit', code: 42 } });
+  const told = await readFrom(after, short, '');
+  t.match(
+    told.map(({ stream, text }) => `${stream} ${text}`),
+    ['stdout 1\n', /^gap the engine restarted at \S+Z; lines may be missing here$/],
+    'the line that the engine has lost is told as a gap',
+  );
+  t.same(await readFrom(after, short, told.at(-1)?.cursor ?? ''), [], 'once');
+
+  const cursor = String(first.value?.cursor);
+  const signal = AbortSignal.timeout(30_000);
+  const reading = after.logs(long).read(cursor, signal)[Symbol.asyncIterator]();
+  const gap = await reading.next();
+  t.equal(gap.value?.stream, 'gap', 'of a run that goes on it is told at once');
+  await reading.return?.();
+  await after.stop(long, { by: 'stop', reason: 'x', signal: 'SIGHUP', graceMs: 20_000 });
+  t.match(await ended(after, long), { outcome: { by: 'stop', code: 43 } });
+  const rest = await readFrom(after, long, String(gap.value?.cursor));
+  t.same([textOf(rest, 'stdout'), textOf(rest, 'gap')], ['2\n', ''], 'and not again');
 });
 
 void t.test('an engine without live-restore that was killed', { skip }, async (t) => {

@@ -43,7 +43,7 @@ export interface AgentOptions {
   readonly nodeId: string;
   readonly behaviour: Behaviour;
   readonly cpuMillis?: number;
-  /** What the log of every execution is, from the given offset. */
+  /** What the log of every execution is, from the given offset; a text that begins with `gap ` is a gap. */
   readonly log?: (fromOffset: number) => AsyncIterable<string>;
 }
 
@@ -313,7 +313,8 @@ async function* logItems(texts: AsyncIterable<string>, from: number): AsyncItera
   let offset = from;
   for await (const text of texts) {
     const data = Buffer.from(text);
-    const item = { stream: 'stdout', timeMs: Date.now(), offset, data: data.toString('base64') };
+    const stream = text.startsWith('gap ') ? 'gap' : 'stdout';
+    const item = { stream, timeMs: Date.now(), offset, data: data.toString('base64') };
     offset += data.length;
     yield Buffer.from(`${JSON.stringify(item)}\n`);
   }
