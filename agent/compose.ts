@@ -1,6 +1,5 @@
 /** Builds the agent out of its parts by plain constructor calls; nothing else in the program wires anything. */
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { LimpetError } from '../core/errors.ts';
@@ -8,13 +7,13 @@ import { parseExecutionId } from '../core/ids.ts';
 import { clockOffset, systemClock } from '../adapters/clock/system-clock.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
 import { envFaults } from '../adapters/faults/env-faults.ts';
-import { writeDurably } from '../adapters/durable/write-durably.ts';
 import type { Logger } from '../adapters/log/port.ts';
 import { connectTransport } from '../adapters/nats/nats-transport.ts';
 import { procProcesses } from '../adapters/processes/proc.ts';
 import { createStreamServer } from '../adapters/streams/stream-server.ts';
 import { VERSION } from '../wire/version.ts';
 import { inboxPrefix } from '../wire/subjects.ts';
+import { Announcement } from './announce.ts';
 import { listenLocal, localApi } from './api/local-api.ts';
 import type { AgentStatus } from './api/status.ts';
 import { agentStatus } from './api/status-of.ts';
@@ -57,6 +56,7 @@ export async function composeAgent(
   if (amiss !== undefined) log.error('store.amiss', { reason: amiss });
   const { minFreeBytes } = config;
   const room = new StoreWatch({ store, folder: config.dataDir, minFreeBytes, clock, log });
+  if (room.noRoom !== undefined) log.error('store.not-written', { reason: room.noRoom });
   const plugins = ownPlugins(
     config,
     { identity, store, folders, runDir },
@@ -162,10 +162,8 @@ export async function composeAgent(
     }),
     socket,
   );
-  await writeDurably(
-    join(config.dataDir, 'agent.json'),
-    `${JSON.stringify({ socket, pid: process.pid, nodeId: identity.nodeId })}\n`,
-  );
+  const announcement = new Announcement(config.dataDir, { socket, nodeId: identity.nodeId }, log);
+  await announcement.write();
 
   const sweeping = setInterval(() => {
     leftovers.run({ dryRun: false }).catch((thrown: unknown) => {
@@ -190,6 +188,9 @@ export async function composeAgent(
   service.start();
   void room.start(() => {
     for (const health of host.health()) service.health(health);
+    announcement.write().catch((thrown: unknown) => {
+      log.warn('agent.not-announced', { reason: LimpetError.from(thrown).message });
+    });
   });
   log.info('agent.started', {
     node: identity.nodeId,
@@ -215,7 +216,7 @@ export async function composeAgent(
     await closeApi();
     await transport[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
-    await rm(join(config.dataDir, 'agent.json'), { force: true });
+    await announcement.withdraw();
     log.info('agent.stopped', { mode });
   };
   const drain = async (signal: AbortSignal): Promise<void> => {

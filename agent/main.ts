@@ -67,11 +67,15 @@ async function main(): Promise<void> {
     return;
   }
   const config = await loadAgentConfig(asked.config, asked.data);
-  // Timers of the clock keep no program alive, and an order is carried out to its end.
+  // Timers of the clock keep no program alive: an order is carried out to its end, and a started agent has its sockets.
   const alive = setInterval(() => undefined, 60_000);
-  const answer = await order(config, asked).finally(() => clearInterval(alive));
-  if (answer === undefined) await run(config);
-  else process.stdout.write(`${JSON.stringify(answer)}\n`, () => process.exit(0));
+  const answer = await order(config, asked);
+  if (answer !== undefined) {
+    process.stdout.write(`${JSON.stringify(answer)}\n`, () => process.exit(0));
+    return;
+  }
+  await run(config);
+  clearInterval(alive);
 }
 
 async function run(config: AgentConfig): Promise<void> {

@@ -18,6 +18,7 @@ import { readMachineId } from '../adapters/identity/machine-id.ts';
 import { Outbox } from '../adapters/link/outbox.ts';
 import { continuityOps, nextGeneration, whatIsAmiss } from '../adapters/store/continuity.ts';
 import { firstUnreadable, openDurable } from '../adapters/store/open-durable.ts';
+import { isNoSpace } from '../adapters/store/inspect.ts';
 import type { Store } from '../adapters/store/port.ts';
 import { damageReports, type DamageReport } from '../adapters/store/set-aside.ts';
 import { doubtUnfinished } from './executions/after-loss.ts';
@@ -26,6 +27,7 @@ import { agentFolders, type AgentFolders } from './executions/folders.ts';
 import { ExecutionRepository } from './executions/repository.ts';
 import { onThisMachine, TAKEN_OVER } from './host.ts';
 import { reportRow } from './link/report.ts';
+import { SettlingStore, type Settling } from './settle-later.ts';
 
 export const SCHEMA_VERSION = 1;
 /** A socket path may have 100 bytes; below the run folder up to 40 are used. */
@@ -60,6 +62,7 @@ export async function openState(
       // Generation 0: this identity has never opened a store, so there is none to lose.
       expected: identity.generation > 0,
       schemaVersion: SCHEMA_VERSION,
+      readWhenFull: true,
       probe: readUnfinished,
     },
     clock,
@@ -70,12 +73,27 @@ export async function openState(
     const amiss = lost ?? (takenOver === undefined ? undefined : TAKEN_OVER);
     if (amiss !== undefined) await afterLoss(store);
     const next = { ...identity, generation: await nextGeneration(store, identity.generation) };
-    await store.batch(continuityOps(next.generation, damage));
-    await saveIdentity(config.dataDir, next);
-    return { identity: next, store, folders, runDir: await openRunDir(config), damage, amiss };
+    const settled = await settle(store, {
+      ops: continuityOps(next.generation, damage),
+      after: () => saveIdentity(config.dataDir, next),
+    });
+    const runDir = await openRunDir(config);
+    return { identity: next, store: settled, folders, runDir, damage, amiss };
   } catch (thrown) {
     await store[Symbol.asyncDispose]();
     throw thrown;
+  }
+}
+
+/** Now, or on a full disk as soon as there is room. */
+async function settle(store: Store, settling: Settling): Promise<Store> {
+  try {
+    await store.batch(settling.ops);
+    await settling.after();
+    return store;
+  } catch (thrown) {
+    if (!isNoSpace(thrown)) throw thrown;
+    return new SettlingStore(store, settling);
   }
 }
 

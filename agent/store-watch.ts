@@ -28,6 +28,7 @@ export class StoreWatch {
 
   constructor(deps: StoreWatchDeps) {
     this.#deps = deps;
+    this.#noRoom = notWritten(deps.store);
   }
 
   get noRoom(): string | undefined {
@@ -74,11 +75,16 @@ export class StoreWatch {
     const { store, folder, minFreeBytes } = this.#deps;
     if (store.failing !== undefined)
       await store.batch([{ type: 'del', key: 'meta/probe' }]).catch(messageOf);
-    if (store.failing !== undefined) return `the store cannot be written: ${store.failing}`;
+    const failing = notWritten(store);
+    if (failing !== undefined) return failing;
     const { bavail, bsize } = await statfs(folder);
     const free = bavail * bsize;
     return free >= minFreeBytes
       ? undefined
       : `the disk of ${folder} has ${Math.floor(free / MEBIBYTE)} MiB left, and ${Math.ceil(minFreeBytes / MEBIBYTE)} MiB are wanted`;
   }
+}
+
+function notWritten({ failing }: Store): string | undefined {
+  return failing === undefined ? undefined : `the store cannot be written: ${failing}`;
 }

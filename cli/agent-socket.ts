@@ -1,5 +1,8 @@
-/** The agent's own API on its unix socket; where it is stands in `agent.json` of its data folder. */
-import { readFileSync } from 'node:fs';
+/**
+ * The agent's own API on its unix socket; where it is stands in `agent.json` of its data folder. An agent on a full disk may
+ * have had no room for that file: its socket is where it is by default.
+ */
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ERROR_CODES, LimpetError } from '../core/errors.ts';
@@ -17,6 +20,11 @@ export function readAgentFile(folder: string): AgentFile | undefined {
   } catch {
     return undefined;
   }
+}
+
+function defaultSocket(folder: string): string | undefined {
+  const socket = join(folder, 'run', 'agent.sock');
+  return existsSync(socket) ? socket : undefined;
 }
 
 /** Throws `unavailable` when no agent answers there. */
@@ -37,8 +45,8 @@ export async function askAgentText(
   path: string,
   body?: unknown,
 ): Promise<string> {
-  const file = readAgentFile(folder);
-  if (file === undefined)
+  const socketPath = readAgentFile(folder)?.socket ?? defaultSocket(folder);
+  if (socketPath === undefined)
     throw new LimpetError(
       'unavailable',
       `no agent has run in ${folder}; start one with \`limpet dev\`, or name its folder with --data`,
@@ -46,7 +54,7 @@ export async function askAgentText(
   const response = await send({
     method,
     url: new URL(`http://agent${path}`),
-    socketPath: file.socket,
+    socketPath,
     idleMs: ANSWER_MS,
     headers: { 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -2,12 +2,15 @@
  * One LevelDB handle that heals itself: after an I/O error (a full disk) LevelDB refuses every write through the same
  * handle for good, so the next write first closes and reopens it, no sooner than a back-off after the failure, and only
  * when there is room. Reads go on through the old handle until then. When writes fail because the files are damaged, and
- * go on to fail after that, the store is repaired, a copy first.
+ * go on to fail after that, the store is repaired, a copy first. On a disk that is full already it may begin as a reader of
+ * a copy aside, as if its first write had failed.
  */
 import { Level } from 'level';
 import { LimpetError } from '../../core/errors.ts';
 import type { Clock } from '../clock/port.ts';
-import { isDamage } from './inspect.ts';
+import { removeFolder } from '../durable/folders.ts';
+import { openAside } from './aside.ts';
+import { hasRecords, isDamage, isNoSpace } from './inspect.ts';
 import { levelError, rootMessage } from './level-error.ts';
 import { repairStore, whileRepairing } from './repair.ts';
 import { checkRoom } from './room.ts';
@@ -21,6 +24,11 @@ export type KeyBounds = ({ readonly gte: string } | { readonly gt: string }) & {
   readonly lte: string;
   readonly reverse: boolean;
 };
+
+interface OpenLevel {
+  readonly createIfMissing: boolean;
+  readonly readWhenFull?: boolean | undefined;
+}
 
 const BACKOFF_MS = 100;
 const BACKOFF_MAX_MS = 2_000;
@@ -38,6 +46,8 @@ export class LevelHandle {
   /** Failures in a row for damaged files. */
   #damaged = 0;
   #reopening: Promise<void> | undefined;
+  /** Where the copy is that is read meanwhile. */
+  #aside: string | undefined;
 
   private constructor(folder: string, clock: Clock, db: Level<string, string>) {
     this.#folder = folder;
@@ -45,8 +55,21 @@ export class LevelHandle {
     this.#db = db;
   }
 
-  static async open(folder: string, clock: Clock, createIfMissing: boolean): Promise<LevelHandle> {
-    return new LevelHandle(folder, clock, await openLevel(folder, createIfMissing));
+  static async open(folder: string, clock: Clock, how: OpenLevel): Promise<LevelHandle> {
+    try {
+      return new LevelHandle(folder, clock, await openLevel(folder, how.createIfMissing));
+    } catch (thrown) {
+      if (how.readWhenFull !== true || !hasRecords(folder) || !isNoSpace(thrown)) throw thrown;
+      return LevelHandle.#reader(folder, clock, thrown);
+    }
+  }
+
+  static async #reader(folder: string, clock: Clock, full: unknown): Promise<LevelHandle> {
+    const { opened, folder: aside } = await openAside(folder, (copy) => openLevel(copy, false));
+    const handle = new LevelHandle(folder, clock, opened);
+    handle.#aside = aside;
+    handle.#failed(full);
+    return handle;
   }
 
   async get(key: string): Promise<string | undefined> {
@@ -89,7 +112,14 @@ export class LevelHandle {
 
   async close(): Promise<void> {
     await this.#reopening;
+    await this.#closeOld();
+  }
+
+  async #closeOld(): Promise<void> {
     await this.#db.close();
+    if (this.#aside === undefined) return;
+    await removeFolder(this.#aside);
+    this.#aside = undefined;
   }
 
   #failed(error: unknown): void {
@@ -112,9 +142,11 @@ export class LevelHandle {
   async #reopen(): Promise<void> {
     try {
       await checkRoom(this.#folder);
-      await this.#db.close();
+      if (this.#aside === undefined) await this.#db.close();
       if (this.#damaged >= REPAIR_AFTER) await this.#repair(this.#failing ?? '');
-      this.#db = await openLevel(this.#folder, false);
+      const db = await openLevel(this.#folder, false);
+      await this.#closeOld();
+      this.#db = db;
       this.#broken = false;
     } catch (error) {
       this.#failed(error);

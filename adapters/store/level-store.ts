@@ -26,7 +26,7 @@ export async function openStore(
   clock: Clock = systemClock(),
 ): Promise<Store> {
   checkFolder(options);
-  const handle = await LevelHandle.open(options.folder, clock, options.createIfMissing);
+  const handle = await LevelHandle.open(options.folder, clock, options);
   const store = new LevelStore(handle);
   try {
     await checkSchema(store, options.schemaVersion);

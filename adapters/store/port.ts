@@ -55,6 +55,8 @@ export interface StoreOptions {
   readonly folder: string;
   /** False: `store-missing` instead of a new empty store. */
   readonly createIfMissing: boolean;
+  /** On a full disk a store that is there can be read, and each write fails until there is room; else it is `store-failed`. */
+  readonly readWhenFull?: boolean;
   /** Written at creation, checked at open: older is accepted and rewritten, newer is `version-mismatch`. */
   readonly schemaVersion: number;
 }

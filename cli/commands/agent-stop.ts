@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
-import { askAgent, readAgentFile } from '../agent-socket.ts';
+import { askAgent } from '../agent-socket.ts';
 import { dataFolder } from '../api/endpoint.ts';
 import { note, print } from '../context.ts';
 import type { Context } from '../context.ts';
@@ -29,7 +29,10 @@ interface StopOptions {
 }
 
 const answerSchema = z.looseObject({ stopping: z.enum(['detach', 'drain', 'kill']) });
-const statusSchema = z.looseObject({ executions: z.array(z.looseObject({ id: z.string() })) });
+const statusSchema = z.looseObject({
+  pid: z.int(),
+  executions: z.array(z.looseObject({ id: z.string() })),
+});
 
 const LOOK_MS = 100;
 const TELL_EVERY_MS = 1_000;
@@ -51,8 +54,8 @@ export function agentStop(context: Context): Command {
     .addHelpText('after', WHAT_STOPS_WHAT)
     .action(async (options: StopOptions) => {
       const folder = options.data ?? join(dataFolder(context.env), 'agent');
-      const pid = readAgentFile(folder)?.pid;
-      const agent = pid === undefined ? undefined : identify(pid);
+      const { pid } = statusSchema.parse(await askAgent(folder, 'GET', '/status'));
+      const agent = identify(pid);
       const mode = options.kill ? 'kill' : options.drain ? 'drain' : undefined;
       const { stopping } = answerSchema.parse(await askAgent(folder, 'POST', '/stop', { mode }));
       if (agent !== undefined) await ended(context, folder, () => isAlive(agent));

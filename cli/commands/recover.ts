@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { recoveryPlanSchema, type RecoveryPlan } from '../../wire/explain.ts';
 import { runAgentProgram } from '../agent-program.ts';
-import { askAgent, readAgentFile } from '../agent-socket.ts';
+import { askAgent } from '../agent-socket.ts';
 import { dataFolder } from '../api/endpoint.ts';
 import { print } from '../context.ts';
 import type { Context } from '../context.ts';
@@ -40,13 +40,11 @@ export function recover(context: Context): Command {
 async function findPlan(context: Context, options: RecoverOptions): Promise<RecoveryPlan> {
   const folder =
     options.data ?? folderOfConfig(options.config) ?? join(dataFolder(context.env), 'agent');
-  if (readAgentFile(folder) !== undefined) {
-    try {
-      return recoveryPlanSchema.parse(await askAgent(folder, 'GET', '/recover/plan'));
-    } catch (thrown) {
-      // It was killed: its file is still there, and nobody answers.
-      if (LimpetError.from(thrown).code !== 'unavailable') throw thrown;
-    }
+  try {
+    return recoveryPlanSchema.parse(await askAgent(folder, 'GET', '/recover/plan'));
+  } catch (thrown) {
+    // Nobody answers: it was never started, or killed.
+    if (LimpetError.from(thrown).code !== 'unavailable') throw thrown;
   }
   const data = options.config === undefined ? { data: folder } : {};
   const args = ['--plan', ...programArgs({ ...data, ...options })];

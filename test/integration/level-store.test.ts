@@ -1,7 +1,8 @@
 /** What only a real LevelDB on a real disk can show. */
 import { spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { openStore } from '../../adapters/store/level-store.ts';
@@ -87,6 +88,54 @@ t.test(
     t.equal((await again.scan({ prefix: 'after/' })).entries.length, 3);
   },
 );
+
+t.test(
+  'a store on a disk that is full already is read, and written as soon as there is room',
+  { skip: mountable() ? false : 'this user may not mount a tmpfs' },
+  async (t) => {
+    const disk = join(tempDir(t), 'disk');
+    t.equal(mountSmall(disk), true);
+    t.teardown(() => spawnSync('umount', ['-l', disk]));
+    const alive = setInterval(() => undefined, 1000);
+    t.teardown(() => clearInterval(alive));
+    const folder = join(disk, 'db');
+    const made = await open(folder);
+    for (let i = 0; i < 40; i++)
+      await made.batch([{ type: 'put', key: `k/${i}`, value: randomBytes(5000).toString('hex') }]);
+    await made[Symbol.asyncDispose]();
+    const files = recordFiles(folder);
+    const ballast = join(disk, 'ballast');
+    for (const block of ['64k', '1k'])
+      spawnSync('dd', ['if=/dev/zero', `of=${ballast}.${block}`, `bs=${block}`]);
+    await t.rejects(open(folder), { code: 'store-failed', message: /[Nn]o space/ });
+
+    const reading = { folder, createIfMissing: false, schemaVersion: 1, readWhenFull: true };
+    const store = await openStore(reading);
+    t.match(store.failing, /[Nn]o space/);
+    t.equal((await store.scan({ prefix: 'k/' })).entries.length, 40);
+    await t.rejects(store.batch([{ type: 'del', key: 'k/0' }]), { code: 'store-failed' });
+    t.equal((await store.scan({ prefix: 'k/' })).entries.length, 40, 'still');
+    await t.rejects(openStore(reading), { code: 'store-locked', message: new RegExp(folder) });
+    t.same(recordFiles(folder), files, 'the files are as they were');
+    t.equal(isAside(folder), true);
+
+    for (const block of ['64k', '1k']) rmSync(`${ballast}.${block}`);
+    await store.batch([{ type: 'del', key: 'k/0' }]);
+    t.equal(store.failing, undefined);
+    t.equal((await store.scan({ prefix: 'k/' })).entries.length, 39);
+    t.equal(isAside(folder), false, 'nothing is left of the copy');
+    await store[Symbol.asyncDispose]();
+    await using again = await open(folder);
+    t.equal((await again.scan({ prefix: 'k/' })).entries.length, 39);
+  },
+);
+
+function isAside(store: string): boolean {
+  const path = createHash('sha256').update(realpathSync(store)).digest('hex');
+  return ['/dev/shm', tmpdir()].some((folder) =>
+    existsSync(join(folder, `limpet-${process.getuid?.()}-${path.slice(0, 16)}`)),
+  );
+}
 
 function mountSmall(folder: string): boolean {
   mkdirSync(folder);
