@@ -8,8 +8,8 @@ import { isAlive } from '../../cli/dev/process-identity.ts';
 import { eventually } from '../kit/eventually.ts';
 import { startDist } from '../kit/program.ts';
 import type { Program } from '../kit/program.ts';
+import { programDir } from '../kit/program-dir.ts';
 import type { Teardown } from '../kit/teardown.ts';
-import { tempDir } from '../kit/temp-dir.ts';
 
 function limpet(t: Teardown, data: string, ...args: string[]): Promise<Program> {
   const env = { LIMPET_DATA: data, LIMPET_API: undefined, LIMPET_TOKEN: undefined };
@@ -24,7 +24,7 @@ async function finished(t: Teardown, data: string, ...args: string[]): Promise<P
 
 /** A folder whose dev, if one is left, is ended at teardown. */
 function devFolder(t: Teardown): string {
-  const data = tempDir(t);
+  const data = programDir(t);
   t.teardown(() => finished({ teardown: () => undefined }, data, 'dev', '--stop'));
   return data;
 }

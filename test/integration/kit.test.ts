@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { connect } from 'nats';
 import t from 'tap';
 import { eventually } from '../kit/eventually.ts';
+import { processesOf } from '../kit/leftovers.ts';
 import { natsServerSkip, startNatsServer } from '../kit/nats-server.ts';
 import { startProgram } from '../kit/program.ts';
 import { tempDir } from '../kit/temp-dir.ts';
@@ -52,6 +53,29 @@ t.test('a program that still runs is killed with its test', async (t) => {
     t.ok(process.kill(pid, 0));
   });
   t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+});
+
+const KIT = new URL('../kit/', import.meta.url).href;
+/** A test that starts what ignores SIGTERM and has a child that is nobody's, says where, and never ends. */
+const UNFINISHED = `
+const { programDir } = await import('${KIT}program-dir.ts');
+const { startProgram } = await import('${KIT}program.ts');
+const t = { teardown: () => undefined };
+const folder = programDir(t);
+const script = 'trap "" TERM; (setsid sleep 600 &) ; while :; do sleep 1; done';
+await startProgram(t, 'sh', { args: ['-c', script], cwd: folder });
+console.log('in ' + folder);
+setInterval(() => undefined, 1000);`;
+
+t.test('what a test has started ends when the test itself is killed', async (t) => {
+  const args = ['--import=tsx', '--input-type=module', '--eval', UNFINISHED];
+  const test = await startProgram(t, process.execPath, { args });
+  const folder = (await test.waitFor(/^in (.*)$/m, 30_000))[1] ?? '';
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  await eventually('its programs to run', () => processesOf(folder).length >= 3);
+  await test.kill('SIGKILL');
+  await eventually('nothing of it to be left', () => processesOf(folder).length === 0);
+  t.ok(existsSync(folder), 'its folder stays, to be looked at');
 });
 
 t.test('nats-server comes back on its port after a kill', { skip: natsServerSkip() }, async (t) => {

@@ -13,8 +13,8 @@ import { Daemon } from './daemon.ts';
 import { eventually } from './eventually.ts';
 import { freePort, natsServerPath, startNatsServer } from './nats-server.ts';
 import { startDist, type Program } from './program.ts';
+import { programDir } from './program-dir.ts';
 import type { Teardown } from './teardown.ts';
-import { tempDir } from './temp-dir.ts';
 import { TestAgent, type JsonObject } from './test-agent.ts';
 
 export interface ClusterOptions {
@@ -47,6 +47,12 @@ const detailSchema = z.looseObject({
 });
 export type Detail = z.infer<typeof detailSchema>;
 
+/** A gap, or what came between two of them. */
+export interface LogPart {
+  readonly stream: 'stdout' | 'stderr' | 'gap';
+  readonly text: string;
+}
+
 export interface JobNow {
   readonly state: string;
   readonly message: string;
@@ -56,18 +62,18 @@ const TERMINAL = ['Completed', 'Failed', 'Stopped'];
 
 /** Starts broker and requester. */
 export async function startCluster(t: Teardown, options: ClusterOptions = {}): Promise<Cluster> {
-  const folder = tempDir(t);
+  const folder = programDir(t);
   const kind = options.broker ?? (natsServerPath() === undefined ? 'embedded' : 'nats-server');
-  const broker = kind === 'embedded' ? await startEmbedded(t) : await startNatsServer(t);
+  const broker = kind === 'embedded' ? await startEmbedded(t, folder) : await startNatsServer(t);
   const cluster = new Cluster(t, folder, broker, await freePort(), options);
   t.teardown(() => cluster.end());
   await cluster.startRequester();
   return cluster;
 }
 
-async function startEmbedded(t: Teardown): Promise<Broker> {
+async function startEmbedded(t: Teardown, folder: string): Promise<Broker> {
   const port = String(await freePort());
-  const daemon = new Daemon('dev-broker', { args: ['--port', port] });
+  const daemon = new Daemon('dev-broker', { args: ['--port', port], cwd: folder });
   t.teardown(() => daemon.kill());
   const restart = async (): Promise<void> => {
     await daemon.kill();
@@ -228,7 +234,15 @@ export class Cluster {
 
   /** The whole log as it is now, one stream, gaps included. Rejects when it ends for another reason than its end. */
   async log(job: string, stream: 'stdout' | 'stderr' = 'stdout'): Promise<string> {
-    const parts: Buffer[] = [];
+    const parts = await this.logParts(job, stream);
+    return parts
+      .map((part) => (part.stream === 'gap' ? `[gap]\n${part.text}` : part.text))
+      .join('');
+  }
+
+  /** The same, gaps apart. */
+  async logParts(job: string, stream: 'stdout' | 'stderr' = 'stdout'): Promise<LogPart[]> {
+    const parts: { readonly stream: LogPart['stream']; readonly bytes: Buffer[] }[] = [];
     for await (const { event, data } of this.api.events(`limpet/jobs/${job}/logs`, {
       query: { stream },
     })) {
@@ -239,10 +253,15 @@ export class Cluster {
         break;
       }
       const log = logEventSchema.parse(JSON.parse(data));
-      if (log.stream === 'gap') parts.push(Buffer.from('[gap]\n'));
-      parts.push(Buffer.from(log.data, 'base64'));
+      const last = parts.at(-1);
+      const bytes = Buffer.from(log.data, 'base64');
+      if (last?.stream === log.stream && log.stream !== 'gap') last.bytes.push(bytes);
+      else parts.push({ stream: log.stream, bytes: [bytes] });
     }
-    return Buffer.concat(parts).toString('utf8');
+    return parts.map((part) => ({
+      stream: part.stream,
+      text: Buffer.concat(part.bytes).toString('utf8'),
+    }));
   }
 
   async end(): Promise<void> {

@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { findProgram } from '../../scripts/programs.mjs';
 import { startProgram, type Program } from './program.ts';
+import { programDir } from './program-dir.ts';
 import type { Teardown } from './teardown.ts';
-import { tempDir } from './temp-dir.ts';
 
 export interface NatsServerOptions {
   /** Lines of nats-server configuration beside `listen`, e.g. `max_payload: 65536`. */
@@ -44,7 +44,7 @@ export async function startNatsServer(
 ): Promise<NatsServer> {
   const path = natsServerPath();
   if (path === undefined) throw new Error('no nats-server on this machine');
-  const folder = tempDir(t);
+  const folder = programDir(t);
   let failure: unknown;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = options.port ?? (await freePort());

@@ -29,7 +29,7 @@ import {
 } from '../../plugins/proto/handshake.ts';
 import { eventually } from './eventually.ts';
 import type { Teardown } from './teardown.ts';
-import { tempDir } from './temp-dir.ts';
+import { programDir } from './program-dir.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -70,7 +70,7 @@ export type TestRunKey = Pick<TestRun, 'executionId' | 'run'>;
 type Methods = typeof Executor extends { method: infer M } ? M : never;
 
 export async function drivePlugin(t: Teardown, options: DriverOptions): Promise<PluginDriver> {
-  const folder = options.folder ?? tempDir(t);
+  const folder = options.folder ?? programDir(t);
   const driver = new PluginDriver(folder, options);
   t.teardown(() => driver.end());
   await driver.respawn();

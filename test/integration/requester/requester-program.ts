@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { eventually } from '../../kit/eventually.ts';
 import { startProgram, type Program } from '../../kit/program.ts';
 import type { Teardown } from '../../kit/teardown.ts';
-import { tempDir } from '../../kit/temp-dir.ts';
+import { programDir } from '../../kit/program-dir.ts';
 
 const MAIN = fileURLToPath(new URL('../../../requester/main.ts', import.meta.url));
 const endpointSchema = z.object({ url: z.string(), pid: z.number() });
@@ -26,7 +26,7 @@ export class RequesterProgram {
 
   constructor(t: Teardown, natsUrl: string, config: Readonly<Record<string, unknown>> = {}) {
     this.#t = t;
-    this.folder = tempDir(t);
+    this.folder = programDir(t);
     this.#config = join(this.folder, 'config.json');
     const nodes = { heartbeatIntervalMs: 200, unknownAfterMs: 1_500, unhealthyAfterMs: 60_000 };
     const scheduling = { declineBackoffMs: 30_000 };
