@@ -30,6 +30,7 @@ export async function claim(
   if (job === undefined || token.attempt < 0) return undefined;
   const aimed = aimedAt(job, nodeId);
   if (partitionOf(aimed, { token, nodeId }) === undefined) return undefined;
+  await recall(reader, draft, job);
   const execution = recordOf(aimed, { nodeId, shown, now: draft.now });
   const { id } = execution;
   draft.putJob(aimed);
@@ -53,6 +54,12 @@ async function jobOf(
 ): Promise<JobRecord | undefined> {
   const id = jobIdOf(text);
   return id === undefined ? undefined : (draft.job(id) ?? (await reader.job(id)));
+}
+
+/** A job that was over is in the world again, and there with all its executions. */
+async function recall(reader: Reader, draft: Draft, job: JobRecord): Promise<void> {
+  if (draft.job(job.id) !== undefined) return;
+  for (const execution of await reader.executionsOf(job.id)) draft.putExecution(execution);
 }
 
 function jobIdOf(text = ''): JobId | undefined {
