@@ -70,6 +70,18 @@ export const stopBeforeRun: Step<'stop'> = (record, event, now) => {
   return { ...change, patch: { ...change.patch, stop: { by: event.by, reason: event.reason } } };
 };
 
+/** The run before it has ended by itself: when, and with which code, stays. */
+export const stopBetweenRuns: Step<'stop'> = (record, { by, reason }, now) => {
+  const { outcome = { by, reason }, finishedAt = now } = record;
+  const stop = { by, reason };
+  return {
+    to: 'publishing',
+    patch: { stop, outcome: withFirstReason({ ...record, stop }, outcome), finishedAt },
+    effects: [{ type: 'publish' }],
+    cause: `stop: ${reason}, run ${record.run} had already ended: ${describeOutcome(outcome)}`,
+  };
+};
+
 export const refuse: Step<'refuse'> = (record, event, now) =>
   endWithoutRun(record, withFirstReason(record, { by: 'refused', reason: event.reason }), now);
 

@@ -4,7 +4,7 @@
  */
 import { applyChange, type Row, type Step } from './change.ts';
 import { confirmation } from './confirmation.ts';
-import { exited, lost, nothingToStop, refuse, stopBeforeRun } from './endings.ts';
+import { exited, lost, nothingToStop, refuse, stopBeforeRun, stopBetweenRuns } from './endings.ts';
 import type { Effect, ExecutionEvent } from './events.ts';
 import { foreignWords } from './foreign-words.ts';
 import type { ExecutionRecord } from './record.ts';
@@ -128,16 +128,7 @@ const TABLE: { readonly [S in ExecutionState]: Row } = {
     ...foreignWords,
   },
   restarting: {
-    stop: (record, event, now) => ({
-      to: 'publishing',
-      patch: {
-        stop: { by: event.by, reason: event.reason },
-        outcome: { by: event.by, reason: event.reason },
-        finishedAt: now,
-      },
-      effects: [{ type: 'publish' }],
-      cause: `stop: ${event.reason}, run ${record.run} had already ended`,
-    }),
+    stop: stopBetweenRuns,
     'restart-due': (record) => ({
       to: 'starting',
       patch: { run: record.run + 1 },

@@ -112,7 +112,7 @@ t.test('the node itself starts runs again', async (t) => {
     await until(cluster, job, ({ state }) => state === 'restarting');
     await cluster.stop(job);
     const { state: end, run, outcome } = await cluster.endedExecution(job);
-    t.match({ end, run, outcome }, { end: 'cancelled', run: 0, outcome: { by: 'stop' } });
+    t.match({ end, run, outcome }, { end: 'cancelled', run: 0, outcome: { by: 'stop', code: 3 } });
     t.equal(readFileSync(runs, 'utf8'), 'run\n');
   });
 

@@ -69,6 +69,22 @@ t.test('work that never ran is cancelled at once', async (t) => {
   t.same(done.outcome, { by: 'stop', reason: 'not wanted' });
 });
 
+t.test('work that is stopped between two runs keeps code and end of the last one', async (t) => {
+  const resting = after(record({}, { kind: 'service' }), ...toRunning, exit(3));
+  const { finishedAt } = resting;
+  for (const [by, reason, end] of [
+    ['stop', 'not wanted', 'cancelled'],
+    ['limit', 'lease', 'cancelled'],
+    ['limit', 'deadline', 'failed'],
+  ] as const) {
+    const stopped = transition(resting, { type: 'stop', by, reason }, 60_000);
+    if (stopped.type === 'ignored') throw new Error(stopped.reason);
+    t.match(stopped.cause, 'run 0 had already ended: exit 3');
+    const done = after(stopped.record, published);
+    t.match(done, { state: end, outcome: { by, reason, code: 3 }, finishedAt, run: 0 });
+  }
+});
+
 t.test(
   'a service is started again whatever its code, as a new run without the old handle',
   async (t) => {
