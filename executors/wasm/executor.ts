@@ -139,6 +139,8 @@ export class WasmExecutor implements Executor<WasmParams> {
       folder: run.folder,
       hasEnded: async () => {
         if (readExit(run.folder) !== undefined) return true;
+        // The runner itself says when it ends, or hangs up.
+        if (this.#runners.get(run.folder)?.hasEnded === false) return false;
         const seen = await this.observe(run);
         return seen.marked && !isLive(seen);
       },

@@ -5,16 +5,18 @@
  * 64 KiB; an unfinished line is held back for a moment, then given as it is. Not one byte is skipped or given twice: a
  * plugin that dies after framing a chunk goes on behind it, one that dies before takes it again.
  *
- * New bytes are noticed by fs.watch and, where that fails, by a look every 100 ms. It ends when the run had ended before
- * a last look that found nothing new.
+ * New bytes are noticed by fs.watch, and by a look now and then: a run may end without a trace in its folder, and a watch
+ * may not be had. It ends when the run had ended before a last look that found nothing new.
  */
-import { watch } from 'node:fs';
+import { existsSync, fstatSync, watch } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ignore } from '../../adapters/durable/if-there.ts';
 import { MAX_CHUNK_BYTES } from './log-writer.ts';
 import type { LogChunk, LogSource } from './types.ts';
 
+/** Between two looks where nothing tells of a change; a plugin may have hundreds of runs. */
+const WATCHED_MS = 1_000;
 const POLL_MS = 100;
 /** How long an unfinished line is held back. */
 const PARTIAL_LINE_MS = 200;
@@ -27,21 +29,29 @@ export interface RawSourceOptions {
 }
 
 export function rawSource(options: RawSourceOptions): LogSource {
-  return { read: (cursor, signal) => readRaw(options, cursor, signal) };
+  let waiting: Bell | undefined;
+  return {
+    read: (cursor, signal) => {
+      const bell = new Bell(options.folder);
+      waiting = bell;
+      return readRaw(options, { cursor, bell }, signal);
+    },
+    look: () => waiting?.ring(),
+  };
 }
 
 async function* readRaw(
   { folder, hasEnded }: RawSourceOptions,
-  cursor: string,
+  { cursor, bell: mine }: { readonly cursor: string; readonly bell: Bell },
   signal: AbortSignal,
 ): AsyncGenerator<LogChunk> {
+  using bell = mine;
   const [stdoutAt = 0, stderrAt = 0] = cursor.split(':').map(Number);
   await using stdout = new RawFile('stdout', join(folder, 'stdout'), stdoutAt);
   await using stderr = new RawFile('stderr', join(folder, 'stderr'), stderrAt);
-  using bell = new Bell(folder);
+  let ended = false;
   while (!signal.aborted) {
     bell.reset();
-    const ended = await hasEnded();
     let found = false;
     for (const file of [stdout, stderr]) {
       const data = await file.next(ended);
@@ -52,7 +62,8 @@ async function* readRaw(
     }
     if (found) continue;
     if (ended) return;
-    await bell.wait(signal);
+    ended = await hasEnded();
+    if (!ended) await bell.wait(signal, stdout.isHolding || stderr.isHolding);
   }
 }
 
@@ -70,18 +81,27 @@ class RawFile {
     this.position = position;
   }
 
+  /** An unfinished line waits for its end. */
+  get isHolding(): boolean {
+    return this.#partialSince !== undefined;
+  }
+
   /** The next bytes, up to the end of a line; undefined when there is nothing to give now. */
   async next(ended: boolean): Promise<Uint8Array | undefined> {
+    // Not by way of the thread pool, as most looks find nothing.
+    if (this.#handle === undefined && !existsSync(this.#path)) return undefined;
     this.#handle ??= await open(this.#path, 'r').catch(ignore('ENOENT', undefined));
     if (this.#handle === undefined) return undefined;
-    const room = Buffer.allocUnsafe(MAX_CHUNK_BYTES);
+    const waiting = fstatSync(this.#handle.fd).size - this.position;
+    if (waiting <= 0) return undefined;
+    const room = Buffer.allocUnsafe(Math.min(waiting, MAX_CHUNK_BYTES));
     const { bytesRead } = await this.#handle.read(room, 0, room.length, this.position);
     if (bytesRead === 0) return undefined;
     const take = this.#cut(room.subarray(0, bytesRead), ended);
     if (take === 0) return undefined;
     this.#partialSince = undefined;
     this.position += take;
-    return Buffer.from(room.subarray(0, take));
+    return room.subarray(0, take);
   }
 
   /** How many bytes to give: whole lines; all when there is no hope of one, 0 to wait a little for the line's end. */
@@ -104,14 +124,15 @@ class Bell {
   readonly #watcher: ReturnType<typeof watch> | undefined;
   #rung = false;
   #wake: () => void = () => undefined;
+  #isWatching = true;
 
   constructor(folder: string) {
     try {
-      this.#watcher = watch(folder, () => this.#ring());
-      this.#watcher.on('error', () => undefined);
+      this.#watcher = watch(folder, () => this.ring());
+      this.#watcher.on('error', () => (this.#isWatching = false));
     } catch {
-      // No inotify watch to be had: the poll alone does it.
-      this.#watcher = undefined;
+      // No inotify watch to be had: looks alone do it.
+      this.#isWatching = false;
     }
   }
 
@@ -119,8 +140,8 @@ class Bell {
     this.#rung = false;
   }
 
-  /** Until it rings, 100 ms have passed or `signal` fires. */
-  wait(signal: AbortSignal): Promise<void> {
+  /** Until it rings, `signal` fires, or it is time for a look: soon, when one is due `soon` or nothing else would tell. */
+  wait(signal: AbortSignal, soon: boolean): Promise<void> {
     if (this.#rung || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       this.#wake = () => {
@@ -128,12 +149,12 @@ class Bell {
         signal.removeEventListener('abort', this.#wake);
         resolve();
       };
-      const timer = setTimeout(this.#wake, POLL_MS);
+      const timer = setTimeout(this.#wake, soon || !this.#isWatching ? POLL_MS : WATCHED_MS);
       signal.addEventListener('abort', this.#wake, { once: true });
     });
   }
 
-  #ring(): void {
+  ring(): void {
     this.#rung = true;
     this.#wake();
   }

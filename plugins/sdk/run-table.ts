@@ -14,7 +14,7 @@ import { pumpLog } from './log-pump.ts';
 import type { LogTable } from './log-table.ts';
 import { pause, within } from './pause.ts';
 import { keyText } from './run-folder.ts';
-import type { Executor, Observation, PluginLog, RunContext, RunKey } from './types.ts';
+import type { Executor, LogSource, Observation, PluginLog, RunContext, RunKey } from './types.ts';
 
 const PUMP_BOUND_MS = 10_000;
 const RELEASE_BOUND_MS = 2000;
@@ -37,6 +37,12 @@ interface Supervised<Params> {
   readonly settled: Promise<void>;
   readonly pumped: Promise<void>;
   done: boolean;
+}
+
+interface Pumped<Params> {
+  readonly run: RunContext<Params>;
+  readonly source: LogSource;
+  readonly isLive: boolean;
 }
 
 export class RunTable<Params> {
@@ -67,8 +73,12 @@ export class RunTable<Params> {
     if (known !== undefined && !(known.done && isLive)) return known.settled;
     known?.letGo();
     const abort = new AbortController();
-    const pumped = this.#pump(run, abort.signal, isLive);
-    const settled = this.#untilEnded(run, abort.signal).then(() => within(PUMP_BOUND_MS, pumped));
+    const source = this.#ports.executor.logs(run);
+    const pumped = this.#pump({ run, source, isLive }, abort.signal);
+    const settled = this.#untilEnded(run, abort.signal).then(() => {
+      source.look?.();
+      return within(PUMP_BOUND_MS, pumped);
+    });
     const entry: Supervised<Params> = {
       run,
       abort,
@@ -138,13 +148,16 @@ export class RunTable<Params> {
     }
   }
 
-  async #pump(context: RunContext<Params>, signal: AbortSignal, isLive: boolean): Promise<void> {
-    const { executor, logs, log, faults } = this.#ports;
+  async #pump(
+    { run: context, source, isLive }: Pumped<Params>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { logs, log, faults } = this.#ports;
     const { executionId, run } = context.spec.key;
     const ending = (when: 'before' | 'after') => faults.reach(`plugin.exit.${when}-record`);
     try {
       await logs.using(executionId, (target) =>
-        pumpLog({ log: target, run, isLive }, executor.logs(context), signal, { log, ending }),
+        pumpLog({ log: target, run, isLive }, source, signal, { log, ending }),
       );
     } catch (thrown) {
       log.error('log pump failed', { executionId, run, reason: messageOf(thrown) });

@@ -107,6 +107,8 @@ export interface LogSource {
    * yielded. Throws when the source is out of reach; the SDK calls again with back-off.
    */
   read(cursor: string, signal: AbortSignal): AsyncIterable<LogChunk>;
+  /** The run has ended: whoever waits for news looks at once. Without it `read` has to notice the end by itself soon. */
+  look?(): void;
 }
 
 /** Facts of the host that Configure hands over; the SDK has made every folder. */
