@@ -1,8 +1,8 @@
 /** Holds what was promised against what is there: the ledgers of the work, the requester's records, the nodes' histories. */
 import { messageOf } from '../../core/errors.ts';
 import type { Detail } from '../kit/cluster.ts';
-import { lines } from '../kit/job-specs.ts';
 import type { Accepted } from './load.ts';
+import { auditLog } from './log-audit.ts';
 import { readLedger } from './work.ts';
 import type { World } from './world.ts';
 
@@ -17,13 +17,15 @@ export interface Tally {
   failed: number;
   /** Killed with their holder, and reported as lost. */
   bereft: number;
+  /** Lines that an engine lost at its restart, each told as a gap. */
+  gapped: number;
 }
 
 const ENDED = ['completed', 'failed'];
 
 export class Audit {
   readonly findings: Finding[] = [];
-  readonly tally: Tally = { completed: 0, failed: 0, bereft: 0 };
+  readonly tally: Tally = { completed: 0, failed: 0, bereft: 0, gapped: 0 };
   readonly #world: World;
 
   constructor(world: World) {
@@ -120,16 +122,12 @@ export class Audit {
     { job, work }: Accepted,
     find: (kind: Finding['kind'], what: string) => void,
   ): Promise<void> {
-    const wanted = lines(work.lines);
-    const log = await this.#world.cluster.log(job).catch((thrown: unknown) => messageOf(thrown));
-    if (log === wanted) return;
-    const seen = log.split('\n').slice(0, -1);
-    const kind =
-      new Set(seen).size < seen.length
-        ? 'doubled'
-        : seen.length < work.lines
-          ? 'lost'
-          : 'out of order';
-    find(kind, `the log has ${JSON.stringify(log.slice(0, 300))}, not ${work.lines} lines`);
+    try {
+      const { finding, missing } = auditLog(await this.#world.cluster.logParts(job), work.lines);
+      if (finding !== undefined) find(finding.kind, finding.what);
+      this.tally.gapped += missing;
+    } catch (thrown) {
+      find('lost', `the log cannot be read: ${messageOf(thrown)}`);
+    }
   }
 }

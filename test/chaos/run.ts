@@ -102,10 +102,11 @@ async function audit(
 ): Promise<ChaosResult> {
   const auditor = new Audit(world);
   for (const accepted of load.accepted) await auditor.job(accepted);
-  const { completed, failed, bereft } = auditor.tally;
+  const { completed, failed, bereft, gapped } = auditor.tally;
   print(
     `jobs ${load.accepted.length}: completed ${completed}, failed by themselves ${failed}, lost by a kill and told so ${bereft}`,
   );
+  if (gapped > 0) print(`log lines that an engine lost, told as gaps: ${gapped}`);
   const left = await leftovers(world);
   if (left !== undefined) print(`left over: ${left}`);
   for (const { kind, job, what } of auditor.findings) print(`${kind}: ${job}: ${what}`);

@@ -6,6 +6,7 @@ import { privateEngine } from '../kit/engine.ts';
 import { distPath } from '../kit/program.ts';
 import type { Teardown } from '../kit/teardown.ts';
 import type { TestAgent } from '../kit/test-agent.ts';
+import { dockerConfig } from '../world/docker-world.ts';
 
 export interface Engine {
   kill(): Promise<void>;
@@ -80,12 +81,14 @@ export class World {
 }
 
 function agentConfig(cluster: Cluster, engineHost: string | undefined) {
-  const docker = { host: engineHost, pullPolicy: 'never' };
   return {
     nats: { servers: [cluster.broker.url], requestTimeoutMs: 1_500, pingIntervalMs: 1_000 },
     allowLocal: [{ path: join(cluster.folder, 'ledgers'), writable: true }],
     executors: {
-      docker: engineHost === undefined ? { enabled: false } : { enabled: true, config: docker },
+      docker:
+        engineHost === undefined
+          ? { enabled: false }
+          : { enabled: true, config: dockerConfig({ host: engineHost }) },
       wasm: { config: { warm: 1, idleMs: 5_000 } },
       process: { enabled: true },
     },
