@@ -1,5 +1,5 @@
 /** Folders whose names outlast a power loss. */
-import { closeSync, fsync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, fsync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,8 +8,12 @@ import { ignore } from './if-there.ts';
 const sync = promisify(fsync);
 
 /** Makes the names inside a folder durable. */
-export async function syncFolder(folder: string): Promise<void> {
-  const fd = openSync(folder, 'r');
+export function syncFolder(folder: string): Promise<void> {
+  return syncPath(folder);
+}
+
+async function syncPath(path: string): Promise<void> {
+  const fd = openSync(path, 'r');
   try {
     await sync(fd);
   } finally {
@@ -39,4 +43,14 @@ export function makeFolders(
 
 export async function removeFolder(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+}
+
+/** Makes a folder and all that is in it durable. */
+export async function syncTree(folder: string): Promise<void> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await syncTree(path);
+    else if (entry.isFile()) await syncPath(path);
+  }
+  await syncFolder(folder);
 }

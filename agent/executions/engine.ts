@@ -51,9 +51,19 @@ export interface EngineDeps {
   readonly log: Logger;
 }
 
+/** The answer of an effect, when nothing has to be asked for it. */
+export type Known = (effect: Effect) => ExecutionEvent | undefined;
+
+interface Step {
+  readonly before: ExecutionRecord;
+  readonly after: ExecutionRecord;
+  readonly effects: readonly Effect[];
+  readonly cause: string;
+}
+
 const STORE_RETRY_MS = 1_000;
-/** States that nobody waits for: the next one follows in a moment, and one push then tells both. */
-const UNDER_WAY: readonly ExecutionState[] = ['preparing', 'starting', 'publishing'];
+/** States that are told a moment later: often the next one has followed by then, and one push tells both. */
+const UNDER_WAY: readonly ExecutionState[] = ['preparing', 'starting', 'running', 'publishing'];
 
 export class ExecutionEngine {
   readonly #deps: EngineDeps;
@@ -130,31 +140,27 @@ export class ExecutionEngine {
     return live.serial(() => this.step(live, event));
   }
 
-  /** One step of a live execution; only from inside its mailbox. */
-  async step(live: LiveExecution, event: ExecutionEvent): Promise<void> {
-    const before = live.record;
-    const result = transition(before, event, this.#deps.clock.now());
-    const id = before.placement.executionId;
-    if (result.type === 'ignored') {
-      this.#deps.log.debug('execution.event-ignored', {
-        execution: id,
-        event: event.type,
-        reason: result.reason,
+  /**
+   * One step of a live execution. An effect that `known` can answer is not run: its answer becomes durable in the same
+   * batch. Only from inside its mailbox.
+   */
+  async step(live: LiveExecution, event: ExecutionEvent, known?: Known): Promise<void> {
+    const steps = this.#walk(live.record, event, known);
+    const last = steps.at(-1);
+    if (last === undefined) return;
+    await this.#commit(steps);
+    this.#account(live.record, last.after);
+    live.record = last.after;
+    for (const { before, after, cause } of steps)
+      this.#deps.log.info('execution.changed', {
+        execution: after.placement.executionId,
+        from: before.state,
+        to: after.state,
+        cause,
       });
-      return;
-    }
-    await this.#commit(before, result.record, result.cause);
-    live.record = result.record;
-    this.#account(before, result.record);
-    this.#deps.log.info('execution.changed', {
-      execution: id,
-      from: before.state,
-      to: result.record.state,
-      cause: result.cause,
-    });
     // First: somebody may be waiting for the end, nobody for what follows it.
     this.#deps.reports.wake(UNDER_WAY.includes(live.record.state) ? 'soon' : 'now');
-    for (const effect of result.effects) this.runEffect(live, effect);
+    for (const effect of last.effects) this.runEffect(live, effect);
     if (isTerminal(live.record.state)) live.abort.abort();
     if (live.record.removed) this.#forgetInMemory(live);
   }
@@ -170,22 +176,44 @@ export class ExecutionEngine {
     );
   }
 
+  #walk(record: ExecutionRecord, first: ExecutionEvent, known?: Known): readonly Step[] {
+    const steps: Step[] = [];
+    for (let event: ExecutionEvent | undefined = first; event !== undefined;) {
+      const before: ExecutionRecord = steps.at(-1)?.after ?? record;
+      const result = transition(before, event, this.#deps.clock.now());
+      if (result.type === 'ignored') {
+        this.#deps.log.debug('execution.event-ignored', {
+          execution: record.placement.executionId,
+          event: event.type,
+          reason: result.reason,
+        });
+        break;
+      }
+      const { record: after, effects, cause } = result;
+      steps.push({ before, after, effects, cause });
+      const [effect, ...others] = effects;
+      event = effect !== undefined && others.length === 0 ? known?.(effect) : undefined;
+    }
+    return steps;
+  }
+
   /** A full disk or a broken store stops nothing that runs: the change is tried again until it is durable. */
-  async #commit(before: ExecutionRecord, after: ExecutionRecord, cause: string): Promise<void> {
+  async #commit(steps: readonly Step[]): Promise<void> {
     const { repository, reports, faults, clock, log } = this.#deps;
-    const event = eventOf(before, after, cause);
     faults.reach('agent.transition.before-commit');
     for (;;) {
       try {
-        await repository.commit([
-          ...repository.change(before, after, event),
-          ...reports.rows(after, event),
-        ]);
+        await repository.commit(
+          steps.flatMap(({ before, after, cause }) => {
+            const event = eventOf(before, after, cause);
+            return [...repository.change(before, after, event), ...reports.rows(after, event)];
+          }),
+        );
         break;
       } catch (thrown) {
         const error = LimpetError.from(thrown, 'store-failed');
         log.error('store.write-failed', {
-          execution: after.placement.executionId,
+          execution: steps[0]?.after.placement.executionId,
           reason: error.message,
         });
         await clock.sleep(STORE_RETRY_MS);

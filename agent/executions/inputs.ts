@@ -3,7 +3,7 @@
  * operator allows it. Staging again gives the same mounts.
  * Everything that is wrong with a source is `refused`: another attempt here would not help.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { Readable } from 'node:stream';
@@ -12,7 +12,8 @@ import { extract } from 'tar';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { InputSource } from '../../core/job.ts';
-import { writeDurably } from '../../adapters/durable/write-durably.ts';
+import { syncTree } from '../../adapters/durable/folders.ts';
+import { ignore } from '../../adapters/durable/if-there.ts';
 import type { RunOrder } from '../plugins/port.ts';
 
 export type Mount = RunOrder['mounts'][number];
@@ -61,10 +62,12 @@ async function stageOne(
   );
 }
 
-/** Written whole or not at all, so what is there was staged before. */
+/**
+ * Staged again, a file is compared, as a power loss may have torn it: that costs less than making it durable. An archive
+ * is durable before it gets its name, so one that is there is whole.
+ */
 async function stageInline(input: InputSource, target: string, where: string): Promise<Mount> {
   const mount = { source: target, target: input.Target, readOnly: true };
-  if (existsSync(target)) return mount;
   const url = input.Source.Params?.['URL'];
   const match = typeof url === 'string' ? /^data:([^,]*),/s.exec(url) : null;
   if (match === null || typeof url !== 'string')
@@ -75,6 +78,7 @@ async function stageInline(input: InputSource, target: string, where: string): P
     ? Buffer.from(body, 'base64')
     : Buffer.from(decodeURIComponent(body));
   if (head.startsWith('application/gzip')) {
+    if (existsSync(target)) return mount;
     const partial = `${target}.partial`;
     await rm(partial, { recursive: true, force: true });
     await mkdir(partial, { recursive: true });
@@ -85,12 +89,22 @@ async function stageInline(input: InputSource, target: string, where: string): P
         cause: thrown,
       });
     }
+    await syncTree(partial);
     await rename(partial, target);
-  } else {
+  } else if (!holds(target, bytes)) {
     mkdirSync(join(target, '..'), { recursive: true });
-    await writeDurably(target, bytes, { mode: 0o644 });
+    writeFileSync(`${target}.partial`, bytes, { mode: 0o644 });
+    renameSync(`${target}.partial`, target);
   }
   return mount;
+}
+
+function holds(file: string, bytes: Buffer): boolean {
+  try {
+    return readFileSync(file).equals(bytes);
+  } catch (thrown) {
+    return ignore('ENOENT', false)(thrown);
+  }
 }
 
 async function stageLocal(

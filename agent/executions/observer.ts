@@ -10,14 +10,16 @@ import { backoffMs } from '../../core/backoff.ts';
 import { decide, type Action, type Decision } from '../../core/execution/decide.ts';
 import type { ExecutionEvent } from '../../core/execution/events.ts';
 import type { ObservedRun } from '../../core/execution/observed.ts';
-import type { StopReason } from '../../core/execution/record.ts';
+import type { ExecutionRecord, StopReason } from '../../core/execution/record.ts';
 import { isTerminal } from '../../core/execution/states.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
-import type { ExecutorClient } from '../plugins/port.ts';
-import type { ExecutionEngine } from './engine.ts';
+import type { ExecutorClient, SeenEnd } from '../plugins/port.ts';
+import type { ExecutionEngine, Known } from './engine.ts';
 import type { Leases } from './lease.ts';
 import type { LiveExecution } from './live.ts';
+import { headsOf } from './output-heads.ts';
+import { hasPublisher } from './results.ts';
 
 export interface ObserverDeps {
   readonly engine: ExecutionEngine;
@@ -31,6 +33,14 @@ export interface ObserverDeps {
   decided(decision: Decision): void;
   /** Stop and remove one leftover run. */
   stopLeftover(live: LiveExecution, run: number): Promise<void>;
+}
+
+/** What an observation is worth. */
+interface Basis {
+  /** Of the record when it was made; `same-run`: it holds as long as the record is of that run. */
+  readonly revision: number | 'same-run';
+  readonly recovering?: boolean;
+  readonly known?: Known | undefined;
 }
 
 const RETRY = { firstMs: 250, lastMs: 30_000 };
@@ -61,6 +71,13 @@ export class Observer {
     });
   }
 
+  /** A plugin tells the end of a run, which nothing can undo: no look is needed when it is that of the present run. */
+  ended(live: LiveExecution, { seen, log }: SeenEnd): void {
+    const plain = seen.run === live.record.run && live.leftovers.size === 0 && !live.unsupervised;
+    if (!plain || live.effects > 0 || live.looking) this.look(live);
+    else void this.apply(live, [seen], { revision: 'same-run', known: publication(live, log) });
+  }
+
   /** Called when the last effect of an execution is done. */
   idle(live: LiveExecution): void {
     if (live.lookAgain) this.look(live);
@@ -84,10 +101,10 @@ export class Observer {
   async apply(
     live: LiveExecution,
     observed: readonly ObservedRun[],
-    { revision, recovering = false }: { readonly revision: number; readonly recovering?: boolean },
+    { revision, known, recovering = false }: Basis,
   ): Promise<void> {
     await live.serial(async () => {
-      if (live.record.revision !== revision || live.effects > 0) {
+      if (isStale(live.record, observed, revision) || live.effects > 0) {
         live.lookAgain = true;
         return;
       }
@@ -113,7 +130,7 @@ export class Observer {
       if (recovering) this.#deps.decided(decision);
       if (recovering && action.type === 'adopt')
         await this.#deps.engine.step(live, { ...startedEvent(action.run, now), adopted: why });
-      else await this.#act(live, decision);
+      else await this.#act(live, decision, known);
     });
   }
 
@@ -146,9 +163,9 @@ export class Observer {
     return observed;
   }
 
-  async #act(live: LiveExecution, { action, why }: Decision): Promise<void> {
+  async #act(live: LiveExecution, { action, why }: Decision, known?: Known): Promise<void> {
     const event = eventOf(action, this.#deps.clock.now());
-    if (event !== undefined) return this.#deps.engine.step(live, event);
+    if (event !== undefined) return this.#deps.engine.step(live, event, known);
     switch (action.type) {
       case 'wait':
         this.retry(live, why);
@@ -219,6 +236,22 @@ export class Observer {
       this.look(live);
     });
   }
+}
+
+/** Of work that publishes nothing but the head of its output, which came with the news of its end. */
+function publication({ record }: LiveExecution, log: SeenEnd['log']): Known | undefined {
+  if (log === undefined || hasPublisher(record)) return undefined;
+  const output = headsOf(log);
+  return ({ type }) => (type === 'publish' ? { type: 'published', output } : undefined);
+}
+
+function isStale(
+  record: ExecutionRecord,
+  observed: readonly ObservedRun[],
+  revision: Basis['revision'],
+): boolean {
+  if (revision !== 'same-run') return record.revision !== revision;
+  return observed.some(({ run }) => run !== record.run);
 }
 
 /** The event that an action is, when it is nothing but an event. */

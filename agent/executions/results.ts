@@ -8,13 +8,15 @@ import { join } from 'node:path';
 import { create } from 'tar';
 import { LimpetError } from '../../core/errors.ts';
 import type { ExecutionRecord, PublishedResult } from '../../core/execution/record.ts';
-import { LogsResponse_Stream } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
+import {
+  LogsResponse_Stream,
+  type LogsResponse_Frame,
+} from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
 import type { ExecutorClient } from '../plugins/port.ts';
 import { exists } from './exists.ts';
 import { runFolder, type AgentFolders } from './folders.ts';
 import type { Mount } from './inputs.ts';
-
-const HEAD_BYTES = 2048;
+import { OutputHeads } from './output-heads.ts';
 
 export interface Collected {
   readonly result?: PublishedResult;
@@ -38,14 +40,17 @@ export async function resultMounts(
   return mounts;
 }
 
+export function hasPublisher({ placement: { task } }: ExecutionRecord): boolean {
+  return task.Publisher?.Type === 'local';
+}
+
 /** Publishes where the job asks for it, and reads the first 2 KiB of each stream for its owner. */
 export async function collect(
   record: ExecutionRecord,
   folders: AgentFolders,
   client: ExecutorClient,
 ): Promise<Collected> {
-  if (record.placement.task.Publisher?.Type !== 'local')
-    return { output: await readHeads(record, client) };
+  if (!hasPublisher(record)) return { output: await readHeads(record, client) };
   const id = record.placement.executionId;
   const final = join(folders.results, id);
   if (!(await exists(final))) await moveResults(record, folders, client, final);
@@ -104,7 +109,11 @@ async function writeStreams(
     stderr: await open(join(folder, 'stderr'), 'w'),
   };
   try {
-    for await (const { name, data } of output(record, client)) await files[name].write(data);
+    for await (const frames of logFrames(record, client))
+      for (const { stream, data } of frames) {
+        if (stream === LogsResponse_Stream.STDOUT) await files.stdout.write(data);
+        if (stream === LogsResponse_Stream.STDERR) await files.stderr.write(data);
+      }
   } finally {
     await files.stdout.close();
     await files.stderr.close();
@@ -115,19 +124,18 @@ async function readHeads(
   record: ExecutionRecord,
   client: ExecutorClient,
 ): Promise<Collected['output']> {
-  const heads = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
-  for await (const { name, data } of output(record, client)) {
-    if (heads[name].length < HEAD_BYTES)
-      heads[name] = Buffer.concat([heads[name], data.subarray(0, HEAD_BYTES - heads[name].length)]);
-    if (heads.stdout.length >= HEAD_BYTES && heads.stderr.length >= HEAD_BYTES) break;
+  const heads = new OutputHeads();
+  for await (const frames of logFrames(record, client)) {
+    heads.add(frames);
+    if (heads.full) break;
   }
-  return { stdout: heads.stdout.toString(), stderr: heads.stderr.toString() };
+  return heads.text;
 }
 
-async function* output(
+async function* logFrames(
   record: ExecutionRecord,
   client: ExecutorClient,
-): AsyncIterable<{ name: 'stdout' | 'stderr'; data: Uint8Array }> {
+): AsyncIterable<readonly LogsResponse_Frame[]> {
   const request = {
     executionId: record.placement.executionId,
     fromOffset: 0n,
@@ -136,12 +144,7 @@ async function* output(
   };
   const stop = new AbortController();
   try {
-    for await (const message of client.logs(request, stop.signal)) {
-      for (const frame of message.frames) {
-        if (frame.stream === LogsResponse_Stream.STDOUT) yield { name: 'stdout', data: frame.data };
-        if (frame.stream === LogsResponse_Stream.STDERR) yield { name: 'stderr', data: frame.data };
-      }
-    }
+    for await (const { frames } of client.logs(request, stop.signal)) yield frames;
   } finally {
     stop.abort();
   }

@@ -5,7 +5,6 @@
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import { parseExecutionId, type ExecutionId, type NodeId } from '../../core/ids.ts';
 import type { ExecutionEvent } from '../../core/execution/events.ts';
-import { isTerminal } from '../../core/execution/states.ts';
 import type { Resources } from '../../core/resources.ts';
 import type { Clock, Timer } from '../../adapters/clock/port.ts';
 import type { Faults } from '../../adapters/faults/port.ts';
@@ -15,9 +14,12 @@ import type {
   ExecutorHealth,
   PluginHost,
   PluginHostEvents,
+  RunRef,
+  SeenEnd,
 } from '../plugins/port.ts';
 import { Counters } from '../explain/metrics.ts';
 import { Admission } from './admission.ts';
+import { Deadlines } from './deadlines.ts';
 import { Effects } from './effects.ts';
 import { ExecutionEngine, type ReportSink } from './engine.ts';
 import type { EnvironmentOptions } from './environment.ts';
@@ -31,6 +33,7 @@ import { Observer } from './observer.ts';
 import { takeOwnerWord, type KnownToOwner } from './owner-word.ts';
 import { Recovery, type RecoveryReport } from './recovery.ts';
 import type { ExecutionRepository } from './repository.ts';
+import { stopLeftover } from './stop-leftover.ts';
 import { OwnerWords } from './sweep-words.ts';
 
 export interface ServiceDeps {
@@ -59,13 +62,13 @@ export interface ServiceDeps {
 export type AcceptedEngine = Awaited<ReturnType<ExecutorClient['acceptEngine']>>;
 
 const LIST_EVERY_MS = 30_000;
-const DEADLINE_SLACK_MS = 1_000;
 
 export class ExecutionService implements PluginHostEvents {
   readonly engine: ExecutionEngine;
   readonly counters = new Counters();
   readonly #deps: ServiceDeps;
   readonly #observer: Observer;
+  readonly #deadlines: Deadlines;
   readonly #admission: Admission;
   readonly #recovery: Recovery;
   readonly foreign: ForeignWork;
@@ -81,18 +84,12 @@ export class ExecutionService implements PluginHostEvents {
     this.#deps = deps;
     const client = (name: string): ExecutorClient | undefined => deps.host.client(name);
     this.engine = new ExecutionEngine(deps);
-    this.#observer = new Observer({
-      ...deps,
-      engine: this.engine,
-      client,
-      admit: (live) => {
-        this.admit(live);
+    this.#observer = this.#newObserver(client);
+    this.#deadlines = new Deadlines({
+      clock: deps.clock,
+      look: (live) => {
+        this.#observer.look(live);
       },
-      decided: ({ rule, action }) => {
-        const labels = { rule: String(rule), action: action.type };
-        this.counters.add('limpet_recovery_decisions_total', labels);
-      },
-      stopLeftover: (live, run) => this.#stopLeftover(live, run),
     });
     const effects = new Effects({ ...deps, engine: this.engine, observer: this.#observer, client });
     this.engine.connect(effects, (live) => {
@@ -120,7 +117,7 @@ export class ExecutionService implements PluginHostEvents {
 
   /** After the stored records are in: begin to supervise plugins and to list every 30 s. */
   start(): void {
-    for (const live of this.engine.all()) this.#armDeadline(live);
+    for (const live of this.engine.all()) this.#deadlines.arm(live);
     this.#deps.leases.watch({
       executions: () => this.engine.all(),
       client: (name) => this.#deps.host.client(name),
@@ -153,7 +150,7 @@ export class ExecutionService implements PluginHostEvents {
 
   /** Takes an accepted execution, declines it, or leaves it waiting for its executor's recovery. */
   admit(live: LiveExecution): void {
-    this.#armDeadline(live);
+    this.#deadlines.arm(live);
     if (live.record.placement.leaseMs !== undefined) this.#deps.leases.arm();
     const { stop, placement, state, unconfirmed } = live.record;
     // Found here by its traces, it goes the way of recovery.
@@ -196,14 +193,16 @@ export class ExecutionService implements PluginHostEvents {
     this.#deps.changed();
   }
 
-  wake(name: string, ref: { readonly executionId: string } | undefined): void {
+  wake(name: string, ref: RunRef | undefined, end?: SeenEnd): void {
     if (!this.#recovered.has(name)) return;
     if (ref === undefined) {
       this.#relist(name);
       return;
     }
     const live = this.engine.get(parseExecutionId(ref.executionId));
-    if (live !== undefined) this.#observer.look(live);
+    if (live === undefined) return;
+    if (end !== undefined) this.#observer.ended(live, end);
+    else this.#observer.look(live);
   }
 
   health({ name }: ExecutorHealth): void {
@@ -258,6 +257,23 @@ export class ExecutionService implements PluginHostEvents {
     return accepted;
   }
 
+  #newObserver(client: (name: string) => ExecutorClient | undefined): Observer {
+    const deps = this.#deps;
+    return new Observer({
+      ...deps,
+      engine: this.engine,
+      client,
+      admit: (live) => {
+        this.admit(live);
+      },
+      decided: ({ rule, action }) => {
+        const labels = { rule: String(rule), action: action.type };
+        this.counters.add('limpet_recovery_decisions_total', labels);
+      },
+      stopLeftover: (live, run) => stopLeftover({ ...deps, client }, live, run),
+    });
+  }
+
   #foreignWork(): ForeignWork {
     return new ForeignWork({
       ...this.#deps,
@@ -265,7 +281,7 @@ export class ExecutionService implements PluginHostEvents {
       observer: this.#observer,
       runsDir: this.#deps.folders.runs,
       imported: (live) => {
-        this.#armDeadline(live);
+        this.#deadlines.arm(live);
         this.#deps.changed();
       },
     });
@@ -306,43 +322,5 @@ export class ExecutionService implements PluginHostEvents {
       for (const name of this.#recovered) this.#relist(name);
       this.#list();
     });
-  }
-
-  /** Holders keep deadlines; the agent looks just after, for what never launched or has lost its holder. */
-  #armDeadline(live: LiveExecution): void {
-    const { deadlineAt } = live.record.placement;
-    if (
-      deadlineAt === undefined ||
-      live.deadlineTimer !== undefined ||
-      isTerminal(live.record.state)
-    )
-      return;
-    const delay = Math.max(0, deadlineAt + DEADLINE_SLACK_MS - this.#deps.clock.now());
-    live.deadlineTimer = this.#deps.clock.after(delay, () => {
-      live.deadlineTimer = undefined;
-      // The clock may have been set back since.
-      if (this.#deps.clock.now() < deadlineAt) this.#armDeadline(live);
-      else this.#observer.look(live);
-    });
-  }
-
-  async #stopLeftover(live: LiveExecution, run: number): Promise<void> {
-    const { placement } = live.record;
-    const client = this.#deps.host.client(placement.task.Engine.Type);
-    if (client === undefined)
-      throw new LimpetError('unavailable', `executor ${placement.task.Engine.Type} is not ready`);
-    const order = {
-      reason: 'its outcome is stored',
-      by: 'stop',
-      graceMs: this.#deps.stopGraceMs,
-    } as const;
-    const ref = { executionId: placement.executionId, run };
-    try {
-      await client.stop(ref, order);
-    } catch (thrown) {
-      if (LimpetError.from(thrown).code !== 'not-found') throw thrown;
-      // Without its folder, given up with its engine, nobody supervises it: it can only be removed.
-      await client.remove(ref, false);
-    }
   }
 }

@@ -98,13 +98,20 @@ export interface ExecutorClient {
   readonly paramsSchema: unknown;
 }
 
+/** A run as its plugin saw it when it rang. */
+export interface SeenEnd {
+  readonly seen: ObservedRun;
+  /** The whole log of its execution, when the plugin has sent it along. */
+  readonly log?: LogsResponse['frames'];
+}
+
 export interface PluginHostEvents {
   /** A plugin is ready (started, restarted or reattached): recover its runs. `generation` grows by one each time. */
   ready(name: string, client: ExecutorClient, generation: number): void;
   /** The plugin is gone or silent; its runs may go on without it. */
   lost(name: string, reason: string): void;
-  /** The plugin says: look at this run (or at everything, when `ref` is missing). */
-  wake(name: string, ref: RunRef | undefined): void;
+  /** The plugin says: look at this run (or at everything, when `ref` is missing); `end` when it has seen its end. */
+  wake(name: string, ref: RunRef | undefined, end?: SeenEnd): void;
   health(health: ExecutorHealth): void;
 }
 

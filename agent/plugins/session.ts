@@ -9,14 +9,14 @@ import { serves } from './link.ts';
 import type { LivePlugin } from './live-plugin.ts';
 import type { PluginDeps } from './options.ts';
 import { boundLog, boundOutput, lastLine, logFile, sizeOf } from './plugin-log.ts';
-import type { ExecutorClient, RunRef } from './port.ts';
+import type { ExecutorClient, RunRef, SeenEnd } from './port.ts';
 import { identityOf } from './record.ts';
 import { outFile } from './run-dir.ts';
 import { holdStreams } from './streams.ts';
 
 export interface SessionSink {
   fingerprint(facts: FingerprintFacts): void;
-  wake(ref: RunRef | undefined): void;
+  wake(ref: RunRef | undefined, end?: SeenEnd): void;
   /** Stage one of the health check: no answer in time, or an answer again. */
   slow(slow: boolean): void;
 }
@@ -54,7 +54,7 @@ export class PluginSession {
     void this.#watchHealth();
     const sink = {
       fingerprint: (facts: FingerprintFacts) => this.#sink.fingerprint(facts),
-      wake: (ref: RunRef | undefined) => this.#sink.wake(ref),
+      wake: (ref: RunRef | undefined, end?: SeenEnd) => this.#sink.wake(ref, end),
       broken: () => this.#lookAlive(),
     };
     holdStreams(this.live.link, sink, { clock, log, retry: timings.streamRetry });

@@ -2,15 +2,16 @@
 import type { Clock } from '../../adapters/clock/port.ts';
 import { backoffMs, type Backoff } from '../../core/backoff.ts';
 import { LimpetError } from '../../core/errors.ts';
+import type { Event } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
 import { StdioData_Channel as Channel } from '../../plugins/proto/gen/plugin/plugin_pb.js';
 import type { Logger } from '../../adapters/log/port.ts';
-import { toFingerprint, type FingerprintFacts } from './convert.ts';
+import { toFingerprint, toObserved, type FingerprintFacts } from './convert.ts';
 import type { PluginLink } from './link.ts';
-import type { RunRef } from './port.ts';
+import type { RunRef, SeenEnd } from './port.ts';
 
 export interface StreamsSink {
   fingerprint(facts: FingerprintFacts): void;
-  wake(ref: RunRef | undefined): void;
+  wake(ref: RunRef | undefined, end?: SeenEnd): void;
   /** A stream broke: the process may be gone. */
   broken(): void;
 }
@@ -74,8 +75,16 @@ function eventReader(link: PluginLink, sink: StreamsSink): () => Promise<void> {
     for await (const event of link.executor.events({ sinceSeq: seen }, { signal: link.closed })) {
       seen = event.seq;
       const { key } = event;
-      const whole = event.gap || key === undefined;
-      sink.wake(whole ? undefined : { executionId: key.executionId, run: key.run });
+      if (event.gap || key === undefined) sink.wake(undefined);
+      else sink.wake({ executionId: key.executionId, run: key.run }, endOf(event));
     }
   };
+}
+
+/** Only an end is worth telling: nothing can undo it. */
+function endOf({ state, log }: Event): SeenEnd | undefined {
+  const seen = state && toObserved(state);
+  if (seen?.phase !== 'exited') return undefined;
+  const bytes = log.reduce((sum, { data }) => sum + data.length, 0);
+  return BigInt(bytes) === state?.logOffset ? { seen, log } : { seen };
 }

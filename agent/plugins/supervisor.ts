@@ -12,13 +12,7 @@ import type { FingerprintFacts } from './convert.ts';
 import { shutDown } from './ending.ts';
 import { executorHealth, type SupervisionState } from './executor-health.ts';
 import type { PluginDeps } from './options.ts';
-import type {
-  ExecutorClient,
-  ExecutorHealth,
-  PluginHostEvents,
-  PluginSpec,
-  RunRef,
-} from './port.ts';
+import type { ExecutorClient, ExecutorHealth, PluginHostEvents, PluginSpec } from './port.ts';
 import { deleteRecord, identityOf, loadRecord } from './record.ts';
 import { PluginSession } from './session.ts';
 
@@ -124,7 +118,7 @@ export class PluginSupervisor {
       paramsSchema,
       sink: {
         fingerprint: (facts) => this.#onFingerprint(facts),
-        wake: (ref: RunRef | undefined) => this.#events.wake(this.name, ref),
+        wake: (ref, end) => this.#events.wake(this.name, ref, end),
         slow: (slow) => this.#onSlow(slow),
       },
     });

@@ -5,12 +5,13 @@ import { LimpetError, messageOf } from '../../core/errors.ts';
 import type { ConfigureRequest, Executor } from '../proto/gen/limpet/executor/v1/executor_pb.js';
 import type { Implementation } from '../proto/grpc-server.ts';
 import { configure, type Configured, type PluginPorts } from './configured.ts';
-import { readLog } from './log-reader.ts';
+import { readLog, readShortLog } from './log-reader.ts';
 import { pause } from './pause.ts';
 import { prepareStream } from './prepare-stream.ts';
 import type { ExecutorDefinition, Fingerprint, Observation } from './types.ts';
 import {
   fingerprintToWire,
+  framesToWire,
   keyFromWire,
   pieceToWire,
   specFromWire,
@@ -22,6 +23,8 @@ type Methods = Implementation<(typeof Executor)['method']>;
 
 export const FINGERPRINT_POLL_MS = 5000;
 const FINGERPRINT_REPEAT_MS = 30_000;
+/** Sent with the news of a run's end, so that nobody has to ask for it. */
+const SHORT_LOG_BYTES = 4096;
 const SIGNALS = ['SIGTERM', 'SIGKILL', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'];
 
 /** Serves one definition; unconfigured until the first Configure. */
@@ -111,7 +114,7 @@ export class ExecutorService<Config, Params> {
   #streamMethods(): Methods {
     const made = () => this.#made();
     const fingerprints = (signal: AbortSignal) => this.#fingerprints(signal);
-    const state = (seen: Observation) => this.#state(seen);
+    const end = (seen: Observation) => this.#end(seen);
     return {
       fingerprint: ({ signal }) => fingerprints(signal),
       prepare: async function* ({ request, signal }) {
@@ -133,7 +136,7 @@ export class ExecutorService<Config, Params> {
             gap,
             timeMs: BigInt(timeMs),
             ...(key === undefined ? {} : { key: { ...key } }),
-            ...(seen === undefined ? {} : { state: await state(seen) }),
+            ...(seen === undefined ? {} : await end(seen)),
           };
       },
     };
@@ -202,6 +205,14 @@ export class ExecutorService<Config, Params> {
 
   async #state(seen: Observation) {
     return stateToWire(seen, await this.#made().calls.logOffset(seen.key));
+  }
+
+  /** What the agent would ask for next is told with the news. */
+  async #end(seen: Observation) {
+    const short = await this.#made().logs.using(seen.key.executionId, async (log) =>
+      readShortLog(log, SHORT_LOG_BYTES),
+    );
+    return { state: await this.#state(seen), log: short === undefined ? [] : framesToWire(short) };
   }
 
   async *#fingerprints(signal: AbortSignal) {

@@ -3,6 +3,7 @@
  * Readers hold no memory past one piece and never delay the writer; a reader whose segment is cut goes on with the
  * oldest one and is told so by `truncatedBefore`.
  */
+import { readFileSync } from 'node:fs';
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { ignore } from '../../adapters/durable/if-there.ts';
 import { decodeFrame, payloadBytes, type Frame } from './log-frame.ts';
@@ -55,6 +56,22 @@ export async function* readLog(
       return;
     }
     await change(log, signal);
+  }
+}
+
+/** All frames of a log that holds at most `mostBytes` of data; undefined when it holds more. */
+export function readShortLog(log: LogWriter, mostBytes: number): readonly Frame[] | undefined {
+  if (log.end > mostBytes) return undefined;
+  const frames: Frame[] = [];
+  for (const { file, bytes } of log.segments) collect(readStart(file, bytes), 0, frames);
+  return frames;
+}
+
+function readStart(file: string, bytes: number): Buffer {
+  try {
+    return readFileSync(file).subarray(0, bytes);
+  } catch (thrown) {
+    return ignore('ENOENT', Buffer.alloc(0))(thrown);
   }
 }
 

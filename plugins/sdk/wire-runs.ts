@@ -141,14 +141,18 @@ export function fingerprintToWire(
 
 export function pieceToWire(piece: LogPiece): MessageInitShape<typeof LogsResponseSchema> {
   return {
-    frames: piece.frames.map(({ kind, timeMs, data, offset }) => ({
-      stream: STREAMS[kind],
-      timeMs: BigInt(Math.floor(timeMs)),
-      data,
-      offset: BigInt(offset),
-    })),
+    frames: framesToWire(piece.frames),
     nextOffset: BigInt(piece.nextOffset),
     end: piece.end,
     truncatedBefore: BigInt(piece.truncatedBefore ?? 0),
   };
+}
+
+export function framesToWire(frames: LogPiece['frames']) {
+  return frames.map(({ kind, timeMs, data, offset }) => ({
+    stream: STREAMS[kind],
+    timeMs: BigInt(Math.floor(timeMs)),
+    data,
+    offset: BigInt(offset),
+  }));
 }

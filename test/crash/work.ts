@@ -20,7 +20,12 @@ export interface WorkOrder {
   readonly code: number;
 }
 
+/** It is published, so that it passes through every state. */
 export function taskOf(executor: ExecutorName, order: WorkOrder): JsonObject {
+  return { ...plainTask(executor, order), Publisher: { Type: 'local' } };
+}
+
+function plainTask(executor: ExecutorName, order: WorkOrder): JsonObject {
   const InputSources = [local(order.folder, INSIDE, true)];
   switch (executor) {
     case 'docker':

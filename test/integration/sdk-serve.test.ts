@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LimpetError } from '../../core/errors.ts';
 import { Health } from '../../plugins/proto/gen/grpc/health/v1/health_pb.js';
-import { Phase } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
+import { Phase, type Event } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
 import { GRPCBroker, GRPCStdio } from '../../plugins/proto/gen/plugin/plugin_pb.js';
 import { client, connect } from '../../plugins/proto/grpc.ts';
 import { COOKIE_KEY, COOKIE_VALUE } from '../../plugins/proto/handshake.ts';
@@ -142,9 +142,17 @@ t.test('the end of a run wakes its follower, with a number', async (t) => {
   const woken = plugin.calls.events({ sinceSeq: 7n }, { signal: stop.signal, deadlineMs: 30_000 });
   const events = woken[Symbol.asyncIterator]();
   t.match((await events.next()).value, { gap: true }, 'the numbers of another instance');
-  await plugin.start({ ...key, params: sh('true') });
-  t.match((await events.next()).value, { gap: false, seq: 1n, key });
+  await plugin.start({ ...key, params: sh('echo hello; echo oh >&2; exit 3') });
+  const { value: end }: IteratorResult<Event, undefined> = await events.next();
+  t.match(end, { gap: false, seq: 1n, key });
+  t.match(end?.state, { phase: Phase.EXITED, outcome: { by: 'exit', code: 3 }, logOffset: 9n });
+  const said = end?.log.map(({ data }) => Buffer.from(data).toString());
+  t.same(said?.sort(), ['hello\n', 'oh\n'], 'a short log comes with the news');
   t.match(await plugin.status(key), { phase: Phase.EXITED });
+  await plugin.start({ executionId: 'e-much', params: sh('seq 1 2000') });
+  const { value: much }: IteratorResult<Event, undefined> = await events.next();
+  t.match(much, { seq: 2n, state: { phase: Phase.EXITED, logOffset: 8893n } });
+  t.same(much?.log, [], 'a long one does not');
 });
 
 t.test('release lets go, another instance takes over and loses nothing', async (t) => {

@@ -1392,6 +1392,20 @@ export declare type Event = Message<"limpet.executor.v1.Event"> & {
    * @generated from field: int64 time_ms = 4;
    */
   timeMs: bigint;
+
+  /**
+   * The run as it was seen when it rang, if that is known; absent: Status tells.
+   *
+   * @generated from field: limpet.executor.v1.RunState state = 5;
+   */
+  state?: RunState | undefined;
+
+  /**
+   * With an ended run, if its log is short: all frames up to the state's log_offset; else none, and Logs tells.
+   *
+   * @generated from field: repeated limpet.executor.v1.LogsResponse.Frame log = 6;
+   */
+  log: LogsResponse_Frame[];
 };
 
 /**
