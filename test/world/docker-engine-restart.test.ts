@@ -8,11 +8,12 @@ import {
   letGo,
   lifeOf,
   nothingLeftOf,
+  RESTARTED,
   startDockerWorld,
   untilStatus,
   WAIT,
 } from './docker-world.ts';
-import { begin, endedOnce, vanish } from './host-world.ts';
+import { begin, endedOnce, vanish, type Work } from './host-world.ts';
 
 t.setTimeout(240_000);
 
@@ -24,9 +25,13 @@ t.test('an engine with live-restore', { skip }, async (t) => {
   const { cluster, agent } = world;
   const script = `echo before; ${WAIT}; echo after; exit 3`;
   const start = (text: string) => begin(cluster, dockerTask(text));
+  const partsOf = async ({ job }: Work) => (await cluster.logParts(job)).map(({ text }) => text);
 
   await t.test('is away when agent and plugin come back: nothing is concluded', async (t) => {
-    const [goesOn, ends] = await Promise.all([start(script), start('sleep 3; exit 42')]);
+    const [goesOn, ends] = await Promise.all([
+      start(script),
+      start('echo begun; sleep 3; echo lost; exit 42'),
+    ]);
     const before = await lifeOf(world, goesOn);
     await vanish(agent);
     await engine.daemon.kill('SIGKILL');
@@ -50,7 +55,8 @@ t.test('an engine with live-restore', { skip }, async (t) => {
     await letGo(containerOf(world, goesOn));
     const { run, outcome } = await endedOnce(t, world, goesOn);
     t.match({ run, outcome }, { run: 0, outcome: { by: 'exit', code: 3 } });
-    t.equal(await cluster.log(goesOn.job), 'before\nafter\n');
+    t.match(await partsOf(goesOn), ['before\n', RESTARTED, 'after\n']);
+    t.match(await partsOf(ends), ['begun\n', RESTARTED], 'what may be missing is told');
     await nothingLeftOf(world, goesOn);
     await nothingLeftOf(world, ends);
   });
@@ -63,8 +69,47 @@ t.test('an engine with live-restore', { skip }, async (t) => {
     t.same(await lifeOf(world, work), before);
     await letGo(containerOf(world, work));
     t.match((await endedOnce(t, world, work)).outcome, { by: 'exit', code: 3 });
-    t.equal(await cluster.log(work.job), 'before\nafter\n');
+    t.match(await partsOf(work), ['before\n', RESTARTED, 'after\n']);
     await nothingLeftOf(world, work);
+  });
+
+  await t.test('each restart is told once, however often agent and plugin die', async (t) => {
+    const work = await start(script);
+    const told = (count: number) =>
+      eventually(
+        `${count} gaps in the log`,
+        async () => {
+          const parts = await partsOf(work);
+          if (parts.length === count + 1) return parts;
+          throw new Error(JSON.stringify(parts));
+        },
+        30_000,
+      );
+    await told(0);
+    await engine.daemon.kill('SIGKILL');
+    await engine.daemon.start();
+    await told(1);
+    await vanish(agent);
+    await agent.start();
+    await engine.daemon.kill('SIGKILL');
+    await vanish(agent);
+    await engine.daemon.start();
+    await agent.start();
+    await told(2);
+    await vanish(agent);
+    await agent.start();
+    await letGo(containerOf(world, work));
+    t.match((await endedOnce(t, world, work)).outcome, { by: 'exit', code: 3 });
+    t.match(await partsOf(work), ['before\n', RESTARTED, RESTARTED, 'after\n']);
+    const shown = await cluster.ran('job', 'logs', work.job);
+    t.equal(shown.stdout, 'before\nafter\n');
+    t.match(shown.stderr, /^\[gap\] the engine restarted at \S+Z; lines may be missing here$/m);
+
+    const quiet = await start(`echo whole; ${WAIT}; exit 1`);
+    await letGo(containerOf(world, quiet));
+    t.match((await endedOnce(t, world, quiet)).outcome, { by: 'exit', code: 1 });
+    t.same(await partsOf(quiet), ['whole\n'], 'a run that no restart fell into has no gap');
+    for (const one of [work, quiet]) await nothingLeftOf(world, one);
   });
 });
 

@@ -117,6 +117,9 @@ export async function commitCopy(
   return made;
 }
 
+/** The gap in a log when its engine was restarted. */
+export const RESTARTED = /^the engine restarted at \S+Z; lines may be missing here$/;
+
 /** Part of a script that waits until `letGo`. */
 export const WAIT = `go=; trap 'go=yes' HUP; until [ "$go" ]; do sleep 0.1; done`;
 
