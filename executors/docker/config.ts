@@ -22,7 +22,9 @@ export const dockerConfig = z.strictObject({
   pidFile: z
     .string()
     .default('/var/run/docker.pid')
-    .describe('Pid file of the engine; tells when the engine was started. A missing file is fine.'),
+    .describe(
+      'Pid file of the engine; tells when the engine was started. Without it, restarts of the engine while the plugin is away are not told in logs.',
+    ),
   pullPolicy: z
     .enum(PULL_POLICIES)
     .default('missing')
