@@ -166,17 +166,18 @@ function createLink(
   const { engine } = service;
   const { nodeId, instanceId } = identity;
   const orders = new Orders({
-    nodeId,
-    engine,
-    faults,
-    log,
+    ...{ nodeId, engine, faults, clock, log },
     full: () => outbox.full,
     admit: (live) => {
       service.admit(live);
     },
+    reports: {
+      rows: (report) => outbox.append([{ type: 'report', report }]),
+      wake: () => link.wake('now'),
+    },
     foreign: service.foreign,
   });
-  return new RequesterLink({
+  const link = new RequesterLink({
     ...{ transport, sources, inbox, outbox, orders, clock, faults, log },
     ...{ instanceId, bootId, startedAt, mint },
     requestTimeoutMs: config.nats.requestTimeoutMs,
@@ -194,6 +195,7 @@ function createLink(
       void orders.stop(parseExecutionId(id), 'its owner does not want it here');
     },
   });
+  return link;
 }
 
 /** What is foreign is told in the link's own list, until its owner has claimed it or an operator has decided. */

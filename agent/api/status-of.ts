@@ -90,6 +90,7 @@ function degradations(
     ...(link.full
       ? [`${link.waitingBytes} bytes of reports wait for the requester: no new work is taken`]
       : []),
+    ...(link.passedOver === undefined ? [] : [link.passedOver]),
     ...(quarantined.length === 0
       ? []
       : [`${quarantined.length} records could not be read and are in quarantine`]),

@@ -9,6 +9,8 @@ export interface LinkStatus {
   /** Bytes of reports that wait; `full` when it is more than the bound. */
   readonly waitingBytes: number;
   readonly full: boolean;
+  /** Orders of the requester that could not be read, one sentence. */
+  readonly passedOver?: string;
 }
 
 type Standing = Pick<LinkStatus, 'state' | 'detail' | 'requesterId'>;

@@ -6,13 +6,21 @@ import { LimpetError } from '../../core/errors.ts';
 import { parseExecutionId, type ExecutionId, type NodeId } from '../../core/ids.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { Applied } from '../../adapters/link/inbox.ts';
+import type { Clock } from '../../adapters/clock/port.ts';
 import type { Faults } from '../../adapters/faults/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
-import { requesterRowSchema, type Push } from '../../wire/messages.ts';
+import type { StoreOp } from '../../adapters/store/port.ts';
+import {
+  requesterRowSchema,
+  type ExecutionReport,
+  type Push,
+  type RequesterRow,
+} from '../../wire/messages.ts';
 import { parsePlacement } from '../../wire/placement.ts';
 import type { ExecutionEngine } from '../executions/engine.ts';
 import type { ForeignWork } from '../executions/foreign.ts';
 import type { LiveExecution } from '../executions/live.ts';
+import { declinedUnread, Unreadable } from './unreadable.ts';
 
 export interface OrdersDeps {
   readonly nodeId: NodeId;
@@ -22,10 +30,17 @@ export interface OrdersDeps {
   /** Too many reports wait for the owner: its rows are left with it. Stops come with heartbeats too. */
   full(): boolean;
   admit(live: LiveExecution): void;
+  readonly clock: Clock;
+  /** Rows for the owner, and a wake-up once they are durable. */
+  readonly reports: {
+    rows(report: ExecutionReport): readonly StoreOp[];
+    wake(): void;
+  };
   readonly foreign: Pick<ForeignWork, 'claim' | 'ownerStop' | 'operator'>;
 }
 
 export class Orders {
+  readonly unreadable = new Unreadable();
   readonly #deps: OrdersDeps;
 
   constructor(deps: OrdersDeps) {
@@ -36,23 +51,27 @@ export class Orders {
     if (this.#deps.full())
       throw new LimpetError('unavailable', 'no more is taken while the outbox is above its bound');
     const placed = new Map<string, ExecutionRecord>();
+    const declined: ExecutionReport[] = [];
     for (const { seq, body } of rows) {
       try {
         await this.#one(body, placed);
       } catch (thrown) {
         const error = LimpetError.from(thrown);
         if (error.code.startsWith('store')) throw error;
-        // A row that cannot be understood must not hold up the others for ever; the owner sees no report of it.
-        this.#deps.log.error('link.row-refused', { seq, reason: error.message });
+        declined.push(...this.#refuse(seq, body, error));
       }
     }
     const all = [...placed.values()];
     this.#deps.faults.reach('agent.placement.before-commit');
     return {
-      ops: () => all.flatMap((record) => this.#deps.engine.placementOps(record)),
+      ops: () => [
+        ...all.flatMap((record) => this.#deps.engine.placementOps(record)),
+        ...declined.flatMap((report) => this.#deps.reports.rows(report)),
+      ],
       committed: () => {
         this.#deps.faults.reach('agent.placement.after-commit');
         for (const record of all) this.#deps.admit(this.#deps.engine.insertPlaced(record));
+        if (declined.length > 0) this.#deps.reports.wake();
       },
     };
   }
@@ -64,8 +83,21 @@ export class Orders {
       await engine.dispatch(id, { type: 'stop', by: 'stop', reason });
   }
 
+  /** It must not hold up the others for ever. What is here already is not declined, whatever is sent of it. */
+  #refuse(seq: number, body: unknown, error: LimpetError): ExecutionReport[] {
+    const { log, engine, clock } = this.#deps;
+    const report = declinedUnread(body, error, clock.now());
+    const known = report !== undefined && engine.get(parseExecutionId(report.executionId));
+    log.error('link.row-refused', { seq, execution: report?.executionId, reason: error.message });
+    if (report !== undefined && known === undefined) return [report];
+    // What is over meanwhile, or not to be had, was read.
+    if (error.code === 'invalid-argument' || error.code === 'invalid-id')
+      this.unreadable.note(seq, error.message);
+    return [];
+  }
+
   async #one(body: unknown, placed: Map<string, ExecutionRecord>): Promise<void> {
-    const row = requesterRowSchema.parse(body);
+    const row = rowOf(body);
     if (row.type === 'stop') return this.#stop(row.executionId, row.reason, placed);
     if (row.type === 'foreign')
       return this.#deps.foreign.operator(parseExecutionId(row.executionId), row.word);
@@ -91,4 +123,11 @@ export class Orders {
     // Placed and stopped in one push: it is written with its stop, and ends as soon as it is looked at.
     placed.set(executionId, { ...fresh, stop: { by: 'stop', reason } });
   }
+}
+
+function rowOf(body: unknown): RequesterRow {
+  const read = requesterRowSchema.safeParse(body);
+  if (read.success) return read.data;
+  const [issue] = read.error.issues;
+  throw new LimpetError('invalid-argument', `row: ${issue?.path.join('.')}: ${issue?.message}`);
 }

@@ -112,7 +112,12 @@ export class RequesterLink {
 
   get status(): LinkStatus {
     const { waitingBytes, full } = this.#deps.outbox;
-    return { ...this.#condition.now, waitingBytes, full };
+    const { line } = this.#deps.orders.unreadable;
+    return {
+      ...this.#condition.now,
+      ...{ waitingBytes, full },
+      ...(line === undefined ? {} : { passedOver: line }),
+    };
   }
 
   start(): void {

@@ -104,7 +104,7 @@ async function take(context: HandshakeContext, taking: Taking): Promise<Handshak
     return acceptedAs(context, link, {
       session: known.session,
       result: reconcile({
-        ...{ handshake, ours: [], stale: true },
+        ...{ handshake, ours: [], stale: true, level: false },
         listed: await lookUp(context, draft, handshake),
       }),
     });
@@ -139,7 +139,7 @@ async function accept(
   const ours = [...draft.executions()].filter(
     (mine) => mine.nodeId === id && !isTerminal(mine.state),
   );
-  const result = reconcile({ handshake, ours, listed, stale });
+  const result = reconcile({ handshake, ours, listed, stale, level: isLevel(link, handshake) });
   for (const execution of result.lost) markLost(draft, execution);
   await align(context, taking, ours);
   for (const { execution, reason } of result.stop)
@@ -188,6 +188,11 @@ function isStale(link: NodeLink, { link: theirs, partial }: Handshake): boolean 
   const mine = link.position();
   const younger = mine.peerIncarnation === theirs.incarnation && mine.peerCursor > theirs.lastSeq;
   return partial === true || younger || needsSnapshot(memoryOf(theirs), mine);
+}
+
+function isLevel(link: NodeLink, { link: theirs }: Handshake): boolean {
+  const { incarnation, lastSeq } = link.position();
+  return theirs.peerIncarnation === incarnation && theirs.peerCursor === lastSeq;
 }
 
 /** The node lacks rows that are gone from here: start anew with what it has to know. */

@@ -13,6 +13,8 @@ export interface ReconcileInput {
   readonly listed: ReadonlyMap<string, ExecutionRecord>;
   /** Rows of this node have been taken that are younger than the list: nothing may be called lost for it. */
   readonly stale: boolean;
+  /** The list is younger than every row that was sent there: what it lacks is not on its way. */
+  readonly level: boolean;
 }
 
 export interface Reconciled {
@@ -27,7 +29,7 @@ export interface Reconciled {
   readonly unlisted: readonly ExecutionId[];
 }
 
-export function reconcile({ handshake, ours, listed, stale }: ReconcileInput): Reconciled {
+export function reconcile({ handshake, ours, listed, stale, level }: ReconcileInput): Reconciled {
   const present = new Set(handshake.executions.map(({ executionId }) => executionId));
   const foreign = new Set(handshake.foreign?.map(({ executionId }) => executionId));
   const recovering = new Set(
@@ -35,12 +37,15 @@ export function reconcile({ handshake, ours, listed, stale }: ReconcileInput): R
       .filter(({ recovery }) => recovery !== 'complete')
       .map(({ name }) => name),
   );
-  // One that was never reported may still be on its way to the node.
+  // One that was never reported may still be on its way to the node; else its placement could not be read there.
   const missing = stale
     ? []
     : ours.filter(
         (mine) =>
-          isActive(mine) && mine.revision > 0 && !present.has(mine.id) && !foreign.has(mine.id),
+          isActive(mine) &&
+          (mine.revision > 0 || level) &&
+          !present.has(mine.id) &&
+          !foreign.has(mine.id),
       );
   return {
     unknown: [...present].filter((id) => !listed.has(id)),

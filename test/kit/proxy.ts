@@ -23,6 +23,8 @@ export class NatsProxy {
   readonly url: string;
   /** What becomes of each published message. */
   fate: Fate = () => AT_ONCE;
+  /** What is made of each published message, headers and all; it stays as long as it was. */
+  rewrite: (frame: string) => string = (frame) => frame;
   readonly #port: number;
   readonly #target: number;
   readonly #server: Server;
@@ -92,12 +94,16 @@ export class NatsProxy {
 
   #pass(broker: Socket, frame: Buffer, subject: string | undefined): void {
     const delays = subject === undefined ? AT_ONCE : this.fate(subject);
+    const passed =
+      subject === undefined ? frame : Buffer.from(this.rewrite(frame.toString('latin1')), 'latin1');
+    if (passed.length !== frame.length)
+      throw new Error('a message was rewritten to another length');
     for (const ms of delays) {
-      if (ms === 0) broker.write(frame);
+      if (ms === 0) broker.write(passed);
       else {
         const timer = setTimeout(() => {
           this.#timers.delete(timer);
-          if (!broker.destroyed) broker.write(frame);
+          if (!broker.destroyed) broker.write(passed);
         }, ms);
         this.#timers.add(timer);
       }

@@ -121,13 +121,18 @@ t.test(
   async (t) => {
     const listed = new Map<string, ExecutionRecord>();
     const mine = anExecution('running');
-    const input = { handshake: handshake(), ours: [mine], listed, stale: false };
+    const input = { handshake: handshake(), ours: [mine], listed, stale: false, level: false };
     t.match(reconcile(input).lost, [{ id: mine.id }]);
     t.strictSame(reconcile({ ...input, stale: true }).lost, []);
     t.strictSame(
       reconcile({ ...input, ours: [{ ...mine, revision: 0 }] }).lost,
       [],
       'it may still be on its way',
+    );
+    t.match(
+      reconcile({ ...input, ours: [{ ...mine, revision: 0 }], level: true }).lost,
+      [{ id: mine.id }],
+      'its placement was taken, and could not be read',
     );
     const { info } = aNode({ n: 1, recovery: 'recovering' }).record;
     t.match(reconcile({ ...input, handshake: handshake({ node: info }) }), {
@@ -143,7 +148,13 @@ t.test(
     const id = parseExecutionId(`e-${uuidOf(1)}`);
     const against = (record: ExecutionRecord | undefined, executions: Handshake['executions']) => {
       const listed = new Map(record === undefined ? [] : [[id, { ...record, id }] as const]);
-      return reconcile({ handshake: handshake({ executions }), ours: [], listed, stale: false });
+      return reconcile({
+        handshake: handshake({ executions }),
+        ours: [],
+        listed,
+        stale: false,
+        level: false,
+      });
     };
     t.match(against(undefined, listing('running')), { unknown: [id], stop: [] });
     t.match(against(anExecution('running'), listing('running')), { unknown: [], stop: [] });
