@@ -1,6 +1,6 @@
 /**
- * The placement of a run that has no record, rebuilt from `run.json` in its folder. What was never written there is
- * named: it stays unknown until the owner sends the placement again.
+ * The placement of a run that has no record, rebuilt from `run.json` in its folder, which its plugin makes anew from labels
+ * when it is gone. What was never written there is named: it stays unknown until the owner sends the placement again.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,7 +25,8 @@ const specSchema = z.object({
   digest: z.string(),
 });
 type Spec = z.infer<typeof specSchema>;
-const fileSchema = z.object({ spec: specSchema });
+const fileSchema = z.object({ spec: specSchema, rebuilt: z.boolean().default(false) });
+type RunFile = z.infer<typeof fileSchema>;
 
 export interface Rebuilt {
   readonly placement: Placement;
@@ -45,22 +46,23 @@ export interface ImportPlace {
 export const UNKNOWN_ATTEMPT = -1;
 const NO_JOB = parseJobId('j-00000000-0000-0000-0000-000000000000');
 const NEVER_WRITTEN = ['namespace', 'publisher', 'input sources', 'meta', 'time-outs'] as const;
+const REBUILT = ['params', 'environment', 'limits'] as const;
 const NO_FILE = 'run.json, and with it owner, token, params, limits and deadline';
 
 /** Errors: `invalid-id` when the run carries no execution id of ours. */
 export async function rebuildPlacement(run: ObservedRun, place: ImportPlace): Promise<Rebuilt> {
   const folder = join(place.runsDir, place.executor, run.executionId, String(run.run));
-  const spec = await readSpec(join(folder, 'run.json'));
-  return spec === undefined
+  const file = await readRunFile(join(folder, 'run.json'));
+  return file === undefined
     ? { placement: bare(run, place), digest: '', unknown: [...NEVER_WRITTEN, NO_FILE] }
-    : fromSpec(spec, { run, place, outputs: join(folder, 'outputs/') });
+    : fromSpec(file, { run, place, outputs: join(folder, 'outputs/') });
 }
 
-async function readSpec(file: string): Promise<Spec | undefined> {
+async function readRunFile(file: string): Promise<RunFile | undefined> {
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   try {
-    return fileSchema.parse(JSON.parse(text)).spec;
+    return fileSchema.parse(JSON.parse(text));
   } catch {
     return undefined;
   }
@@ -89,7 +91,7 @@ function bare(run: ObservedRun, { executor, nodeId }: ImportPlace): Placement {
 }
 
 function fromSpec(
-  spec: Spec,
+  { spec, rebuilt }: RunFile,
   {
     run,
     place,
@@ -112,6 +114,7 @@ function fromSpec(
   };
   const unknown = [
     ...NEVER_WRITTEN,
+    ...(rebuilt ? REBUILT : []),
     ...(jobId === undefined ? ['job'] : []),
     ...(token === undefined ? ['token'] : []),
   ];

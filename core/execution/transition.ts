@@ -36,8 +36,8 @@ const started: Step<'started'> = (record, event) => {
     record.state === 'running' && record.run === event.run && record.startedAt === event.startedAt;
   const sameHandle = event.handle === undefined || event.handle === record.handle;
   if (same && sameHandle && event.adopted === undefined) return undefined;
-  const outside =
-    record.state === 'running' && record.run === event.run && record.startedAt !== event.startedAt;
+  const before = record.run === event.run ? record.startedAt : undefined;
+  const outside = record.state === 'running' && (before ?? event.startedAt) !== event.startedAt;
   return {
     to: 'running',
     patch: {

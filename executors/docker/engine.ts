@@ -19,6 +19,7 @@ const inspectSchema = z.object({
   Config: z.object({
     Labels: z.record(z.string(), z.string()).nullish(),
     StopSignal: z.string().optional(),
+    Image: z.string().default(''),
   }),
 });
 
@@ -55,6 +56,7 @@ export interface Container {
   readonly finishedAt: number | undefined;
   /** Of the image or the create; undefined is SIGTERM. */
   readonly stopSignal: string | undefined;
+  readonly image: string;
 }
 
 export type ContainerSummary = Pick<Container, 'id' | 'name' | 'labels' | 'status'>;
@@ -114,6 +116,7 @@ export class Engine {
       startedAt: timeOf(State.StartedAt),
       finishedAt: timeOf(State.FinishedAt),
       stopSignal: Config.StopSignal,
+      image: Config.Image,
     };
   }
 

@@ -27,6 +27,7 @@ import { DockerLog } from './log-source.ts';
 import { Observer } from './observer.ts';
 import type { DockerParams } from './params.ts';
 import { prepareImage } from './prepare.ts';
+import { rebuiltSpec } from './rebuild.ts';
 import { giveUp, recordOrder } from './run-files.ts';
 import { Stopper, type Held } from './stopper.ts';
 import { supervise } from './supervise.ts';
@@ -166,6 +167,11 @@ export class DockerExecutor implements Executor<DockerParams> {
     await recordOrder(run.folder, order);
     const held = this.#held(run);
     this.#stopper.arm(held, this.#watched.get(held.name) ?? this.#closing.signal);
+  }
+
+  async rebuild(key: RunKey): Promise<RunSpec<DockerParams> | undefined> {
+    const container = await this.#observer.container(key);
+    return container && rebuiltSpec(this.#launcher.identity, key, container);
   }
 
   /** Kept by this plugin, which looks at the file. */

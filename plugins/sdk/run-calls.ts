@@ -6,8 +6,10 @@
  *           observed         absent, not marked / created: executor.start; running, paused: already running;
  *                            exited or marked: answered as it is, nothing is started
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Faults } from '../../adapters/faults/port.ts';
-import { LimpetError } from '../../core/errors.ts';
+import { LimpetError, messageOf } from '../../core/errors.ts';
 import type { EventRing } from './event-ring.ts';
 import type { LogTable } from './log-table.ts';
 import { Mailboxes } from './mailbox.ts';
@@ -73,7 +75,7 @@ export class RunCalls<Params> {
   /** Errors: `not-found`. */
   recover(key: RunKey): Promise<Observation> {
     return this.#mailboxes.run(keyText(key), async () => {
-      const run = await this.#context(key);
+      const run = (await this.#context(key)) ?? (await this.#rebuilt(key));
       if (run === undefined) return this.#listed(key);
       const seen = this.#present(await this.#ports.executor.observe(run));
       return isLive(seen) || seen.phase === 'exited' ? this.#adopt(run, seen) : seen;
@@ -114,6 +116,7 @@ export class RunCalls<Params> {
   async list(): Promise<readonly Observation[]> {
     const { executor, table } = this.#ports;
     const seen = await executor.list();
+    for (const one of seen) if (one.ours && this.#lacksFolder(one.key)) await this.#find(one.key);
     return Promise.all(seen.map((one) => table.reported(one)));
   }
 
@@ -121,8 +124,9 @@ export class RunCalls<Params> {
   stop(key: RunKey, order: StopOrder): Promise<void> {
     return this.#mailboxes.run(keyText(key), async () => {
       const { executor, table } = this.#ports;
-      const run = await this.#context(key);
+      const run = (await this.#context(key)) ?? (await this.#rebuilt(key));
       if (run === undefined) throw notFound(key);
+      if (this.#lacksFolder(key)) await writeRun(this.#ports.host.runsDir, run.spec);
       const seen = await executor.observe(run);
       if (isLive(seen) || seen.phase === 'exited') void table.supervise(run);
       if (seen.phase !== 'exited') await executor.stop(run, order);
@@ -151,7 +155,8 @@ export class RunCalls<Params> {
     return this.#mailboxes.run(keyText(key), async () => {
       const { executor, table, host, faults } = this.#ports;
       faults.reach('plugin.remove.before');
-      const run = await this.#context(key).catch(() => undefined);
+      const found = async () => (await this.#context(key)) ?? (await this.#rebuilt(key));
+      const run = await found().catch(() => undefined);
       if (run !== undefined) await this.#drain(run);
       await table.release(key);
       await executor.remove(key);
@@ -211,6 +216,34 @@ export class RunCalls<Params> {
     if (known !== undefined) return known;
     const spec = await this.#ports.host.readRun(key);
     return spec === undefined ? undefined : this.#contextOf(spec);
+  }
+
+  /** Its engine may know a run of which the folder is gone. Only in the mailbox of the run. */
+  async #rebuilt(key: RunKey): Promise<RunContext<Params> | undefined> {
+    const { executor, host } = this.#ports;
+    const spec = await executor.rebuild?.(key);
+    if (spec === undefined) return undefined;
+    await writeRun(host.runsDir, spec, { rebuilt: true });
+    host.log.warn('run folder made anew', { run: keyText(key) });
+    return this.#contextOf(spec);
+  }
+
+  /** What cannot be made anew now is listed all the same. */
+  #find(key: RunKey): Promise<void> {
+    return this.#mailboxes.run(keyText(key), async () => {
+      try {
+        if (this.#lacksFolder(key)) await this.#rebuilt(key);
+      } catch (thrown) {
+        const reason = messageOf(thrown);
+        this.#ports.host.log.warn('run folder not made anew', { run: keyText(key), reason });
+      }
+    });
+  }
+
+  /** And it can be made anew. */
+  #lacksFolder(key: RunKey): boolean {
+    const { executor, host } = this.#ports;
+    return executor.rebuild !== undefined && !existsSync(join(host.runFolder(key), 'run.json'));
   }
 
   #contextOf(spec: RunSpec): RunContext<Params> {

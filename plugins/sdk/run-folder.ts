@@ -54,10 +54,14 @@ export function runFolder(runsDir: string, key: RunKey): string {
 }
 
 /** Makes the folder and writes `run.json`; everything, names included, is on disk when this resolves. */
-export async function writeRun(runsDir: string, spec: RunSpec): Promise<void> {
+export async function writeRun(
+  runsDir: string,
+  spec: RunSpec,
+  { rebuilt = false } = {},
+): Promise<void> {
   const { executionId, run } = spec.key;
   const { folder, parents } = makeFolders(runsDir, checkExecutionId(executionId), String(run));
-  const text = JSON.stringify({ version: VERSION, spec });
+  const text = JSON.stringify({ version: VERSION, ...(rebuilt ? { rebuilt } : {}), spec });
   await writeDurably(join(folder, 'run.json'), text, { parents });
 }
 

@@ -186,6 +186,11 @@ export interface Executor<Params = unknown> {
   /** Ends and deletes what is left in the engine. The SDK deletes the run folder afterwards. Unknown is fine. */
   remove(key: RunKey): Promise<void>;
   renew?(run: RunContext<Params>, untilMs: number): Promise<void>;
+  /**
+   * The spec of a run that the engine proves to be ours, has begun, and whose folder is gone: as far as the engine tells
+   * it. The SDK makes the folder anew with it, so that the run can be supervised and stopped.
+   */
+  rebuild?(key: RunKey): Promise<RunSpec<Params> | undefined>;
   /** Orderly exit of the plugin; never touches runs. */
   close?(): Promise<void>;
 }
@@ -202,7 +207,7 @@ export interface ExecutorDefinition<Config = unknown, Params = unknown> {
 /*
  * Run folder, common to all executors. Files are written to a temporary name, fsynced and renamed, unless stated.
  *
- *   run.json        RunSpec as received (SDK)
+ *   run.json        RunSpec as received (SDK); `rebuilt`: made anew by what the engine tells
  *   claim           made by the holder itself with O_EXCL and fsynced: one line `<pid> <start time> <boot id>`
  *   launching       docker's mark: the container id, fsynced before the engine is told to start
  *   exit            the exit record, one line `<by> <code or -> <finished at, ms> <reason>` (core outcome causes)

@@ -42,6 +42,7 @@ const container: Container = {
   error: '',
   startedAt: 100_000,
   finishedAt: 200_000,
+  image: 'busybox',
   stopSignal: undefined,
 };
 
