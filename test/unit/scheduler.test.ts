@@ -1,5 +1,5 @@
 import t from 'tap';
-import { NOTHING_INHERITED, type Inheritance } from '../../requester/scheduling/inheritance.ts';
+import { NOTHING_INHERITED } from '../../requester/scheduling/inheritance.ts';
 import { plan, type Plan } from '../../requester/scheduling/plan.ts';
 import type { PlanNode } from '../../requester/scheduling/board.ts';
 import type { ExecutionRecord, JobRecord } from '../../requester/state/records.ts';
@@ -12,9 +12,8 @@ function planFor(
   nodes: readonly PlanNode[],
   executions: readonly ExecutionRecord[] = [],
   now = 1_000,
-  inheritance: Inheritance = NOTHING_INHERITED,
 ): Plan {
-  return plan({ jobs, nodes, executions, now, declineBackoff, inheritance });
+  return plan({ jobs, nodes, executions, now, declineBackoff, inheritance: NOTHING_INHERITED });
 }
 
 function placedOn(jobs: readonly JobRecord[], nodes: readonly PlanNode[]): ExecutionRecord[] {
