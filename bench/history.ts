@@ -5,7 +5,8 @@ import { openStore } from '../adapters/store/level-store.ts';
 import type { StoreOp } from '../adapters/store/port.ts';
 import { SCHEMA_VERSION } from '../agent/state.ts';
 import { newRecord, type ExecutionRecord } from '../core/execution/record.ts';
-import { parseExecutionId, parseJobId, parseNodeId } from '../core/ids.ts';
+import { parseExecutionId, parseJobId } from '../core/ids.ts';
+import { placement } from '../test/kit/records.ts';
 import type { Cluster } from './kit/cluster.ts';
 import { figure } from './kit/figure.ts';
 import { measure, say } from './kit/measure.ts';
@@ -57,25 +58,11 @@ function finished(number: number, now: number): StoreOp[] {
   const id = `e-00000000-0000-7000-8000-${tail}`;
   const record: ExecutionRecord = {
     ...newRecord(
-      {
+      placement({
         executionId: parseExecutionId(id),
         jobId: parseJobId(`j-00000000-0000-7000-8000-${tail}`),
         jobName: `job-${number}`,
-        namespace: 'default',
-        nodeId: parseNodeId('n-bench'),
-        owner: 'bench',
-        kind: 'batch',
-        token: { jobVersion: 1, partition: 0, attempt: 0 },
-        count: 1,
-        specHash: 'bench',
-        task: {
-          Name: 'main',
-          Engine: { Type: 'wasm', Params: {} },
-          Resources: {},
-          Network: { Type: 'none' },
-          Timeouts: {},
-        },
-      },
+      }),
       at,
     ),
     state: 'completed',

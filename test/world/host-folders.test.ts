@@ -9,6 +9,7 @@ import {
   begin,
   countedTask,
   endedOnce,
+  IDLE,
   nothingLeft,
   processesOfRun,
   runFolder,
@@ -21,7 +22,6 @@ import {
 // Many processes on a machine that may be busy.
 t.setTimeout(240_000);
 
-const IDLE = 'while :; do sleep 0.2; done';
 const RESULTS = {
   Publisher: { Type: 'local' },
   ResultPaths: [{ Name: 'out', Path: '/out' }],

@@ -10,6 +10,7 @@ import {
   countedTask,
   endedOnce,
   holderOf,
+  IDLE,
   killAndWait,
   nothingLeft,
   processes,
@@ -32,12 +33,11 @@ t.test('holders while agent and plugins are away', async (t) => {
   const world = await startWorld(t);
   const { cluster, agent } = world;
   const count = (name: string): string => join(cluster.folder, `count-${name}`);
-  const idle = 'while :; do sleep 0.2; done';
 
   const killed = {
     wasm: await begin(cluster, wasmTask('ticker', ['600', '100'])),
-    process: await begin(cluster, countedTask(count('killed'), idle)),
-    service: await begin(cluster, countedTask(count('service'), idle)),
+    process: await begin(cluster, countedTask(count('killed'), IDLE)),
+    service: await begin(cluster, countedTask(count('service'), IDLE)),
   };
   const finished = {
     wasm: await begin(cluster, wasmTask('ticker', ['8', '100'])),
@@ -45,11 +45,11 @@ t.test('holders while agent and plugins are away', async (t) => {
   };
   const late = {
     wasm: await begin(cluster, wasmTask('ticker', ['600', '100'], LIMITED)),
-    process: await begin(cluster, processTask(idle, LIMITED)),
-    hung: await begin(cluster, processTask(idle, LIMITED)),
+    process: await begin(cluster, processTask(IDLE, LIMITED)),
+    hung: await begin(cluster, processTask(IDLE, LIMITED)),
     hungWasm: await begin(cluster, wasmTask('ticker', ['600', '100'], LIMITED)),
   };
-  const stopped = await begin(cluster, processTask(`trap 'exit 9' TERM; ${idle}`));
+  const stopped = await begin(cluster, processTask(`trap 'exit 9' TERM; ${IDLE}`));
   await vanish(agent);
   await becomeService(agent, killed.service.execution);
 

@@ -13,6 +13,7 @@ import {
   bystander,
   countedTask,
   endedOnce,
+  IDLE,
   nothingLeft,
   reboot,
   runFolder,
@@ -23,8 +24,6 @@ import {
 
 // Many processes on a machine that may be busy.
 t.setTimeout(240_000);
-
-const IDLE = 'while :; do sleep 0.2; done';
 
 t.test('a host that was rebooted', async (t) => {
   t.setTimeout(200_000);

@@ -47,6 +47,9 @@ export async function begin(cluster: Cluster, task: JsonObject, job?: JsonObject
   return { job: id, execution: await cluster.running(id) };
 }
 
+/** A script that runs until it is ended. */
+export const IDLE = 'while :; do sleep 0.2; done';
+
 /** A process task that leaves one line in a file each time that it is started, then does `script`. */
 export function countedTask(file: string, script: string, more: JsonObject = {}): JsonObject {
   return processTask(`echo began >> ${file}; ${script}`, more);
