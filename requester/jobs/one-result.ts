@@ -1,6 +1,7 @@
 /**
  * A partition has at most one accepted result, the first that is reported. Another one can only come of an execution that
- * was placed before its owner forgot it: it is recorded as cancelled, with the reason, and its result is not offered.
+ * was placed before its owner forgot it: it is recorded as stopped by its owner, with the true code, and its result is
+ * not offered.
  */
 import { partitionOf } from '../scheduling/partitions.ts';
 import type { Draft } from '../state/draft.ts';
@@ -23,7 +24,8 @@ export async function asAccepted(
       ? { ...event, cause: `${event.cause}; not accepted: ${reason}` }
       : event,
   );
-  return { ...rest, state: 'cancelled', reason, events };
+  const outcome = { ...report.outcome, by: 'stop', reason } as const;
+  return { ...rest, state: 'cancelled', reason, outcome, events };
 }
 
 async function resultOf(
