@@ -124,6 +124,7 @@ export class Recovery {
     live.unsupervised = newest?.phase === 'unobservable';
     if (newest === undefined || newest.phase === 'unobservable' || newest.phase === 'created')
       return listed;
+    if (isFollowed(newest, record)) return listed;
     const handle = newest.run === record.run ? record.handle : undefined;
     const fresh = await client.recover(
       { executionId: record.placement.executionId, run: newest.run },
@@ -168,6 +169,12 @@ export class Recovery {
 }
 
 /** A run that goes on as it did, which most of them do. */
+/** Whom its plugin has followed all the while, as it is stored: to recover it would change nothing. */
+function isFollowed(seen: ObservedRun, record: ExecutionRecord): boolean {
+  const { run, startedAt, supervised } = seen;
+  return supervised === true && run === record.run && startedAt === record.startedAt;
+}
+
 function isAsStored({ record }: LiveExecution, observed: readonly ObservedRun[]): boolean {
   const [only, ...others] = observed;
   return (

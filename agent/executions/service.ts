@@ -75,6 +75,8 @@ export class ExecutionService implements PluginHostEvents {
   readonly words = new OwnerWords(() => this.#deps.owner());
   readonly #reports = new Map<string, RecoveryReport>();
   readonly #recovered = new Set<string>();
+  /** Told of news while they were recovering: the list may have been older. */
+  readonly #woken = new Set<string>();
   #listTimer: Timer | undefined;
   #readyAt: number | undefined;
   /** Why no work is taken any more; its owner would place it here again at once. */
@@ -194,7 +196,10 @@ export class ExecutionService implements PluginHostEvents {
   }
 
   wake(name: string, ref: RunRef | undefined, end?: SeenEnd): void {
-    if (!this.#recovered.has(name)) return;
+    if (!this.#recovered.has(name)) {
+      this.#woken.add(name);
+      return;
+    }
     if (ref === undefined) {
       this.#relist(name);
       return;
@@ -290,6 +295,7 @@ export class ExecutionService implements PluginHostEvents {
   #onRecovered(name: string, report: RecoveryReport): void {
     this.#reports.set(name, report);
     this.#recovered.add(name);
+    if (this.#woken.delete(name)) this.#relist(name);
     if (this.#deps.host.health().every((h) => this.#recovered.has(h.name)))
       this.#readyAt ??= this.#deps.clock.now();
     this.#deps.log.info('recovery.done', {

@@ -70,6 +70,7 @@ export function toObserved(state: RunState, asked?: RunRef): ObservedRun {
     ...(finishedAt === 0 ? {} : { finishedAt }),
     ...(state.outcome === undefined ? {} : { outcome: toOutcome(state.outcome) }),
     ...(state.startError === '' ? {} : { startError: state.startError }),
+    ...(state.supervised ? { supervised: true } : {}),
   };
 }
 

@@ -31,4 +31,6 @@ export interface ObservedRun {
   readonly outcome?: Outcome;
   /** The engine shows that starting this created run failed. */
   readonly startError?: string;
+  /** The plugin follows it, and its log, until the end: Recover would change nothing. */
+  readonly supervised?: boolean;
 }

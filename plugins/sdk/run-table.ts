@@ -117,6 +117,7 @@ export class RunTable<Params> {
 
   /** What may be said of an observation now. */
   async reported(seen: Observation): Promise<Observation> {
+    if (this.#runs.get(keyText(seen.key))?.done === false) seen = { ...seen, supervised: true };
     if (seen.phase !== 'exited' || (await this.#isTold(seen.key))) return seen;
     const { outcome: _outcome, finishedAt: _finishedAt, ...rest } = seen;
     return { ...rest, phase: 'running' };

@@ -105,6 +105,7 @@ export function stateToWire(
     startError: seen.startError ?? '',
     logOffset: BigInt(logOffset),
     facts: { ...seen.facts },
+    supervised: seen.supervised ?? false,
   };
 }
 

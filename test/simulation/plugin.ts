@@ -76,7 +76,10 @@ export class PluginProcess {
 
   async list(): Promise<readonly ObservedRun[]> {
     const mine = this.#parts.node.boxes.filter(({ flavour }) => flavour === this.#parts.flavour);
-    return mine.map((box) => this.#table.reported(box));
+    return mine.map((box) => ({
+      ...this.#table.reported(box),
+      supervised: this.#table.isSupervised(box.ref),
+    }));
   }
 
   stop(ref: RunRef, order: Omit<StopOrder, 'at'>): Promise<void> {

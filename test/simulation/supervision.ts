@@ -58,6 +58,10 @@ export class Supervision {
     this.#entries.delete(keyOf(ref));
   }
 
+  isSupervised(ref: RunRef): boolean {
+    return this.#entries.get(keyOf(ref))?.done === false;
+  }
+
   /** What may be said of it now: an end whose log is not complete is no end yet. */
   reported(box: Box): ObservedRun {
     const seen = observe(this.#parts.node, box);

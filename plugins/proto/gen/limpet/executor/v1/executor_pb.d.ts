@@ -637,6 +637,13 @@ export declare type RunState = Message<"limpet.executor.v1.RunState"> & {
    * @generated from field: map<string, string> facts = 13;
    */
   facts: { [key: string]: string };
+
+  /**
+   * This instance of the plugin follows the run and its log until the end: Recover would change nothing.
+   *
+   * @generated from field: bool supervised = 14;
+   */
+  supervised: boolean;
 };
 
 /**
