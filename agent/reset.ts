@@ -28,6 +28,8 @@ export interface ResetReport {
   readonly dryRun: boolean;
   readonly nodeId: string;
   readonly runs: readonly string[];
+  /** What plugins keep in their engines beside runs. */
+  readonly kept: readonly string[];
   readonly paths: readonly string[];
 }
 
@@ -71,7 +73,7 @@ export async function resetAgent(
 }
 
 async function empty(
-  { identity, folders, runDir }: AgentState,
+  { identity, folders, runDir, damage }: AgentState,
   host: PluginHost,
   { dryRun, identity: whole }: ResetOrder,
 ): Promise<ResetReport> {
@@ -81,14 +83,17 @@ async function empty(
   try {
     const runs = await ourRuns(host);
     if (!dryRun) for (const { client, ref } of runs) await client.remove(ref, true);
+    const kept = await leaveEngines(host, dryRun);
     removed = !dryRun;
     const { store, runs: runsDir, logs, inputs, results, plugins } = folders;
-    const own = [store, runsDir, logs, inputs, results, plugins, runDir];
+    const copies = damage.map(({ copy }) => copy);
+    const own = [store, ...copies, runsDir, logs, inputs, results, plugins, runDir];
     const files = [join(folders.data, 'agent.json')];
     if (whole) files.push(join(folders.data, 'epochs.json'), identityFile(folders.data));
     return {
       ...{ dryRun, nodeId: identity.nodeId },
       runs: runs.map(({ text }) => text),
+      kept,
       paths: [...own, ...files],
     };
   } finally {
@@ -110,6 +115,14 @@ async function ourRuns(host: PluginHost): Promise<OurRun[]> {
     }
   }
   return found;
+}
+
+async function leaveEngines(host: PluginHost, dryRun: boolean): Promise<string[]> {
+  const kept: string[] = [];
+  for (const { name } of host.health())
+    for (const one of await (await readyClient(host, name)).leave({ dryRun }))
+      kept.push(`${name}: ${one}`);
+  return kept;
 }
 
 async function readyClient(host: PluginHost, name: string): Promise<ExecutorClient> {

@@ -93,6 +93,18 @@ export class GrpcExecutorClient implements ExecutorClient {
     return { engineId, givenUp: givenUp.map(({ executionId, run }) => ({ executionId, run })) };
   }
 
+  async leave({ dryRun }: { readonly dryRun: boolean }): Promise<readonly string[]> {
+    try {
+      const { kept } = await this.#call('Leave', this.#deadlines.listMs, (options) =>
+        this.#link.executor.leave({ dryRun }, options),
+      );
+      return kept;
+    } catch (error) {
+      if (LimpetError.from(error).code === 'unimplemented') return [];
+      throw error;
+    }
+  }
+
   async stop(ref: RunRef, order: Parameters<ExecutorClient['stop']>[1]): Promise<void> {
     const request = { key: { ...ref }, ...order, graceMs: Math.floor(order.graceMs) };
     await this.#call('Stop', this.#deadlines.quickMs, (options) =>

@@ -83,6 +83,8 @@ export interface ExecutorClient {
    * `unavailable` (no engine answers), `unimplemented` (the runs of this executor are held by the host).
    */
   acceptEngine(): Promise<{ readonly engineId: string; readonly givenUp: readonly RunRef[] }>;
+  /** What the plugin keeps in its engine beside runs, for people; removed unless it is a dry run. */
+  leave(order: { readonly dryRun: boolean }): Promise<readonly string[]>;
   stop(
     ref: RunRef,
     order: { readonly reason: string; readonly by: 'stop' | 'limit'; readonly graceMs: number },

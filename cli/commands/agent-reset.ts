@@ -5,10 +5,11 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { runAgentProgram } from '../agent-program.ts';
-import { askAgent, readAgentFile } from '../agent-socket.ts';
+import { askAgent } from '../agent-socket.ts';
 import { dataFolder } from '../api/endpoint.ts';
 import { print } from '../context.ts';
 import type { Context } from '../context.ts';
+import { identify, isAlive } from '../dev/process-identity.ts';
 
 const RESET_MS = 300_000;
 const END_MS = 60_000;
@@ -25,6 +26,7 @@ interface ResetOptions {
 const reportSchema = z.looseObject({
   nodeId: z.string(),
   runs: z.array(z.string()),
+  kept: z.array(z.string()),
   paths: z.array(z.string()),
 });
 
@@ -45,17 +47,21 @@ export function agentReset(context: Context): Command {
     });
 }
 
+const statusSchema = z.looseObject({ pid: z.int() });
+
 /** Errors: `conflict`. The lock of the store is the proof; this is the friendly word before it. */
 async function notRunning(folder: string, stop: boolean): Promise<void> {
-  const running = await askAgent(folder, 'GET', '/health').then(
-    () => true,
-    (thrown: unknown) => LimpetError.from(thrown).code !== 'unavailable',
-  );
-  if (!running) return;
+  const status = await askAgent(folder, 'GET', '/status').catch((thrown: unknown) => {
+    const error = LimpetError.from(thrown);
+    if (error.code === 'unavailable') return undefined;
+    throw error;
+  });
+  if (status === undefined) return;
   if (!stop)
     throw new LimpetError('conflict', `the agent of ${folder} runs; stop it first, or add --stop`);
+  const agent = identify(statusSchema.parse(status).pid);
   await askAgent(folder, 'POST', '/stop', { mode: 'kill' });
-  for (let waited = 0; readAgentFile(folder) !== undefined; waited += POLL_MS) {
+  for (let waited = 0; agent !== undefined && isAlive(agent); waited += POLL_MS) {
     if (waited > END_MS)
       throw new LimpetError('timeout', `the agent of ${folder} does not end; nothing was removed`);
     await setTimeout(POLL_MS);
@@ -75,11 +81,14 @@ async function reset(folder: string, options: ResetOptions): Promise<z.infer<typ
   return reportSchema.parse(await runAgentProgram(args, RESET_MS));
 }
 
-function textOf({ nodeId, runs, paths }: z.infer<typeof reportSchema>, dryRun: boolean): string {
+function textOf(
+  { nodeId, runs, kept, paths }: z.infer<typeof reportSchema>,
+  dryRun: boolean,
+): string {
   const done = dryRun ? 'would remove' : 'removed';
   return [
     `node ${nodeId}`,
-    ...runs.map((run) => `${done} ${run}`),
+    ...[...runs, ...kept].map((one) => `${done} ${one}`),
     ...paths.map((path) => `${done} ${path}`),
   ].join('\n');
 }

@@ -7,6 +7,7 @@ import type { Engine } from './engine.ts';
 import { INSTANCE_LABEL, type Identity } from './labels.ts';
 
 const ENGINE_LABEL = 'limpet.engine-id';
+const ROLE = 'engine-id';
 
 export class EngineId {
   readonly #engine: Engine;
@@ -19,6 +20,15 @@ export class EngineId {
 
   get #volume(): string {
     return `limpet-${this.#identity.instanceId}`;
+  }
+
+  /** Removes the volume, unless somebody else has made it; answers its name when it is there and ours. */
+  async leave({ dryRun }: { readonly dryRun: boolean }): Promise<string | undefined> {
+    const labels = await this.#engine.volumeLabels(this.#volume);
+    const ours = labels?.[INSTANCE_LABEL] === this.#identity.instanceId;
+    if (!ours || labels['limpet.role'] !== ROLE) return undefined;
+    if (!dryRun) await this.#engine.removeVolume(this.#volume);
+    return this.#volume;
   }
 
   /** undefined when this engine has none yet. Throws when the engine is away. */
@@ -35,7 +45,7 @@ export class EngineId {
       [ENGINE_LABEL]: randomUUID(),
       [INSTANCE_LABEL]: this.#identity.instanceId,
       'limpet.node-id': this.#identity.nodeId,
-      'limpet.role': 'engine-id',
+      'limpet.role': ROLE,
     });
     return this.read();
   }

@@ -192,6 +192,17 @@ export class Engine {
     return schema.parse(answer).Labels ?? {};
   }
 
+  async removeVolume(name: string): Promise<void> {
+    await orMissing(
+      this.calls.json({
+        what: `remove volume ${name}`,
+        method: 'DELETE',
+        path: `/volumes/${segment(name)}`,
+        timeoutMs: 30_000,
+      }),
+    );
+  }
+
   /** Makes the volume unless there is one of that name, which is then left as it is. */
   async createVolume(name: string, labels: Labels): Promise<void> {
     await this.calls.json({

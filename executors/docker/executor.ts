@@ -50,6 +50,8 @@ export class DockerExecutor implements Executor<DockerParams> {
   readonly #launcher: Launcher;
   readonly #stopper: Stopper;
   readonly #closing = new AbortController();
+  /** This node is given up: the engine is not named again. */
+  #left = false;
   /** Runs that are supervised, by container name: an order is carried out for as long. */
   readonly #watched = new Map<string, AbortSignal>();
 
@@ -72,11 +74,17 @@ export class DockerExecutor implements Executor<DockerParams> {
       const { engineId } = this.#parts;
       const present = await engineId.read();
       const elsewhere = await this.#observer.elsewhere(present);
-      return elsewhere.length > 0 ? present : await engineId.ensure();
+      return elsewhere.length > 0 || this.#left ? present : await engineId.ensure();
     } catch (thrown) {
       if (isAway(thrown)) return undefined;
       throw thrown;
     }
+  }
+
+  async leave(order: { readonly dryRun: boolean }): Promise<readonly string[]> {
+    this.#left ||= !order.dryRun;
+    const volume = await this.#parts.engineId.leave(order);
+    return volume === undefined ? [] : [`volume ${volume}`];
   }
 
   async engineChanged(): Promise<boolean> {

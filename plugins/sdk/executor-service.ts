@@ -67,6 +67,7 @@ export class ExecutorService<Config, Params> {
         return {};
       },
       acceptEngine: () => this.#acceptEngine(),
+      leave: async ({ request: { dryRun } }) => ({ kept: await this.#leave(dryRun) }),
     };
   }
 
@@ -201,6 +202,12 @@ export class ExecutorService<Config, Params> {
       );
     const { engineId, givenUp } = await executor.acceptEngine();
     return { engineId, givenUp: givenUp.map((key) => ({ ...key })) };
+  }
+
+  async #leave(dryRun: boolean): Promise<string[]> {
+    const { executor } = this.#made();
+    if (executor.leave !== undefined) return [...(await executor.leave({ dryRun }))];
+    throw new LimpetError('unimplemented', `executor ${this.#definition.name} keeps nothing`);
   }
 
   async #state(seen: Observation) {

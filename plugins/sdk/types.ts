@@ -158,6 +158,11 @@ export interface Executor<Params = unknown> {
    * LimpetError `unavailable`: no engine answers.
    */
   acceptEngine?(): Promise<AcceptedEngine>;
+  /**
+   * What it keeps in the engine for this instance beside runs, one line each, for people; removed unless it is a dry run.
+   * Asked when the node is given up: nothing is put there again afterwards.
+   */
+  leave?(order: { readonly dryRun: boolean }): Promise<readonly string[]>;
   fingerprint(): Promise<Fingerprint>;
   /** Fetches what start needs, answers the digest to run. LimpetError `refused` when the work cannot run here. */
   prepare(

@@ -48,6 +48,10 @@ export class SimulatedClient implements ExecutorClient {
   }
 
   /** There is one engine, always the same. */
+  leave(): ReturnType<ExecutorClient['leave']> {
+    return Promise.resolve([]);
+  }
+
   acceptEngine(): ReturnType<ExecutorClient['acceptEngine']> {
     return Promise.reject(new LimpetError('unimplemented', 'one engine, always the same'));
   }

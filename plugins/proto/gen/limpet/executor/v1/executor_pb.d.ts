@@ -747,6 +747,40 @@ export declare type AcceptEngineResponse = Message<"limpet.executor.v1.AcceptEng
 export declare const AcceptEngineResponseSchema: GenMessage<AcceptEngineResponse>;
 
 /**
+ * @generated from message limpet.executor.v1.LeaveRequest
+ */
+export declare type LeaveRequest = Message<"limpet.executor.v1.LeaveRequest"> & {
+  /**
+   * @generated from field: bool dry_run = 1;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message limpet.executor.v1.LeaveRequest.
+ * Use `create(LeaveRequestSchema)` to create a new message.
+ */
+export declare const LeaveRequestSchema: GenMessage<LeaveRequest>;
+
+/**
+ * @generated from message limpet.executor.v1.LeaveResponse
+ */
+export declare type LeaveResponse = Message<"limpet.executor.v1.LeaveResponse"> & {
+  /**
+   * for people
+   *
+   * @generated from field: repeated string kept = 1;
+   */
+  kept: string[];
+};
+
+/**
+ * Describes the message limpet.executor.v1.LeaveResponse.
+ * Use `create(LeaveResponseSchema)` to create a new message.
+ */
+export declare const LeaveResponseSchema: GenMessage<LeaveResponse>;
+
+/**
  * @generated from message limpet.executor.v1.StatusRequest
  */
 export declare type StatusRequest = Message<"limpet.executor.v1.StatusRequest"> & {
@@ -1597,6 +1631,17 @@ export declare const Executor: GenService<{
     methodKind: "unary";
     input: typeof AcceptEngineRequestSchema;
     output: typeof AcceptEngineResponseSchema;
+  },
+  /**
+   * What the plugin keeps in its engine for this instance beside runs, such as the mark that names the engine: listed, and
+   * removed unless dry_run. For a node that is given up, after its runs. UNIMPLEMENTED: nothing is ever kept there.
+   *
+   * @generated from rpc limpet.executor.v1.Executor.Leave
+   */
+  leave: {
+    methodKind: "unary";
+    input: typeof LeaveRequestSchema;
+    output: typeof LeaveResponseSchema;
   },
   /**
    * What is there now, without side effects. NOT_FOUND is "absent".
