@@ -1,10 +1,9 @@
 /** `limpet agent engine accept NAME`: the engine that answers now is the one; runs of the one before it are lost. */
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
+import { agentFolder, folderOf } from '../agent-folder.ts';
 import { askAgent } from '../agent-socket.ts';
-import { dataFolder } from '../api/endpoint.ts';
 import { print } from '../context.ts';
 import type { Context } from '../context.ts';
 
@@ -20,14 +19,13 @@ export function agentEngine(context: Context): Command {
 }
 
 function accept(context: Context): Command {
-  return new Command('accept')
+  return folderOf(new Command('accept'))
     .description(
       'accept the engine that answers now in place of another one; runs that the other one holds are lost',
     )
     .argument('<name>', 'the executor, such as docker')
-    .option('--data <folder>', "the agent's folder; else agent/ in LIMPET_DATA or ~/.limpet")
-    .action(async (name: string, options: { data?: string }) => {
-      const folder = options.data ?? join(dataFolder(context.env), 'agent');
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const folder = agentFolder(context, command);
       const path = `/executors/${encodeURIComponent(name)}/accept-engine`;
       const answer = acceptedSchema.safeParse(await askAgent(folder, 'POST', path));
       if (!answer.success)

@@ -1,11 +1,10 @@
 /** `limpet agent foreign [adopt|stop ID]`: what this host's agent found without a record, and an operator's word on it. */
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
+import { agentFolder, folderOf } from '../agent-folder.ts';
 import { askAgent } from '../agent-socket.ts';
-import { dataFolder } from '../api/endpoint.ts';
 import { note, print } from '../context.ts';
 import type { Context } from '../context.ts';
 import { age } from '../output/format.ts';
@@ -26,27 +25,12 @@ const listSchema = z.looseObject({
   ),
 });
 
-interface FolderOption {
-  readonly data?: string;
-}
-
-export function agentFolder(context: Context, { data }: FolderOption): string {
-  return data ?? join(dataFolder(context.env), 'agent');
-}
-
-export function folderOf(command: Command): Command {
-  return command.option(
-    '--data <folder>',
-    "the agent's folder; else agent/ in LIMPET_DATA or ~/.limpet",
-  );
-}
-
 export function agentForeign(context: Context): Command {
   return folderOf(new Command('foreign'))
     .description('list what the agent found without a record')
-    .action(async (options: FolderOption) => {
+    .action(async (_options: unknown, command: Command) => {
       const answer = listSchema.safeParse(
-        await askAgent(agentFolder(context, options), 'GET', '/foreign'),
+        await askAgent(agentFolder(context, command), 'GET', '/foreign'),
       );
       if (!answer.success)
         throw new LimpetError('version-mismatch', 'the agent answers in another version');
@@ -63,7 +47,7 @@ function word(context: Context, name: 'adopt' | 'stop', description: string): Co
     .description(description)
     .argument('<id>', 'the execution, or a unique beginning or end of its id')
     .action(async (id: string, _options: unknown, command: Command) => {
-      const folder = agentFolder(context, command.optsWithGlobals());
+      const folder = agentFolder(context, command);
       await askAgent(folder, 'POST', `/foreign/${encodeURIComponent(id)}`, { word: name });
       print(context, `${id}: ${name === 'adopt' ? 'adopted' : 'being stopped'}`);
     });

@@ -1,11 +1,10 @@
 /** `limpet agent status`: what the agent of this host says of itself. */
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
+import { agentFolder, folderOf } from '../agent-folder.ts';
 import { askAgent } from '../agent-socket.ts';
-import { dataFolder } from '../api/endpoint.ts';
 import { print } from '../context.ts';
 import type { Context } from '../context.ts';
 import { outputOption } from '../options.ts';
@@ -58,12 +57,11 @@ const statusSchema = z.looseObject({
 type Status = z.infer<typeof statusSchema>;
 
 export function agentStatus(context: Context): Command {
-  return new Command('status')
+  return folderOf(new Command('status'))
     .description('ask the agent of this host for its state')
-    .option('--data <folder>', "the agent's folder; else agent/ in LIMPET_DATA or ~/.limpet")
     .addOption(outputOption())
-    .action(async (options: OutputOptions & { data?: string }) => {
-      const folder = options.data ?? join(dataFolder(context.env), 'agent');
+    .action(async (options: OutputOptions, command: Command) => {
+      const folder = agentFolder(context, command);
       const answer = await askAgent(folder, 'GET', '/status');
       if (options.output === 'json') {
         print(context, JSON.stringify(answer, undefined, 2));

@@ -1,10 +1,9 @@
 /** `limpet agent stop`: ends the agent of this host, and what becomes of its work. */
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
+import { agentFolder, folderOf } from '../agent-folder.ts';
 import { askAgent } from '../agent-socket.ts';
-import { dataFolder } from '../api/endpoint.ts';
 import { note, print } from '../context.ts';
 import type { Context } from '../context.ts';
 import { identify, isAlive } from '../dev/process-identity.ts';
@@ -23,7 +22,6 @@ The next start finds what stays: same processes, same containers, no gap in the 
 A drain is not remembered: after another agent stop, SIGTERM or a crash the node takes work again.`;
 
 interface StopOptions {
-  readonly data?: string;
   readonly drain?: boolean;
   readonly kill?: boolean;
 }
@@ -44,16 +42,15 @@ const DONE = {
 };
 
 export function agentStop(context: Context): Command {
-  return new Command('stop')
+  return folderOf(new Command('stop'))
     .description('end the agent of this host; runs and plugins go on unless told otherwise')
     .addOption(
       new Option('--drain', 'take no new work, let the runs finish, then end').conflicts('kill'),
     )
     .option('--kill', 'end the runs, then the plugins, then the agent')
-    .option('--data <folder>', "the agent's folder; else agent/ in LIMPET_DATA or ~/.limpet")
     .addHelpText('after', WHAT_STOPS_WHAT)
-    .action(async (options: StopOptions) => {
-      const folder = options.data ?? join(dataFolder(context.env), 'agent');
+    .action(async (options: StopOptions, command: Command) => {
+      const folder = agentFolder(context, command);
       const { pid } = statusSchema.parse(await askAgent(folder, 'GET', '/status'));
       const agent = identify(pid);
       const mode = options.kill ? 'kill' : options.drain ? 'drain' : undefined;

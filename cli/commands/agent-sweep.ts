@@ -2,10 +2,10 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
+import { agentFolder, folderOf } from '../agent-folder.ts';
 import { askAgent } from '../agent-socket.ts';
 import { print } from '../context.ts';
 import type { Context } from '../context.ts';
-import { agentFolder, folderOf } from './agent-foreign.ts';
 
 const leftovers = z.array(
   z.looseObject({ kind: z.string(), what: z.string(), evidence: z.string() }),
@@ -16,9 +16,9 @@ export function agentSweep(context: Context): Command {
   return folderOf(new Command('sweep'))
     .description('remove what is provenly left of executions that are over')
     .option('--dry-run', 'only show what would be removed, and on what evidence')
-    .action(async (options: { data?: string; dryRun?: boolean }) => {
+    .action(async (options: { dryRun?: boolean }, command: Command) => {
       const order = { dryRun: options.dryRun === true };
-      const answer = await askAgent(agentFolder(context, options), 'POST', '/sweep', order);
+      const answer = await askAgent(agentFolder(context, command), 'POST', '/sweep', order);
       const report = reportSchema.safeParse(answer);
       if (!report.success)
         throw new LimpetError('version-mismatch', 'the agent answers in another version');

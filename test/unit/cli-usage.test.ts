@@ -91,3 +91,19 @@ t.test('no requester is one line that says what to do', async (t) => {
     'error: no requester found in /nowhere/requester; start one with `limpet dev`, or name one with --api or LIMPET_API\n',
   );
 });
+
+t.test(
+  'every command for the agent of this host asks the one in the folder of --data',
+  async (t) => {
+    const words = [['status'], ['stop'], ['metrics'], ['sweep'], ['foreign']];
+    const more = [
+      ['foreign', 'stop', 'e-1'],
+      ['engine', 'accept', 'docker'],
+    ];
+    for (const command of [...words, ...more]) {
+      const { exitCode, stderr } = await screen('agent', ...command, '--data', '/elsewhere');
+      t.equal(exitCode, 1);
+      t.match(stderr, /^error: no agent has run in \/elsewhere; /, command.join(' '));
+    }
+  },
+);
