@@ -61,12 +61,12 @@ function hostConfig(spec: RunSpec<DockerParams>, config: DockerConfig) {
 /** LimpetError `refused` when this node does not allow what the spec asks for. */
 export function createOptions(
   spec: RunSpec<DockerParams>,
-  config: DockerConfig,
-  identity: Identity,
+  image: string,
+  { config, identity }: { readonly config: DockerConfig; readonly identity: Identity },
 ) {
   const { params } = spec;
   return {
-    Image: spec.digest === '' ? params.Image : spec.digest,
+    Image: image,
     Entrypoint: params.Entrypoint,
     Cmd: params.Parameters,
     Env: variables(spec),

@@ -16,6 +16,7 @@ import type { Container, Engine } from './engine.ts';
 import { containerName, isOurs, specHashOf, type Identity } from './labels.ts';
 import type { Limit } from './limit.ts';
 import type { DockerParams } from './params.ts';
+import { imageHere, prepareImage } from './prepare.ts';
 import { readMark, writeMark, type Mark } from './run-files.ts';
 
 export interface Launcher {
@@ -54,7 +55,7 @@ const CREATE_RETRY_MS = 100;
 
 /** The container of this run that has never been started; undefined when it has been. */
 async function createOrFind(on: Launcher, run: Run, name: string): Promise<Created | undefined> {
-  const options = createOptions(run.spec, on.config, on.identity);
+  const options = createOptions(run.spec, await imageOf(on, run), on);
   for (let tries = 0; tries < CREATE_TRIES; tries++) {
     try {
       return { id: await on.engine.create(name, options), name };
@@ -69,6 +70,13 @@ async function createOrFind(on: Launcher, run: Run, name: string): Promise<Creat
     'conflict',
     `the name ${name} is taken, but the engine shows no such container`,
   );
+}
+
+async function imageOf({ engine, config, engineId, closing }: Launcher, run: Run): Promise<string> {
+  const { digest, params } = run.spec;
+  const here = await imageHere(engine, digest, await engineId());
+  if (here !== undefined || digest === '') return here ?? params.Image;
+  return prepareImage(engine, params, { config, progress: () => undefined, signal: closing });
 }
 
 function createError(thrown: unknown, { spec }: Run): unknown {

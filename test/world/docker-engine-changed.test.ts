@@ -48,9 +48,11 @@ t.test('another engine on the same socket', { skip: privateEngineSkip() }, async
     [first, second].map(async ({ host }) => (await rawEngine(host).info()).ID),
   );
   t.equal(ids[0], ids[1], 'the two are not told apart by the id in /info');
-  // Of one image under one id, as a registry would give it to both.
-  const image = await rawEngine(first.host).getImage(first.image).get();
-  await drained(await rawEngine(second.host).loadImage(image));
+  const images = await Promise.all(
+    [first, second].map(({ host, image }) => rawEngine(host).getImage(image).inspect()),
+  );
+  t.not(images[0]?.Id, images[1]?.Id, 'each has its own image under one name');
+  await rawEngine(first.host).getImage(first.image).tag({ repo: 'only/first', tag: '1' });
   const folder = tempDir(t);
   const host = `unix://${join(folder, 'docker.sock')}`;
   const down = new Set<PrivateTestEngine>();
@@ -123,7 +125,12 @@ t.test('another engine on the same socket', { skip: privateEngineSkip() }, async
   await t.test(
     'accepted by an operator: its runs are lost, services begin anew here',
     async (t) => {
-      const [batch, service] = await Promise.all([start(WAIT), start(WAIT, { Type: 'service' })]);
+      const Params = { Image: 'only/first:1', Parameters: ['sh', '-c', WAIT] };
+      const [batch, service, poor] = await Promise.all([
+        start(WAIT),
+        start(WAIT, { Type: 'service' }),
+        begin(cluster, { Engine: { Type: 'docker', Params } }, { Type: 'service' }),
+      ]);
       await vanish(agent);
       await answers(second);
       await agent.launch();
@@ -139,11 +146,16 @@ t.test('another engine on the same socket', { skip: privateEngineSkip() }, async
       t.match(wrong.stderr, /no executor dokcer here; there are docker/);
       const told = await cluster.ran('agent', 'engine', 'accept', 'docker', '--data', agent.folder);
       t.equal(told.exit?.code, 0, told.stderr);
-      for (const { execution } of [batch, service])
+      for (const { execution } of [batch, service, poor])
         t.match(told.stdout, `given up: ${execution} run 0, held by another engine`);
       const { state, run, outcome } = await endedOnce(t, world, batch);
       t.match({ state, run, outcome }, { state: 'failed', run: 0, outcome: { by: 'lost' } });
       await untilStatus(onSecond, service, { status: 'running', run: 1 });
+      const { Image } = await containerOf(onSecond, service, 1).inspect();
+      t.equal(Image, images[1]?.Id, 'of the image that this engine has under the name');
+      const reason = /^image only\/first:1 is not on this node and the pull policy is never; /;
+      const refused = await endedOnce(t, world, poor);
+      t.match(refused, { state: 'failed', outcome: { by: 'refused', reason } });
       t.equal((await agent.ready()).executors[0]?.reason, '');
       const next = await sinceWhen(containerOf(onSecond, service, 1));
 
@@ -166,10 +178,6 @@ t.test('another engine on the same socket', { skip: privateEngineSkip() }, async
     },
   );
 });
-
-async function drained(answer: NodeJS.ReadableStream): Promise<void> {
-  for await (const _ of answer);
-}
 
 async function containerIds(
   { raw }: { readonly raw: ReturnType<typeof rawEngine> },

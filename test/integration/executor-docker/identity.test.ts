@@ -49,7 +49,8 @@ void t.test('one run, one container', { skip: engine.skip }, async (t) => {
     async (t) => {
       const run = newRun(node, 'exit 5');
       const port = await openEngine(engine.host);
-      const options = createOptions(run.spec, dockerConfig.parse({}), node);
+      const on = { config: dockerConfig.parse({}), identity: node };
+      const options = createOptions(run.spec, engine.image, on);
       const id = await port.create(nameOf(node, run), options);
       t.match(await plugin.observe(run), { phase: 'created', marked: false, ours: true });
       t.match(await plugin.start(run), { marked: true, facts: { containerId: id } });

@@ -40,7 +40,7 @@ void t.test('a run in a container', { skip: engine.skip }, async (t) => {
   await t.test('prepare names the image by its id, which start runs', async (t) => {
     const run = newRun(node, 'true');
     const digest = await plugin.prepare(run.spec, () => undefined, AbortSignal.timeout(10_000));
-    t.match(digest, /^sha256:/);
+    t.match(digest, /^sha256:[0-9a-f]{64}@[0-9a-f-]{36}$/, 'the image, and the engine that has it');
     const pinned = newRun(node, 'true', { digest });
     await plugin.start(pinned);
     t.match(await ended(plugin, pinned), { outcome: { by: 'exit', code: 0 } });
