@@ -4,6 +4,7 @@
  */
 import { backoffMs } from '../../core/backoff.ts';
 import { LimpetError } from '../../core/errors.ts';
+import type { ObservedRun } from '../../core/execution/observed.ts';
 import type { Faults } from '../../adapters/faults/port.ts';
 import type { Store } from '../../adapters/store/port.ts';
 import type {
@@ -11,6 +12,7 @@ import type {
   ExecutorHealth,
   PluginHost,
   PluginHostEvents,
+  SeenEnd,
 } from '../../agent/plugins/port.ts';
 import { SimulatedClient } from './client.ts';
 import { forever, type Life } from './life.ts';
@@ -159,7 +161,10 @@ export class SimulatedHost implements PluginHost {
   async #oneLife(one: Supervised, process: PluginProcess, events: PluginHostEvents): Promise<void> {
     const { life, world } = this.#parts;
     const client = new SimulatedClient(one.name, process, { life, world });
-    const leave = process.events((ref) => void life.after(1, () => events.wake(one.name, ref)));
+    const leave = process.events((ref, seen) => {
+      const end = seen?.phase === 'exited' ? endOf(one.name, seen) : undefined;
+      life.after(1, () => events.wake(one.name, ref, end));
+    });
     life.onEnd(leave);
     one.client = client;
     one.generation += 1;
@@ -191,4 +196,9 @@ export class SimulatedHost implements PluginHost {
 
 function recordKey(name: string): string {
   return `plugin/${name}`;
+}
+
+/** With its log, which is empty, or, as if it were long, without. */
+function endOf(executor: string, seen: ObservedRun): SeenEnd {
+  return executor === 'held' ? { seen, log: [] } : { seen };
 }

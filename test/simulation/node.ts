@@ -165,7 +165,9 @@ export class Node {
   reboot(): void {
     this.boot += 1;
     for (const box of this.boxes) {
-      if (box.mark !== undefined && box.exit === undefined) this.ledger.tamper(box.ref);
+      // One that was killed by hand before looks just like those that the reboot has killed.
+      const killed = box.flavour === 'boxed' && box.exit?.code === KILLED;
+      if (box.mark !== undefined && (box.exit === undefined || killed)) this.ledger.tamper(box.ref);
       if (box.copy === undefined) continue;
       if (box.flavour === 'boxed') this.kill(box);
       else {

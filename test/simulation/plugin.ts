@@ -12,6 +12,9 @@ import type { Box, StopOrder } from './node.ts';
 import { observe } from './observe.ts';
 import { Supervision, type PluginParts } from './supervision.ts';
 
+/** Which run rang, and how it looked then. */
+type Listener = (ref: RunRef, seen: ObservedRun | undefined) => void;
+
 const CLAIM_POLL_MS = 5;
 const REMOVE_POLL_MS = 250;
 
@@ -20,7 +23,7 @@ export class PluginProcess {
   readonly life: Life;
   readonly #parts: PluginParts;
   readonly #mailboxes = new Map<string, Promise<unknown>>();
-  readonly #wakes = new Set<(ref: RunRef) => void>();
+  readonly #wakes = new Set<Listener>();
   readonly #table: Supervision;
 
   constructor(parts: PluginParts) {
@@ -30,13 +33,15 @@ export class PluginProcess {
     this.#table = new Supervision(parts, {
       reach: (point) => this.#reach(point),
       wake: (ref) => {
-        for (const listener of [...this.#wakes]) listener(ref);
+        const box = parts.node.find(ref);
+        const seen = box === undefined ? undefined : this.#table.reported(box);
+        for (const listener of [...this.#wakes]) listener(ref, seen);
       },
     });
   }
 
   /** The event stream of one agent. */
-  events(listener: (ref: RunRef) => void): () => void {
+  events(listener: Listener): () => void {
     this.#wakes.add(listener);
     return () => this.#wakes.delete(listener);
   }

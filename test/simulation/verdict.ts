@@ -74,18 +74,23 @@ function judgeEnd({ ledger, restartable }: Cluster, end: End, complain: Complain
   const ref = { executionId: told.id, run: told.run };
   const ended = ledger.of(told.id).find(({ run }) => run === told.run)?.ended;
   const tampered = ledger.isTampered(ref);
-  if (!isPossible(end, tampered)) complain('without a cause');
-  // Stopped between two runs it ends with that reason alone.
-  const between = restartable.has(told.jobId) && outcome.by !== 'exit';
+  const between = restartable.has(told.jobId);
+  if (!isPossible(end, { tampered, between })) complain('without a cause');
   if (outcome.code === undefined) {
-    if (ended?.code !== undefined && !between && !tampered) complain('though it left its code');
+    if (ended?.code !== undefined && !tampered) complain('though it left its code');
     return;
   }
   if (outcome.code !== ended?.code) complain(`but it ended with ${ended?.code}`);
   if (told.finishedAt !== ended?.at) complain(`at ${told.finishedAt}, but it was ${ended?.at}`);
 }
 
-function isPossible({ told, outcome }: End, tampered: boolean): boolean {
+interface Circumstances {
+  readonly tampered: boolean;
+  /** Its deadline may have come between two runs: then it keeps code and end of the last one. */
+  readonly between: boolean;
+}
+
+function isPossible({ told, outcome }: End, { tampered, between }: Circumstances): boolean {
   switch (outcome.by) {
     case 'exit':
       return outcome.code !== undefined;
@@ -94,7 +99,8 @@ function isPossible({ told, outcome }: End, tampered: boolean): boolean {
     case 'stop':
       return told.desired === 'stop';
     case 'limit':
-      return told.deadlineAt !== undefined && (told.finishedAt ?? 0) >= told.deadlineAt;
+      if (told.deadlineAt === undefined) return false;
+      return (told.finishedAt ?? 0) >= told.deadlineAt || between;
     default:
       return false;
   }
