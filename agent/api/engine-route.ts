@@ -1,6 +1,6 @@
 /** POST /executors/:name/accept-engine: `limpet agent engine accept NAME`. */
 import type { Hono } from 'hono';
-import type { AcceptedEngine } from '../executions/service.ts';
+import type { AcceptedEngine } from '../executions/accept-engine.ts';
 
 export interface EngineRouteDeps {
   /** Errors: `not-found` (no such executor), `unavailable`, `unimplemented`. */

@@ -2,11 +2,10 @@
  * The executions of this node as one thing: engine, observer, effects, admission and recovery, joined to the plugin
  * host. What happens in a plugin comes in here; what the owner orders goes through `engine`.
  */
-import { LimpetError, messageOf } from '../../core/errors.ts';
 import { parseExecutionId, type ExecutionId, type NodeId } from '../../core/ids.ts';
 import type { ExecutionEvent } from '../../core/execution/events.ts';
 import type { Resources } from '../../core/resources.ts';
-import type { Clock, Timer } from '../../adapters/clock/port.ts';
+import type { Clock } from '../../adapters/clock/port.ts';
 import type { Faults } from '../../adapters/faults/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
 import type {
@@ -18,6 +17,7 @@ import type {
   SeenEnd,
 } from '../plugins/port.ts';
 import { Counters } from '../explain/metrics.ts';
+import { acceptEngine, type AcceptedEngine } from './accept-engine.ts';
 import { Admission } from './admission.ts';
 import { Deadlines } from './deadlines.ts';
 import { Effects } from './effects.ts';
@@ -31,7 +31,8 @@ import { endAll, letFinish, type Leaving } from './leaving.ts';
 import type { LiveExecution } from './live.ts';
 import { Observer } from './observer.ts';
 import { takeOwnerWord, type KnownToOwner } from './owner-word.ts';
-import { Recovery, type RecoveryReport } from './recovery.ts';
+import { Recoveries } from './recoveries.ts';
+import type { RecoveryReport } from './recovery.ts';
 import type { ExecutionRepository } from './repository.ts';
 import { stopLeftover } from './stop-leftover.ts';
 import { OwnerWords } from './sweep-words.ts';
@@ -59,10 +60,6 @@ export interface ServiceDeps {
   changed(): void;
 }
 
-export type AcceptedEngine = Awaited<ReturnType<ExecutorClient['acceptEngine']>>;
-
-const LIST_EVERY_MS = 30_000;
-
 export class ExecutionService implements PluginHostEvents {
   readonly engine: ExecutionEngine;
   readonly counters = new Counters();
@@ -70,15 +67,9 @@ export class ExecutionService implements PluginHostEvents {
   readonly #observer: Observer;
   readonly #deadlines: Deadlines;
   readonly #admission: Admission;
-  readonly #recovery: Recovery;
+  readonly #recoveries: Recoveries;
   readonly foreign: ForeignWork;
   readonly words = new OwnerWords(() => this.#deps.owner());
-  readonly #reports = new Map<string, RecoveryReport>();
-  readonly #recovered = new Set<string>();
-  /** Told of news while they were recovering: the list may have been older. */
-  readonly #woken = new Set<string>();
-  #listTimer: Timer | undefined;
-  #readyAt: number | undefined;
   /** Why no work is taken any more; its owner would place it here again at once. */
   #closedTo: string | undefined;
 
@@ -102,17 +93,17 @@ export class ExecutionService implements PluginHostEvents {
       allocated: () => this.engine.allocated,
       client,
       health: (name) => deps.host.health().find((h) => h.name === name),
-      recovered: (name) => this.#recovered.has(name),
+      recovered: (name) => this.#recoveries.has(name),
     });
     this.foreign = this.#foreignWork();
-    this.#recovery = new Recovery({
+    this.#recoveries = new Recoveries({
       ...deps,
       engine: this.engine,
       observer: this.#observer,
       foreign: (client, runs) => this.foreign.take(client, runs),
       stored: async (id) => deps.repository.get(parseExecutionId(id)),
       recovered: (name, report) => {
-        this.#onRecovered(name, report);
+        this.#recovered(name, report);
       },
     });
   }
@@ -128,26 +119,26 @@ export class ExecutionService implements PluginHostEvents {
       },
     });
     this.#deps.host.start(this);
-    this.#list();
+    this.#recoveries.start();
   }
 
   close(): void {
-    this.#listTimer?.cancel();
+    this.#recoveries.close();
     this.#deps.leases.close();
     for (const live of this.engine.all()) live.clearTimers();
   }
 
   /** When the last of the configured executors had recovered for the first time. */
   get readyAt(): number | undefined {
-    return this.#readyAt;
+    return this.#recoveries.readyAt;
   }
 
   isRecovered(executor: string): boolean {
-    return this.#recovered.has(executor);
+    return this.#recoveries.has(executor);
   }
 
   recoveryReports(): ReadonlyMap<string, RecoveryReport> {
-    return this.#reports;
+    return this.#recoveries.reports;
   }
 
   /** Takes an accepted execution, declines it, or leaves it waiting for its executor's recovery. */
@@ -184,24 +175,24 @@ export class ExecutionService implements PluginHostEvents {
   }
 
   ready(name: string, client: ExecutorClient, generation: number): void {
-    this.#recovered.delete(name);
+    this.#recoveries.lost(name);
     this.#deps.changed();
-    void this.#recovery.recover(client, generation);
+    this.#recoveries.begin(client, generation);
   }
 
   lost(name: string, reason: string): void {
-    this.#recovered.delete(name);
+    this.#recoveries.lost(name);
     this.#deps.log.warn('executor.lost', { executor: name, reason });
     this.#deps.changed();
   }
 
   wake(name: string, ref: RunRef | undefined, end?: SeenEnd): void {
-    if (!this.#recovered.has(name)) {
-      this.#woken.add(name);
+    if (!this.#recoveries.has(name)) {
+      this.#recoveries.woken(name);
       return;
     }
     if (ref === undefined) {
-      this.#relist(name);
+      this.#recoveries.relist(name);
       return;
     }
     const live = this.engine.get(parseExecutionId(ref.executionId));
@@ -244,21 +235,8 @@ export class ExecutionService implements PluginHostEvents {
 
   /** An operator's word: the engine that answers now is the one, runs that another one holds are lost. */
   async acceptEngine(name: string): Promise<AcceptedEngine> {
-    const client = this.#deps.host.client(name);
-    if (client === undefined) {
-      const names = this.#deps.host.health().map((h) => h.name);
-      throw names.includes(name)
-        ? new LimpetError('unavailable', `executor ${name} is not ready: its plugin does not run`)
-        : new LimpetError('not-found', `no executor ${name} here; there are ${names.join(', ')}`);
-    }
-    const accepted = await client.acceptEngine();
-    this.#deps.log.warn('executor.engine-accepted', {
-      executor: name,
-      engineId: accepted.engineId,
-      givenUp: accepted.givenUp.length,
-      reason: 'the word of an operator',
-    });
-    this.#relist(name);
+    const accepted = await acceptEngine(this.#deps, name);
+    this.#recoveries.relist(name);
     return accepted;
   }
 
@@ -292,12 +270,7 @@ export class ExecutionService implements PluginHostEvents {
     });
   }
 
-  #onRecovered(name: string, report: RecoveryReport): void {
-    this.#reports.set(name, report);
-    this.#recovered.add(name);
-    if (this.#woken.delete(name)) this.#relist(name);
-    if (this.#deps.host.health().every((h) => this.#recovered.has(h.name)))
-      this.#readyAt ??= this.#deps.clock.now();
+  #recovered(name: string, report: RecoveryReport): void {
     this.#deps.log.info('recovery.done', {
       executor: name,
       adopted: report.adopted,
@@ -313,20 +286,5 @@ export class ExecutionService implements PluginHostEvents {
     for (const live of this.engine.all())
       if (live.record.state === 'accepted' && live.record.placement.task.Engine.Type === executor)
         this.admit(live);
-  }
-
-  #relist(executor: string): void {
-    const client = this.#deps.host.client(executor);
-    if (client === undefined) return;
-    this.#recovery.relist(client).catch((thrown: unknown) => {
-      this.#deps.log.warn('executor.list-failed', { executor, reason: messageOf(thrown) });
-    });
-  }
-
-  #list(): void {
-    this.#listTimer = this.#deps.clock.after(LIST_EVERY_MS, () => {
-      for (const name of this.#recovered) this.#relist(name);
-      this.#list();
-    });
   }
 }
