@@ -10,6 +10,13 @@ export const PULL_POLICIES = ['missing', 'never', 'always'] as const;
  */
 const DROPPED_CAPABILITIES = ['NET_RAW', 'MKNOD', 'AUDIT_WRITE', 'SYS_CHROOT', 'SETFCAP'];
 
+const DEFAULT_HOST = 'unix:///var/run/docker.sock';
+
+/** undefined: not known. That of the default engine says nothing of one at another address. */
+export function pidFileOf({ host, pidFile }: DockerConfig): string | undefined {
+  return pidFile ?? (host === DEFAULT_HOST ? '/var/run/docker.pid' : undefined);
+}
+
 export const dockerConfig = z.strictObject({
   host: z
     .string()
@@ -17,13 +24,13 @@ export const dockerConfig = z.strictObject({
       /^unix:\/\/\/.+/,
       'expected unix:// and an absolute path, such as unix:///var/run/docker.sock',
     )
-    .default('unix:///var/run/docker.sock')
+    .default(DEFAULT_HOST)
     .describe('The socket of the Docker engine. DOCKER_HOST is not read.'),
   pidFile: z
     .string()
-    .default('/var/run/docker.pid')
+    .optional()
     .describe(
-      'Pid file of the engine; tells when the engine was started. Without it, restarts of the engine while the plugin is away are not told in logs.',
+      'Pid file of the engine; tells when the engine was started. Missing: /var/run/docker.pid for the default host. Without one, restarts of the engine while the plugin is away are not told in logs.',
     ),
   pullPolicy: z
     .enum(PULL_POLICIES)

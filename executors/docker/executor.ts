@@ -16,7 +16,7 @@ import {
   type RunSpec,
   type StopOrder,
 } from '../../plugins/sdk/index.ts';
-import type { DockerConfig } from './config.ts';
+import { pidFileOf, type DockerConfig } from './config.ts';
 import type { EngineId } from './engine-id.ts';
 import { isAway, statusOf } from './engine-error.ts';
 import type { Engine } from './engine.ts';
@@ -60,7 +60,7 @@ export class DockerExecutor implements Executor<DockerParams> {
     const identity = { nodeId: host.nodeId, instanceId: host.instanceId };
     const starts = new Limit(parts.startConcurrency);
     this.#parts = parts;
-    this.#observer = new Observer({ engine, engineId, host, identity, pidFile: config.pidFile });
+    this.#observer = new Observer({ engine, engineId, host, identity, pidFile: pidFileOf(config) });
     const named = async () => (await engineId.read()) ?? (await this.engineId());
     const closing = this.#closing.signal;
     const engineProcess = async () => (await this.#observer.engineProcess())?.id;

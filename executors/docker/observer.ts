@@ -31,7 +31,7 @@ export interface ObserverParts {
   readonly engineId: EngineId;
   readonly host: ExecutorHost;
   readonly identity: Identity;
-  readonly pidFile: string;
+  readonly pidFile: string | undefined;
 }
 
 export class Observer {
@@ -88,8 +88,9 @@ export class Observer {
   }
 
   /** The process of the engine that has just answered; undefined when its pid file does not tell. */
-  engineProcess(): Promise<EngineProcess | undefined> {
-    return engineProcess(this.#parts.pidFile, this.#parts.host.bootId);
+  async engineProcess(): Promise<EngineProcess | undefined> {
+    const { pidFile, host } = this.#parts;
+    return pidFile === undefined ? undefined : engineProcess(pidFile, host.bootId);
   }
 
   /** Of a run whose container the engine has just shown: the restart that its log has yet to tell of. */

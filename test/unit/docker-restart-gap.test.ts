@@ -1,4 +1,5 @@
 import t from 'tap';
+import { dockerConfig, pidFileOf } from '../../executors/docker/config.ts';
 import { LogCursor } from '../../executors/docker/log-cursor.ts';
 import { untoldRestart, type RestartFacts } from '../../executors/docker/restart-gap.ts';
 
@@ -88,4 +89,11 @@ void t.test('what was told is kept with the cursor of the log', async (t) => {
   cursor.tell({ engine: second.id, lostAt: 5 });
   t.same(LogCursor.parse(cursor.snapshot()()).told, { engine: second.id, lostAt: 5 });
   t.same(LogCursor.parse(before()).told, {}, 'a cursor given out before knows nothing of it');
+});
+
+void t.test('the pid file of the default engine says nothing of another one', async (t) => {
+  const fileOf = (config: object) => pidFileOf(dockerConfig.parse(config));
+  t.equal(fileOf({}), '/var/run/docker.pid');
+  t.equal(fileOf({ host: 'unix:///run/other.sock' }), undefined);
+  t.equal(fileOf({ host: 'unix:///run/other.sock', pidFile: '/run/o.pid' }), '/run/o.pid');
 });
