@@ -3,19 +3,16 @@ import { join } from 'node:path';
 import t from 'tap';
 import { testEngine } from '../../kit/engine.ts';
 import { tempDir } from '../../kit/temp-dir.ts';
-import { ended, newNode, newRun, openPlugin, readLog } from './node.ts';
-import { cleanUp, nameOf, rawEngine } from './raw-engine.ts';
+import { ended, newRun, openPlugin, readLog } from './node.ts';
+import { onePlugin } from './one-plugin.ts';
+import { nameOf } from './raw-engine.ts';
 
 t.setTimeout(300_000);
 
 const engine = await testEngine(t);
 
 void t.test('a run is confined', { skip: engine.skip }, async (t) => {
-  const node = newNode(tempDir(t));
-  const raw = rawEngine(engine.host);
-  cleanUp(t, raw, node);
-  const plugin = await openPlugin(node, engine.host);
-  t.teardown(() => plugin.close?.());
+  const { node, raw, plugin } = await onePlugin(t, engine.host);
 
   await t.test('out of memory is told apart from being killed', async (t) => {
     const limits = { cpuMillis: 0, memoryBytes: 32 * 1024 * 1024, pids: 0, diskBytes: 0 };

@@ -7,18 +7,15 @@ import { openEngine } from '../../../executors/docker/engine.ts';
 import { privateEngine, testEngine } from '../../kit/engine.ts';
 import { tempDir } from '../../kit/temp-dir.ts';
 import { ended, newNode, newRun, openPlugin } from './node.ts';
-import { cleanUp, nameOf, rawEngine, rawStdout, stranger } from './raw-engine.ts';
+import { onePlugin } from './one-plugin.ts';
+import { cleanUp, nameOf, rawStdout, stranger } from './raw-engine.ts';
 
 t.setTimeout(300_000);
 
 const engine = await testEngine(t);
 
 void t.test('one run, one container', { skip: engine.skip }, async (t) => {
-  const node = newNode(tempDir(t));
-  const raw = rawEngine(engine.host);
-  cleanUp(t, raw, node);
-  const plugin = await openPlugin(node, engine.host);
-  t.teardown(() => plugin.close?.());
+  const { node, raw, plugin } = await onePlugin(t, engine.host);
 
   await t.test(
     'started twice, it is the same one, and what has ended is not started again',

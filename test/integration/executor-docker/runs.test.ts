@@ -1,19 +1,14 @@
 import t from 'tap';
 import { testEngine } from '../../kit/engine.ts';
-import { tempDir } from '../../kit/temp-dir.ts';
-import { ended, newNode, newRun, openPlugin, readLog } from './node.ts';
-import { cleanUp, rawEngine } from './raw-engine.ts';
+import { ended, newRun, openPlugin, readLog } from './node.ts';
+import { onePlugin } from './one-plugin.ts';
 
 t.setTimeout(300_000);
 
 const engine = await testEngine(t);
 
 void t.test('a run in a container', { skip: engine.skip }, async (t) => {
-  const node = newNode(tempDir(t));
-  const raw = rawEngine(engine.host);
-  cleanUp(t, raw, node);
-  const plugin = await openPlugin(node, engine.host);
-  t.teardown(() => plugin.close?.());
+  const { node, plugin } = await onePlugin(t, engine.host);
 
   await t.test(
     'the engine is healthy, and keeps an id that a second look finds again',

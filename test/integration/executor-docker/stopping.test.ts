@@ -1,19 +1,15 @@
 import t from 'tap';
 import { testEngine } from '../../kit/engine.ts';
-import { tempDir } from '../../kit/temp-dir.ts';
-import { ended, newNode, newRun, openPlugin } from './node.ts';
-import { cleanUp, nameOf, rawEngine } from './raw-engine.ts';
+import { ended, newRun } from './node.ts';
+import { onePlugin } from './one-plugin.ts';
+import { nameOf } from './raw-engine.ts';
 
 t.setTimeout(300_000);
 
 const engine = await testEngine(t);
 
 void t.test('a run is ended', { skip: engine.skip }, async (t) => {
-  const node = newNode(tempDir(t));
-  const raw = rawEngine(engine.host);
-  cleanUp(t, raw, node);
-  const plugin = await openPlugin(node, engine.host);
-  t.teardown(() => plugin.close?.());
+  const { node, raw, plugin } = await onePlugin(t, engine.host);
 
   await t.test(
     'a run that ignores TERM is killed after its grace, under the reason of the order',
