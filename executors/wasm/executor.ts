@@ -3,6 +3,7 @@
  * keeps claim, deadline, limits and exit record, and goes on when the plugin is gone. Everything here is found again from
  * the run folders.
  */
+import { existsSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -29,12 +30,13 @@ import {
 } from '../../plugins/sdk/index.ts';
 import { assignmentOf, entryOf, memoryPagesOf, readEntryModule } from './assignment.ts';
 import { RunnerClient } from './client.ts';
-import type { WasmConfig, WasmParams } from './config.ts';
+import { wasmParams, type WasmConfig, type WasmParams } from './config.ts';
 import type { ModuleCache } from './module/cache.ts';
 import { observeRun, unreadableSpec } from './observe.ts';
 import type { RunnerPool } from './pool.ts';
 import type { Assignment } from './protocol.ts';
 import { readSocket } from './record.ts';
+import { findStrays, isSame, observeStray, writeStray, type Stray } from './strays.ts';
 
 const ASSIGN_MS = 10_000;
 const ASSIGN_ATTEMPTS = 3;
@@ -43,6 +45,8 @@ const LOOK_MS = 100;
 /** A runner that has not carried out a stop order by then is killed from here. */
 const ESCALATE_MS = 2_000;
 const REMOVE_MS = 2_000;
+/** Of a run whose folder is gone: what its runner was given is not asked for again. */
+const UNKNOWN_MODULE = '/';
 
 export interface WasmExecutorOptions {
   readonly config: WasmConfig;
@@ -103,19 +107,31 @@ export class WasmExecutor implements Executor<WasmParams> {
     );
   }
 
-  observe(run: RunContext): Promise<Observation> {
-    return observeRun(run, this.#options.host.processes);
+  async observe(run: RunContext): Promise<Observation> {
+    const seen = await observeRun(run, this.#options.host.processes);
+    if (seen.marked || existsSync(path.join(run.folder, 'run.json'))) return seen;
+    const stray = await this.#stray(run.spec.key);
+    return stray === undefined ? seen : observeStray(stray, run.spec.specHash);
+  }
+
+  async rebuild(key: RunKey): Promise<RunSpec<WasmParams> | undefined> {
+    const stray = await this.#stray(key);
+    if (stray === undefined) return undefined;
+    await writeStray(this.#options.host.runFolder(key), stray);
+    return { ...unreadableSpec(key), params: wasmParams.parse({ EntryModule: UNKNOWN_MODULE }) };
   }
 
   async list(): Promise<readonly Observation[]> {
     const { host } = this.#options;
+    const keys = await host.runFolders();
     const seen = await Promise.all(
-      (await host.runFolders()).map(async (key) => {
+      keys.map(async (key) => {
         const spec = (await host.readRun(key).catch(() => undefined)) ?? unreadableSpec(key);
         return this.observe({ spec, folder: host.runFolder(key) });
       }),
     );
-    return seen.filter((one) => one.marked);
+    const strays = await this.#strays(keys.map((key) => readSocket(host.runFolder(key))));
+    return [...seen.filter((one) => one.marked), ...strays.map((one) => observeStray(one, ''))];
   }
 
   async supervise(run: Run, signal: AbortSignal): Promise<void> {
@@ -168,8 +184,9 @@ export class WasmExecutor implements Executor<WasmParams> {
     const { processes } = host;
     const folder = host.runFolder(key);
     this.#runners.get(folder)?.close();
-    const holder = readClaim(folder)?.holder;
-    const socket = readSocket(folder);
+    const stray = existsSync(folder) ? undefined : await this.#stray(key);
+    const holder = stray?.identity ?? readClaim(folder)?.holder;
+    const socket = stray?.socket ?? readSocket(folder);
     if (holder !== undefined) processes.signal(holder, 'SIGKILL');
     const until = performance.now() + REMOVE_MS;
     while (holder !== undefined && processes.look(holder) === 'alive' && performance.now() < until)
@@ -182,6 +199,19 @@ export class WasmExecutor implements Executor<WasmParams> {
     this.#closing.abort();
     for (const runner of this.#runners.values()) runner.close();
     await this.#options.pool.close();
+  }
+
+  /** Asks those runners only that are not known to hold another run, or none. */
+  #strays(named: readonly (string | undefined)[] = []): Promise<readonly Stray[]> {
+    const { host, pool } = this.#options;
+    const known = new Set(named);
+    for (const [folder, runner] of this.#runners)
+      if (existsSync(folder)) known.add(runner.socketPath);
+    return findStrays(host, (socket) => known.has(socket) || pool.has(socket));
+  }
+
+  async #stray(key: RunKey): Promise<Stray | undefined> {
+    return (await this.#strays()).find(({ held }) => isSame(held, key));
   }
 
   async #modulePath(spec: RunSpec<WasmParams>): Promise<string> {

@@ -36,6 +36,11 @@ export class RunnerPool {
     return this.#idle.length;
   }
 
+  /** A warm runner listens there. */
+  has(socketPath: string): boolean {
+    return this.#idle.some((client) => client.socketPath === socketPath);
+  }
+
   /** Adopts idle runners that are alive, removes sockets of dead ones, and begins to fill. */
   async open(): Promise<void> {
     const names = await fs.readdir(this.#options.socketsDir);

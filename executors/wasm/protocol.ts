@@ -41,11 +41,16 @@ export interface Assignment {
   readonly deadlineAt: number;
 }
 
+export interface Held extends RunName {
+  /** When it was claimed, ms. */
+  readonly at?: number;
+}
+
 export interface Hello {
   readonly type: 'hello';
   readonly protocol: number;
   readonly identity: Identity;
-  readonly holds: RunName | null;
+  readonly holds: Held | null;
 }
 
 export type FromRunner =

@@ -48,6 +48,7 @@ export class Watchdog {
   readonly #identity = ownIdentity();
   readonly #connections = new Set<net.Socket>();
   #held: Assignment | undefined;
+  #claimedAt = 0;
   #lonelySince = performance.now();
   #deadline: NodeJS.Timeout | undefined;
 
@@ -95,7 +96,7 @@ export class Watchdog {
   }
 
   #hello(connection: net.Socket): void {
-    const holds = this.#held?.name ?? null;
+    const holds = this.#held === undefined ? null : { ...this.#held.name, at: this.#claimedAt };
     send(connection, { type: 'hello', protocol: RUNNER_PROTOCOL, identity: this.#identity, holds });
   }
 
@@ -126,6 +127,7 @@ export class Watchdog {
       };
     }
     this.#held = assignment;
+    this.#claimedAt = Math.floor(fs.statSync(path.join(assignment.folder, RUN_FILE.claim)).mtimeMs);
     fs.writeFileSync(path.join(assignment.folder, RUN_FILE.socket), this.#options.socketPath);
     // Behind the answer, so that nobody hears of the end before the start.
     setImmediate(() => {

@@ -124,9 +124,9 @@ export class RunCalls<Params> {
   stop(key: RunKey, order: StopOrder): Promise<void> {
     return this.#mailboxes.run(keyText(key), async () => {
       const { executor, table } = this.#ports;
-      const run = (await this.#context(key)) ?? (await this.#rebuilt(key));
+      const known = await this.#context(key);
+      const run = this.#lacksFolder(key) ? await this.#rebuilt(key, known) : known;
       if (run === undefined) throw notFound(key);
-      if (this.#lacksFolder(key)) await writeRun(this.#ports.host.runsDir, run.spec);
       const seen = await executor.observe(run);
       if (isLive(seen) || seen.phase === 'exited') void table.supervise(run);
       if (seen.phase !== 'exited') await executor.stop(run, order);
@@ -219,13 +219,13 @@ export class RunCalls<Params> {
   }
 
   /** Its engine may know a run of which the folder is gone. Only in the mailbox of the run. */
-  async #rebuilt(key: RunKey): Promise<RunContext<Params> | undefined> {
+  async #rebuilt(key: RunKey, known?: RunContext<Params>): Promise<RunContext<Params> | undefined> {
     const { executor, host } = this.#ports;
     const spec = await executor.rebuild?.(key);
-    if (spec === undefined) return undefined;
-    await writeRun(host.runsDir, spec, { rebuilt: true });
+    if (spec === undefined) return known;
+    await writeRun(host.runsDir, known?.spec ?? spec, { rebuilt: known === undefined });
     host.log.warn('run folder made anew', { run: keyText(key) });
-    return this.#contextOf(spec);
+    return known ?? this.#contextOf(spec);
   }
 
   /** What cannot be made anew now is listed all the same. */

@@ -42,6 +42,7 @@ t.test('folders that are gone', async (t) => {
   const published = await begin(cluster, processTask(script, RESULTS));
   const emptied = await begin(cluster, processTask(script, RESULTS));
   const finished = await begin(cluster, processTask('sleep 1; exit 7'));
+  const runner = await agent.claim('wasm', live.wasm.execution);
   await vanish(agent);
   await becomeService(agent, service.execution);
   const folderOf = (work: Work, executor = 'process'): string =>
@@ -64,14 +65,21 @@ t.test('folders that are gone', async (t) => {
   await t.test(
     'without its run folder a live run is lost, and nothing of it lives on',
     async (t) => {
-      for (const work of [live.wasm, live.process]) {
-        const { state, run, outcome } = await endedOnce(t, world, work);
-        t.match({ state, run, outcome }, { state: 'failed', run: 0, outcome: { by: 'lost' } });
-        await nothingLeft(agent, work);
-      }
+      const { state, run, outcome } = await endedOnce(t, world, live.process);
+      t.match({ state, run, outcome }, { state: 'failed', run: 0, outcome: { by: 'lost' } });
+      await nothingLeft(agent, live.process);
       t.equal(starts(count('batch')), 1);
     },
   );
+
+  await t.test('but for one whose runner proves over its socket that it holds it', async (t) => {
+    const { job, execution } = live.wasm;
+    t.match((await agent.status()).executions, [{ id: execution, state: 'running', run: 0 }]);
+    t.equal(await agent.claim('wasm', execution), runner, 'the same runner');
+    await cluster.stop(job);
+    t.match(await endedOnce(t, world, live.wasm), { state: 'cancelled', run: 0 });
+    await nothingLeft(agent, live.wasm);
+  });
 
   await t.test('so is one that had ended: its code is not made up', async (t) => {
     const { state, outcome } = await endedOnce(t, world, finished);
