@@ -2,13 +2,14 @@ import t from 'tap';
 import { testEngine } from '../../kit/engine.ts';
 import { ended, newRun, openPlugin, readLog } from './node.ts';
 import { onePlugin } from './one-plugin.ts';
+import { nameOf } from './raw-engine.ts';
 
 t.setTimeout(300_000);
 
 const engine = await testEngine(t);
 
 void t.test('a run in a container', { skip: engine.skip }, async (t) => {
-  const { node, plugin } = await onePlugin(t, engine.host);
+  const { node, raw, plugin } = await onePlugin(t, engine.host);
 
   await t.test(
     'the engine is healthy, and keeps an id that a second look finds again',
@@ -36,9 +37,15 @@ void t.test('a run in a container', { skip: engine.skip }, async (t) => {
     const run = newRun(node, 'true');
     const digest = await plugin.prepare(run.spec, () => undefined, AbortSignal.timeout(10_000));
     t.match(digest, /^sha256:[0-9a-f]{64}@[0-9a-f-]{36}$/, 'the image, and the engine that has it');
-    const pinned = newRun(node, 'true', { digest });
-    await plugin.start(pinned);
-    t.match(await ended(plugin, pinned), { outcome: { by: 'exit', code: 0 } });
+    const [plain = ''] = digest.split('@');
+    const elsewhere = `sha256:${'0'.repeat(64)}@another-engine`;
+    for (const one of [digest, plain, elsewhere]) {
+      const pinned = newRun(node, 'true', { digest: one });
+      await plugin.start(pinned);
+      const { Image } = await raw.getContainer(nameOf(node, pinned)).inspect();
+      t.equal(Image, plain, `${one} is the image that this engine has`);
+      t.match(await ended(plugin, pinned), { outcome: { by: 'exit', code: 0 } });
+    }
   });
 
   await t.test('a missing image is refused at once when pulling is not allowed', async (t) => {
