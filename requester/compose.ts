@@ -74,7 +74,7 @@ async function assemble(given: Assembly): Promise<Api> {
   const { config, clock, log, folder, token, transport, undo, store } = given;
   const core = await startCore(given);
   undo.unshift(() => core.close());
-  const { world, reader, mint, coordinator, presence, watchers, requesterId } = core;
+  const { world, reader, mint, coordinator, presence, watchers, rollCall, requesterId } = core;
   const { requestTimeoutMs } = config.nats;
   const streams = new NodeStreams({ transport, clock, requestTimeoutMs, requesterId });
   undo.unshift(() => streams[Symbol.asyncDispose]());
@@ -85,6 +85,7 @@ async function assemble(given: Assembly): Promise<Api> {
     problems: () => [
       ...(store.failing === undefined ? [] : [`the store cannot be written: ${store.failing}`]),
       ...given.problems,
+      ...(rollCall.problem === undefined ? [] : [rollCall.problem]),
     ],
   });
 }

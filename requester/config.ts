@@ -66,7 +66,7 @@ const nodesSchema = z
     unhealthyAfterMs: durationMs(
       300_000,
       [1_000, 86_400_000],
-      'Silence after which a node is shown unhealthy.',
+      'Silence after which a node is shown unhealthy. After a start waiting work of before it waits for silent nodes this long at the most.',
     ),
   })
   .prefault({})

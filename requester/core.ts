@@ -41,6 +41,7 @@ export interface RequesterCore {
   readonly links: Links;
   readonly presence: Presence;
   readonly watchers: Watchers;
+  readonly rollCall: RollCall;
   /** Stops taking messages, finishes what was begun. */
   close(): Promise<void>;
 }
@@ -76,7 +77,10 @@ export async function startCore(parts: CoreParts): Promise<RequesterCore> {
   // Nobody has to wait for a heartbeat to learn what the nodes hold.
   for (const node of world.nodes()) links.wake(node.id);
   const { requesterId } = identity;
-  return { requesterId, mint, world, reader, coordinator, links, presence, watchers, close };
+  return {
+    ...{ requesterId, mint, world, reader, coordinator, links, presence, rollCall, watchers },
+    close,
+  };
 }
 
 interface Loaded {

@@ -216,18 +216,19 @@ async function align(
 
 /** What is under way there and unknown here, of a job of ours. What has ended is claimed with its report. */
 async function claimListed(
-  { reader, rollCall }: HandshakeContext,
+  { reader, rollCall, log }: HandshakeContext,
   { draft, link, id, handshake }: Taking,
   listed: Map<string, ExecutionRecord>,
 ): Promise<void> {
-  if (isSetBack(link.position(), handshake.link)) rollCall.setBack(draft);
+  let older = isSetBack(link.position(), handshake.link);
   for (const shown of handshake.executions) {
     if (listed.has(shown.executionId) || isTerminal(shown.state)) continue;
     const claimed = await claim({ reader, draft }, id, shown);
     if (claimed === undefined) continue;
-    rollCall.setBack(draft);
+    older = true;
     listed.set(shown.executionId, claimed);
   }
+  if (older && rollCall.setBack(draft)) log.error('store.set-back', { nodeId: id });
 }
 
 async function lookUp(

@@ -83,11 +83,18 @@ export class RollCall {
     return true;
   }
 
-  /** This store is an old copy: said by a node, in this turn. */
-  setBack(draft: Draft): void {
-    if (this.#setBack || this.#over) return;
+  /** This store is an old copy: said by a node, in this turn. True when it is news. */
+  setBack(draft: Draft): boolean {
+    if (this.#setBack || this.#over) return false;
     draft.op({ type: 'put', key: SET_BACK_KEY, value: { at: draft.now } });
     this.#setBack = true;
+    return true;
+  }
+
+  /** For people, while it matters. */
+  get problem(): string | undefined {
+    if (!this.#setBack || this.#over) return undefined;
+    return `the store is an older copy: work of before the start is not placed, ${this.#ending}`;
   }
 
   /** As it is in this turn. */
@@ -113,17 +120,20 @@ export class RollCall {
     return true;
   }
 
+  get #ending(): string {
+    return `until ${new Date(this.#until).toISOString()} at the latest`;
+  }
+
   #awaited(draft: Draft, executor: string): Awaited | undefined {
     const silent = [...this.#known]
       .filter(([, { given }]) => this.#setBack || !given)
       .map(([id]) => id)
       .filter((id) => !this.#hasShown(draft.node(id), executor));
     if (silent.length === 0 && !this.#setBack) return undefined;
-    const until = `until ${new Date(this.#until).toISOString()} at the latest`;
     const all = silent.length > MOST_NAMED ? `${silent.length} nodes` : silent.sort().join(', ');
-    const whom = this.#setBack ? 'the store is an older copy: nodes that it has forgotten' : all;
+    const whom = this.#setBack ? 'nodes that this older copy of its store does not know' : all;
     return {
-      reason: `it may have been placed before this requester was started, waits for ${whom} to show what they hold, ${until}`,
+      reason: `may have been placed before the requester was started; waits, ${this.#ending}, for ${whom} to show what is there`,
       until: this.#until,
     };
   }
