@@ -1,6 +1,7 @@
 /**
  * How long a killed agent takes from its start until it has adopted everything that went on without it: 10, 100 and 300
- * containers, then 100 WASM runs. The runs only sleep, so that what is measured is the recovery and not their work.
+ * containers, then 100 WASM runs, then 100 processes. The runs only sleep, so that what is measured is the recovery and not
+ * their work. And how long `agent stop --kill` takes to end them all.
  */
 import { importBusybox } from '../fixtures/image/busybox.mjs';
 import type { Cluster } from './kit/cluster.ts';
@@ -13,7 +14,7 @@ import { until } from './kit/until.ts';
 
 const CONTAINERS = [10, 100, 300];
 const CONTAINER_AIM = { containers: 100, belowMs: 1_000 };
-const WASM_RUNS = 100;
+const HELD_RUNS = 100;
 const ROUNDS = 5;
 /** Submissions under way at once. */
 const LANES = 8;
@@ -25,6 +26,11 @@ const container: Task = {
 };
 const guest: Task = {
   ...wasmTask('ticker', ['3600', '1000']),
+  Resources: { Memory: '16Mi', CPU: '10m' },
+};
+
+const command: Task = {
+  Engine: { Type: 'process', Params: { Command: ['sleep', '3600'] } },
   Resources: { Memory: '16Mi', CPU: '10m' },
 };
 
@@ -43,12 +49,19 @@ await measure(async (cluster) => {
     );
   }
   await cluster.endAgent();
-  await cluster.startAgent();
-  await fillUp(cluster, 'wasm', { task: guest, from: 0, to: WASM_RUNS });
-  const values = await adoptions(cluster, 'wasm', WASM_RUNS);
-  figures.push(
-    figure(`agent start until ${WASM_RUNS} WASM runs are adopted`, { unit: 'ms', values }),
-  );
+  for (const [executor, kind, task] of [
+    ['wasm', 'WASM runs', guest],
+    ['process', 'processes', command],
+  ] as const) {
+    await cluster.startAgent();
+    await fillUp(cluster, executor, { task, from: 0, to: HELD_RUNS });
+    const values = await adoptions(cluster, executor, HELD_RUNS);
+    const all = `${HELD_RUNS} ${kind}`;
+    figures.push(figure(`agent start until ${all} are adopted`, { unit: 'ms', values }));
+    figures.push(
+      figure(`agent stop --kill with ${all}`, { unit: 'ms', values: [await ended(cluster)] }),
+    );
+  }
   return figures;
 });
 
@@ -84,4 +97,10 @@ async function adoptions(cluster: Cluster, executor: string, count: number): Pro
     values.push(readyMs ?? Number.NaN);
   }
   return values;
+}
+
+async function ended(cluster: Cluster): Promise<number> {
+  const began = performance.now();
+  await cluster.endAgent();
+  return performance.now() - began;
 }

@@ -93,7 +93,7 @@ interface Circumstances {
 function isPossible({ told, outcome }: End, { tampered, between }: Circumstances): boolean {
   switch (outcome.by) {
     case 'exit':
-      return outcome.code !== undefined;
+      return outcome.code !== undefined && (told.finishedAt ?? 0) <= (told.deadlineAt ?? Infinity);
     case 'lost':
       return tampered;
     case 'stop':
