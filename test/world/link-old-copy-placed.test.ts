@@ -32,6 +32,8 @@ for (const part of ['the whole folder', 'the store alone'] as const)
     await putBack(cluster, copy, part);
     const fresh = await cluster.submit(batchJob(instant(cluster, 'fresh')));
     t.match(await cluster.ended(fresh), { state: 'Completed' }, 'a new job does not wait');
+    const { Problems } = await cluster.api.get('limpet/status', statusSchema);
+    t.match(Problems.join('\n'), /older copy: work of before the start is not placed, until/);
     t.same([await cluster.running(batch), await cluster.running(service)], ids, 'the same ones');
     t.same(await claims(agent, ids), holders, 'they run on');
     const placed = (await cluster.told(service)).filter((line) => line.startsWith('Scheduling'));
@@ -189,6 +191,8 @@ async function holderOf(agents: readonly TestAgent[], ids: readonly string[]): P
 function claims(agent: TestAgent, ids: readonly string[]): Promise<string[]> {
   return Promise.all(ids.map((id) => agent.claim('wasm', id)));
 }
+
+const statusSchema = z.looseObject({ Problems: z.array(z.string()) });
 
 const attempt = z.looseObject({
   ComputeState: z.looseObject({ Details: z.looseObject({ Attempt: z.string() }) }),
