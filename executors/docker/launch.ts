@@ -6,7 +6,8 @@
  *   start
  *
  * Called again after any crash. What decides is the engine: a container that has never been started is started, marked or
- * not; any other is left as it is. A mark without a container means that the run is lost: nothing is created again.
+ * not; any other is left as it is. A mark without a container means that the run is lost: nothing is created again. The
+ * same when the engine was restarted since the mark: see `observe.ts`.
  */
 import { LimpetError, pause, type ExecutorHost, type RunContext } from '../../plugins/sdk/index.ts';
 import type { DockerConfig } from './config.ts';
@@ -103,13 +104,18 @@ export async function launch(on: Launcher, run: Run): Promise<void> {
   const mark = await readMark(run.folder);
   const container =
     mark === undefined ? await createOrFind(on, run, name) : await findMarked(on, run, name);
-  if (container === undefined) return;
-  const engineProcess = await on.engineProcess();
-  // A mark of an earlier process of the engine is renewed: this one will start the container.
-  if (mark?.containerId !== container.id || mark.engineProcess !== engineProcess)
-    await writeMark(run.folder, await newMark(on, container.id, engineProcess));
+  if (container === undefined || (await isCutOff(on, mark))) return;
+  if (mark?.containerId !== container.id)
+    await writeMark(run.folder, await newMark(on, container.id));
   on.host.reach('plugin.start.marked');
   await startCreated(on, container);
+}
+
+/** The engine was restarted since the mark: the start may have been under way. */
+async function isCutOff(on: Launcher, mark: Mark | undefined): Promise<boolean> {
+  if (mark?.engineProcess === undefined) return false;
+  const now = await on.engineProcess();
+  return now !== undefined && now !== mark.engineProcess;
 }
 
 async function findMarked(on: Launcher, run: Run, name: string): Promise<Created | undefined> {
@@ -123,15 +129,12 @@ function neverStarted(container: Container, run: Run, identity: Identity): Creat
   return isNew ? container : undefined;
 }
 
-async function newMark(
-  on: Launcher,
-  containerId: string,
-  engineProcess: string | undefined,
-): Promise<Mark> {
+async function newMark(on: Launcher, containerId: string): Promise<Mark> {
   const engineId = await on.engineId();
   if (engineId === undefined)
     throw new LimpetError('unavailable', 'engine changed: runs of another engine are on record');
   const mark = { containerId, bootId: on.host.bootId, engineId };
+  const engineProcess = await on.engineProcess();
   return engineProcess === undefined ? mark : { ...mark, engineProcess };
 }
 

@@ -125,11 +125,17 @@ export class DockerLog implements LogSource {
         );
         return;
       }
+      const restart = await this.#ports.restart(container, cursor.told);
+      if (container.status === 'created' && restart !== undefined) {
+        // Cut off within its start: the engine will never show more of it.
+        cursor.tell(restart.told);
+        yield gap(cursor.snapshot()(), restart.text);
+        return;
+      }
       if (container.status === 'created') {
         await pause(NOT_STARTED_POLL_MS, signal);
         continue;
       }
-      const restart = await this.#ports.restart(container, cursor.told);
       const isOver = ENDED.has(container.status);
       // What is there already is read alone first, so that a restart is told at once and not with the next line.
       const follow = isOver || restart === undefined;

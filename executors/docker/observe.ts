@@ -19,6 +19,8 @@ export interface HostFacts {
   readonly bootId: string;
   /** When the engine's process was started; undefined when its pid file is not readable. */
   readonly engineStartedAt: number | undefined;
+  /** Which process the engine is; undefined when it is not known. */
+  readonly engineProcess?: string | undefined;
 }
 
 type Phase = Observation['phase'];
@@ -86,8 +88,20 @@ export function unseen(
   return { key: record.key, phase, ...marks(record, host), ours: true };
 }
 
+/**
+ * An engine that dies within a start may not have noted that the work had begun: it shows `created` for ever, and would
+ * start it once more. So a marked container that another process of the engine shows so is never started.
+ */
+function isCutOff(container: Container, { mark }: RunRecord, host: HostFacts): boolean {
+  if (container.status !== 'created' || container.startedAt !== undefined || container.error !== '')
+    return false;
+  if (mark?.engineProcess === undefined || host.engineProcess === undefined) return false;
+  return mark.containerId === container.id && mark.engineProcess !== host.engineProcess;
+}
+
 export function observation(container: Container, record: RunRecord, host: HostFacts): Observation {
-  const phase = phaseOf(container.status);
+  const cutOff = isCutOff(container, record, host);
+  const phase = cutOff ? 'exited' : phaseOf(container.status);
   return {
     key: record.key,
     phase,
@@ -96,7 +110,8 @@ export function observation(container: Container, record: RunRecord, host: HostF
     specHash: specHashOf(container.labels),
     handle: JSON.stringify({ container: container.id, engine: record.mark?.engineId ?? '' }),
     ...(container.startedAt === undefined ? {} : { startedAt: container.startedAt }),
-    ...(phase === 'exited' ? ended(container, record, host) : {}),
+    ...(phase === 'exited' && !cutOff ? ended(container, record, host) : {}),
+    ...(cutOff ? { outcome: { by: 'lost', reason: 'interrupted' } } : {}),
     ...(phase === 'created' && container.error !== '' ? { startError: container.error } : {}),
     facts: { container: container.name, containerId: container.id },
   };

@@ -133,11 +133,10 @@ export class Observer {
   }
 
   async #hostFacts(): Promise<HostFacts> {
-    return {
-      identity: this.#parts.identity,
-      bootId: this.#parts.host.bootId,
-      engineStartedAt: (await this.engineProcess())?.startedAt,
-    };
+    const { identity, host } = this.#parts;
+    const engine = await this.engineProcess();
+    const { id: engineProcess, startedAt: engineStartedAt } = engine ?? {};
+    return { identity, bootId: host.bootId, engineStartedAt, engineProcess };
   }
 
   /** A container of the list as an observation; undefined when its labels name no run. */

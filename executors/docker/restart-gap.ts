@@ -44,8 +44,10 @@ export function untoldRestart(facts: RestartFacts): Restart | undefined {
   // Known once and not readable now: the engine is just going, and will be asked again.
   if (engine === undefined) return known === undefined ? brokenConnection(facts) : undefined;
   const { startedAt } = facts.container;
-  if (startedAt === undefined) return undefined;
-  const isOther = known === undefined ? engine.startedAt > startedAt : known !== engine.id;
+  const isOther =
+    known === undefined
+      ? startedAt !== undefined && engine.startedAt > startedAt
+      : known !== engine.id;
   if (!isOther || endedBefore(engine, facts)) return undefined;
   return {
     at: engine.startedAt,

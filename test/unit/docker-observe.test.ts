@@ -132,3 +132,15 @@ void t.test('a failed start is told, and a mark of another boot is known as such
   t.match(unseen('absent', before, host), { phase: 'absent', marked: true, sameBoot: false });
   t.match(unseen('absent', { ...record, mark: undefined }, host), { marked: false });
 });
+
+void t.test('what was begun when its engine died is never started again', async (t) => {
+  const created = { ...container, status: 'created', startedAt: undefined, finishedAt: undefined };
+  const marked = { ...record, mark: { ...mark, engineProcess: '1-1' } };
+  const seen = (change: Partial<Container>, engineProcess: string | undefined) =>
+    observation({ ...created, ...change }, marked, { ...host, engineProcess });
+  t.match(seen({}, '2-2'), { phase: 'exited', outcome: { by: 'lost', reason: 'interrupted' } });
+  t.match(seen({}, '1-1'), { phase: 'created' }, 'the engine that was to start it');
+  t.match(seen({}, undefined), { phase: 'created' });
+  t.match(seen({ id: 'c2' }, '2-2'), { phase: 'created' }, 'another container');
+  t.match(seen({ error: 'no such file' }, '2-2'), { phase: 'created', startError: 'no such file' });
+});

@@ -31,7 +31,7 @@ const AT_THE_MARK: CrashCase = {
 };
 
 t.test('a container that was created and not started', { skip: privateEngineSkip() }, async (t) => {
-  const { host } = await privateEngine(t);
+  const { host, daemon } = await privateEngine(t);
   const lane = await Lane.open(t, { executor: 'docker', config: dockerConfig({ host }) });
   const { cluster, agent } = lane;
   const world: DockerWorld = { cluster, agent, raw: rawEngine(host) };
@@ -67,6 +67,19 @@ t.test('a container that was created and not started', { skip: privateEngineSkip
     const work = await created(dockerTask(script));
     rmSync(join(runFolder(agent, 'docker', work.execution), 'launching'));
     await startedOnce(t, work);
+  });
+
+  await t.test('by an engine that died since: it may have begun, so never again', async (t) => {
+    const work = await created(dockerTask(script));
+    await daemon.kill('SIGKILL');
+    await daemon.start();
+    t.match(await lifeOf(world, work), { status: 'created' });
+    await lane.again(AT_THE_MARK);
+    const { state, run, outcome } = await endedOnce(t, world, work);
+    const lost = { by: 'lost', reason: 'interrupted' };
+    t.match({ state, run, outcome }, { state: 'failed', run: 0, outcome: lost });
+    t.match(await cluster.log(work.job), /^\[gap\]\nthe engine restarted at \S+/);
+    await nothingLeftOf(world, work);
   });
 
   await t.test('of which the engine shows a failed start: refused, not tried again', async (t) => {
