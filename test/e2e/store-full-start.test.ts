@@ -47,12 +47,22 @@ for (const victim of ['the agent', 'agent and plugin'])
     t.match(status.degraded[0], /^the store cannot be written: .*no space left.*: no new work/i);
     t.match(status.executions, [{ id, state: 'running', run: 0 }]);
     t.notOk(existsSync(join(agent.folder, 'agent.json')), 'there is no room even for that');
+    // Until then its owner would place on what it last knew.
+    await eventually(
+      'the link',
+      async () => (await agent.status()).link.state === 'linked',
+      30_000,
+    );
     const waiting = await cluster.submit(waitFor('/', 'exit 0'));
-    await eventually('its owner to hear why', async () => {
-      const { message } = await cluster.job(waiting);
-      if (!/no space left|MiB left/i.test(message)) throw new Error(`'${message}'`);
-      return true;
-    });
+    await eventually(
+      'its owner to hear why',
+      async () => {
+        const { message } = await cluster.job(waiting);
+        if (!/no space left|MiB left/i.test(message)) throw new Error(`'${message}'`);
+        return true;
+      },
+      30_000,
+    );
     t.match((await agent.status()).executions, [{ id, state: 'running' }]);
     t.equal(generationOf(agent.folder), generation);
 

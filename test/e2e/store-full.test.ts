@@ -1,20 +1,20 @@
 /** A disk that is full, or read-only: no new work, what runs goes on, and it heals by itself. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { startCluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
 import { lines, tickerJob } from '../kit/job-specs.ts';
 import { ticking } from '../kit/one-node.ts';
-import { tempDir } from '../kit/temp-dir.ts';
+import { mountSmallDisk, smallDiskSkip } from '../kit/small-disk.ts';
 
-const skip = mountable() ? false : 'this user may not mount a tmpfs';
+const skip = smallDiskSkip(t);
 
 t.test('a full disk takes no new work; what runs goes on; it heals', { skip }, async (t) => {
   const cluster = await startCluster(t);
   const agent = cluster.addAgent({ minFreeBytes: 1024 * 1024 });
-  mount(t, join(agent.folder, 'store'));
+  mountSmallDisk(t, join(agent.folder, 'store'));
   await agent.start();
   const { job, id, holder } = await ticking({ cluster, agent }, 50);
   const ballast = join(agent.folder, 'store', 'ballast');
@@ -45,7 +45,7 @@ t.test('a full disk takes no new work; what runs goes on; it heals', { skip }, a
 t.test('a data folder that cannot be written is one line', { skip }, async (t) => {
   const cluster = await startCluster(t);
   const agent = cluster.addAgent({ minFreeBytes: 1024 * 1024 });
-  mount(t, agent.folder);
+  mountSmallDisk(t, agent.folder);
   await agent.start();
   await agent.stopAll();
   spawnSync('mount', ['-o', 'remount,ro', agent.folder]);
@@ -58,17 +58,3 @@ t.test('a data folder that cannot be written is one line', { skip }, async (t) =
   t.ok(await agent.start(), 'and then it starts');
   await agent.end();
 });
-
-function mount(t: Test, folder: string): void {
-  mkdirSync(folder, { recursive: true });
-  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'limpet-test', folder]);
-  if (status !== 0) throw new Error(`no tmpfs at ${folder}`);
-  t.teardown(() => spawnSync('umount', ['-l', folder]));
-}
-
-function mountable(): boolean {
-  const folder = tempDir(t);
-  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'limpet-test', folder]);
-  if (status === 0) spawnSync('umount', ['-l', folder]);
-  return status === 0;
-}
