@@ -109,6 +109,7 @@ function createService(
         (record.removed && event.from === event.to) || isUnreported(record)
           ? []
           : own.outbox.append([reportRow(record, [event])]),
+      unwritten: () => own.outbox.unwritten(),
       wake: (how) => own.link()?.wake(how),
     },
     folders,
@@ -168,11 +169,13 @@ function createLink(
   const orders = new Orders({
     ...{ nodeId, engine, faults, clock, log },
     full: () => outbox.full,
-    admit: (live) => {
-      service.admit(live);
+    admits: (record, allocated) => service.admitsAtOnce(record, allocated),
+    begin: (live, effects) => {
+      service.begin(live, effects);
     },
     reports: {
       rows: (report) => outbox.append([{ type: 'report', report }]),
+      unwritten: () => outbox.unwritten(),
       wake: () => link.wake('now'),
     },
     foreign: service.foreign,

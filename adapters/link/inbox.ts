@@ -13,6 +13,8 @@ const metaSchema = z.object({ incarnation: z.string(), cursor: z.number().int() 
 export interface Applied {
   /** Called in the turn of the commit: rows that it adds to an outbox are numbered in the order of their commits. */
   ops(): readonly StoreOp[];
+  /** The operations were not committed; they will be asked for again. */
+  unwritten?(): void;
   /** Runs after the commit, before the acknowledgement: wake mailboxes, start effects. */
   committed?(): void;
 }
@@ -69,7 +71,11 @@ export class Inbox {
       if (taken.rows.length > 0) {
         const applied = await hooks.apply(taken.rows);
         const meta = { incarnation: this.#incarnation, cursor: taken.cursor };
-        await this.#store.batch([...applied.ops(), { type: 'put', key: this.#key, value: meta }]);
+        const ops: StoreOp[] = [...applied.ops(), { type: 'put', key: this.#key, value: meta }];
+        await this.#store.batch(ops).catch((thrown: unknown) => {
+          applied.unwritten?.();
+          throw thrown;
+        });
         this.#cursor = taken.cursor;
         applied.committed?.();
         hooks.beforeAck?.();

@@ -134,6 +134,11 @@ export class Outbox {
     return bodies.flatMap((body) => this.#add(body));
   }
 
+  /** A batch with rows of `append` was not written: nothing may be folded into what nobody will read. */
+  unwritten(): void {
+    this.#foldable.clear();
+  }
+
   /** The oldest committed rows beyond what is acknowledged. Always at least one row, however large. */
   async head(limit: HeadLimit): Promise<readonly OutgoingRow[]> {
     const { entries, corrupt } = await this.#store.scan({

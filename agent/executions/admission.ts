@@ -6,15 +6,13 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { messageOf } from '../../core/errors.ts';
 import type { ExecutionEvent } from '../../core/execution/events.ts';
+import type { Placement } from '../../core/job.ts';
 import { firstShortage, type Resources } from '../../core/resources.ts';
 import type { ExecutorClient, ExecutorHealth } from '../plugins/port.ts';
-import type { LiveExecution } from './live.ts';
 import { canonicalParams } from './params.ts';
 
 export interface AdmissionDeps {
   readonly capacity: Resources;
-  /** Of everything that is not terminal, this execution included. */
-  allocated(): Resources;
   client(executor: string): ExecutorClient | undefined;
   health(executor: string): ExecutorHealth | undefined;
   /** False while that executor's recovery is under way. */
@@ -30,9 +28,11 @@ export class Admission {
     this.#deps = deps;
   }
 
-  /** The event that follows; undefined while it has to wait for its executor. */
-  judge(live: LiveExecution): ExecutionEvent | undefined {
-    const { task } = live.record.placement;
+  /**
+   * The event that follows; undefined while it has to wait for its executor. `allocated` is what everything takes that is
+   * not terminal, this execution included.
+   */
+  judge({ task }: Placement, allocated: Resources): ExecutionEvent | undefined {
     const name = task.Engine.Type;
     const health = this.#deps.health(name);
     if (health === undefined)
@@ -50,7 +50,7 @@ export class Admission {
     const params = canonicalParams(client.paramsSchema, task.Engine.Params ?? {});
     const invalid = this.#invalidParams(client, params);
     if (invalid !== undefined) return { type: 'refuse', reason: invalid };
-    const shortage = firstShortage(this.#deps.allocated(), this.#deps.capacity);
+    const shortage = firstShortage(allocated, this.#deps.capacity);
     if (shortage !== undefined)
       return {
         type: 'decline',

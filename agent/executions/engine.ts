@@ -31,6 +31,8 @@ import { eventOf, type ExecutionRepository } from './repository.ts';
 
 /** Where reports go: rows for the outbox, and a wake-up once they are durable. */
 export interface ReportSink {
+  /** The batch that held rows was not written. */
+  unwritten(): void;
   rows(record: ExecutionRecord, event: HistoryEvent): readonly StoreOp[];
   /** What is under way may wait a moment for what follows; what somebody waits for may not. */
   wake(how: 'now' | 'soon'): void;
@@ -49,6 +51,16 @@ export interface EngineDeps {
   readonly clock: Clock;
   readonly faults: Faults;
   readonly log: Logger;
+}
+
+/** Whether a new placement is admitted, `allocated` being what it takes with all that is there. */
+export type Admits = (record: ExecutionRecord, allocated: Resources) => boolean;
+
+/** A placement that is being written, and what it asks for then. */
+export interface Placing {
+  readonly record: ExecutionRecord;
+  readonly effects: readonly Effect[];
+  readonly ops: readonly StoreOp[];
 }
 
 /** The answer of an effect, when nothing has to be asked for it. */
@@ -111,15 +123,25 @@ export class ExecutionEngine {
     return { ...fresh, state: 'starting', launchedRun: fresh.run };
   }
 
-  /** Operations that write it; commit them in the same turn, and call `insertPlaced` once they are durable. */
-  placementOps(record: ExecutionRecord): StoreOp[] {
-    const { repository, reports } = this.#deps;
-    const event = eventOf(undefined, record, 'accepted from its owner');
-    return [...repository.change(undefined, record, event), ...reports.rows(record, event)];
+  /**
+   * What writes placements, each as admitted if `admits` says so of what they all take together. Commit it in the same
+   * turn, and call `insertPlaced` once it is durable.
+   */
+  place(records: readonly ExecutionRecord[], admits: Admits): readonly Placing[] {
+    let allocated = this.#allocated;
+    return records.map((record) => {
+      allocated = addResources(allocated, heldBy(record));
+      const event = eventOf(undefined, record, 'accepted from its owner');
+      const accepted = this.#opsOf(undefined, record, event);
+      const steps = admits(record, allocated) ? this.#walk(record, { type: 'admit' }) : [];
+      const { after = record, effects = [] } = steps.at(-1) ?? {};
+      return { record: after, effects, ops: [...accepted, ...this.#opsOfSteps(steps)] };
+    });
   }
 
-  insertPlaced(record: ExecutionRecord): LiveExecution {
-    this.#deps.log.info('execution.accepted', { execution: record.placement.executionId });
+  insertPlaced({ record }: Placing): LiveExecution {
+    const { state, placement } = record;
+    this.#deps.log.info('execution.accepted', { execution: placement.executionId, state });
     return this.#insert(record);
   }
 
@@ -203,15 +225,11 @@ export class ExecutionEngine {
     faults.reach('agent.transition.before-commit');
     for (;;) {
       try {
-        await repository.commit(
-          steps.flatMap(({ before, after, cause }) => {
-            const event = eventOf(before, after, cause);
-            return [...repository.change(before, after, event), ...reports.rows(after, event)];
-          }),
-        );
+        await repository.commit(this.#opsOfSteps(steps));
         break;
       } catch (thrown) {
         const error = LimpetError.from(thrown, 'store-failed');
+        reports.unwritten();
         log.error('store.write-failed', {
           execution: steps[0]?.after.placement.executionId,
           reason: error.message,
@@ -220,6 +238,21 @@ export class ExecutionEngine {
       }
     }
     faults.reach('agent.transition.after-commit');
+  }
+
+  #opsOfSteps(steps: readonly Step[]): StoreOp[] {
+    return steps.flatMap(({ before, after, cause }) =>
+      this.#opsOf(before, after, eventOf(before, after, cause)),
+    );
+  }
+
+  #opsOf(
+    before: ExecutionRecord | undefined,
+    after: ExecutionRecord,
+    event: HistoryEvent,
+  ): StoreOp[] {
+    const { repository, reports } = this.#deps;
+    return [...repository.change(before, after, event), ...reports.rows(after, event)];
   }
 
   #insert(record: ExecutionRecord): LiveExecution {

@@ -3,7 +3,8 @@
  * host. What happens in a plugin comes in here; what the owner orders goes through `engine`.
  */
 import { parseExecutionId, type ExecutionId, type NodeId } from '../../core/ids.ts';
-import type { ExecutionEvent } from '../../core/execution/events.ts';
+import type { Effect, ExecutionEvent } from '../../core/execution/events.ts';
+import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { Resources } from '../../core/resources.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import type { Faults } from '../../adapters/faults/port.ts';
@@ -90,7 +91,6 @@ export class ExecutionService implements PluginHostEvents {
     });
     this.#admission = new Admission({
       capacity: deps.capacity,
-      allocated: () => this.engine.allocated,
       client,
       health: (name) => deps.host.health().find((h) => h.name === name),
       recovered: (name) => this.#recoveries.has(name),
@@ -143,8 +143,7 @@ export class ExecutionService implements PluginHostEvents {
 
   /** Takes an accepted execution, declines it, or leaves it waiting for its executor's recovery. */
   admit(live: LiveExecution): void {
-    this.#deadlines.arm(live);
-    if (live.record.placement.leaseMs !== undefined) this.#deps.leases.arm();
+    this.#arm(live);
     const { stop, placement, state, unconfirmed } = live.record;
     // Found here by its traces, it goes the way of recovery.
     if (state !== 'accepted') this.#observer.look(live);
@@ -154,8 +153,30 @@ export class ExecutionService implements PluginHostEvents {
         ? { type: 'stop', ...stop }
         : this.#closedTo !== undefined
           ? { type: 'decline', reason: this.#closedTo }
-          : this.#admission.judge(live);
+          : this.#admission.judge(placement, this.engine.allocated);
     if (event !== undefined) void this.engine.dispatch(placement.executionId, event);
+  }
+
+  /** Whether a placement that is about to be written needs no second look: it is then written as admitted. */
+  admitsAtOnce(
+    { state, stop, unconfirmed, placement }: ExecutionRecord,
+    allocated: Resources,
+  ): boolean {
+    if (state !== 'accepted' || stop !== undefined || unconfirmed === true) return false;
+    if (this.#closedTo !== undefined) return false;
+    return this.#admission.judge(placement, allocated)?.type === 'admit';
+  }
+
+  /** A placement that has just been written: goes on with what it asks for, or is admitted. */
+  begin(live: LiveExecution, effects: readonly Effect[]): void {
+    if (effects.length === 0) this.admit(live);
+    else this.#arm(live);
+    for (const effect of effects) this.engine.runEffect(live, effect);
+  }
+
+  #arm(live: LiveExecution): void {
+    this.#deadlines.arm(live);
+    if (live.record.placement.leaseMs !== undefined) this.#deps.leases.arm();
   }
 
   /** How the owner knows what it was told of. */

@@ -4,6 +4,7 @@
  */
 import { LimpetError } from '../../core/errors.ts';
 import { parseExecutionId, type ExecutionId, type NodeId } from '../../core/ids.ts';
+import type { Effect } from '../../core/execution/events.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { Applied } from '../../adapters/link/inbox.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
@@ -17,7 +18,7 @@ import {
   type RequesterRow,
 } from '../../wire/messages.ts';
 import { parsePlacement } from '../../wire/placement.ts';
-import type { ExecutionEngine } from '../executions/engine.ts';
+import type { Admits, ExecutionEngine, Placing } from '../executions/engine.ts';
 import type { ForeignWork } from '../executions/foreign.ts';
 import type { LiveExecution } from '../executions/live.ts';
 import { declinedUnread, Unreadable } from './unreadable.ts';
@@ -29,11 +30,13 @@ export interface OrdersDeps {
   readonly log: Logger;
   /** Too many reports wait for the owner: its rows are left with it. Stops come with heartbeats too. */
   full(): boolean;
-  admit(live: LiveExecution): void;
+  readonly admits: Admits;
+  begin(live: LiveExecution, effects: readonly Effect[]): void;
   readonly clock: Clock;
   /** Rows for the owner, and a wake-up once they are durable. */
   readonly reports: {
     rows(report: ExecutionReport): readonly StoreOp[];
+    unwritten(): void;
     wake(): void;
   };
   readonly foreign: Pick<ForeignWork, 'claim' | 'ownerStop' | 'operator'>;
@@ -61,16 +64,19 @@ export class Orders {
         declined.push(...this.#refuse(seq, body, error));
       }
     }
-    const all = [...placed.values()];
+    let placing: readonly Placing[] = [];
     this.#deps.faults.reach('agent.placement.before-commit');
     return {
-      ops: () => [
-        ...all.flatMap((record) => this.#deps.engine.placementOps(record)),
-        ...declined.flatMap((report) => this.#deps.reports.rows(report)),
-      ],
+      ops: () => {
+        placing = this.#deps.engine.place([...placed.values()], this.#deps.admits);
+        const refused = declined.flatMap((report) => this.#deps.reports.rows(report));
+        return [...placing.flatMap(({ ops }) => ops), ...refused];
+      },
+      unwritten: () => this.#deps.reports.unwritten(),
       committed: () => {
         this.#deps.faults.reach('agent.placement.after-commit');
-        for (const record of all) this.#deps.admit(this.#deps.engine.insertPlaced(record));
+        for (const one of placing)
+          this.#deps.begin(this.#deps.engine.insertPlaced(one), one.effects);
         if (declined.length > 0) this.#deps.reports.wake();
       },
     };

@@ -29,8 +29,8 @@ const VICTIMS: readonly Victim[] = ['agent', 'plugin', 'both'];
 
 /** Those passages of a point that one job makes for certain; the first alone unless it is here. */
 const PASSAGES: readonly (readonly [prefix: string, passages: readonly number[]])[] = [
-  // accepted -> preparing -> starting -> running -> publishing -> completed -> removed
-  ['agent.transition.', [1, 2, 3, 4, 5, 6]],
+  // preparing, as it is placed -> starting -> running -> publishing -> completed -> removed
+  ['agent.transition.', [1, 2, 3, 4, 5]],
   ['agent.link.after-ack', [1, 2]],
   // The start is the first turn; then come the handshake, the submission and the reports.
   ['requester.turn.', [2, 3, 4, 5]],

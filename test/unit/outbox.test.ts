@@ -120,3 +120,17 @@ t.test('digests are compared by ends that are level, twice, and told once', asyn
   t.notOk(drift.differs(['x', 'y']));
   t.ok(drift.differs(['x', 'y']));
 });
+
+t.test('a row of a batch that was not written is not folded into what follows', async (t) => {
+  const { outbox, add, rows } = await open();
+  await add(report('a', 1, 'accepted'));
+  outbox.append([report('a', 2, 'preparing')]);
+  outbox.unwritten();
+  await add(report('a', 2, 'cancelled'));
+  const told = (await rows()).map(({ revision, state }) => [revision, state]);
+  t.strictSame(told.at(-1), [2, 'cancelled']);
+  t.notOk(
+    told.some(([, state]) => state === 'preparing'),
+    'nobody hears what never was',
+  );
+});
