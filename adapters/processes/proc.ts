@@ -61,10 +61,11 @@ class ProcProcesses implements Processes {
 
   findByEnv(name: string, value: string): readonly number[] {
     const wanted = `${name}=${value}`;
-    return readdirSync('/proc')
-      .filter((entry) => /^\d+$/.test(entry))
-      .filter((entry) => read(`/proc/${entry}/environ`)?.split('\0').includes(wanted) === true)
-      .map(Number);
+    return find((entry) => read(`/proc/${entry}/environ`)?.split('\0').includes(wanted) === true);
+  }
+
+  findByCgroup(part: string): readonly number[] {
+    return find((entry) => read(`/proc/${entry}/cgroup`)?.includes(part) === true);
   }
 
   stdoutOf(pid: number): string | undefined {
@@ -74,6 +75,12 @@ class ProcProcesses implements Processes {
       return undefined;
     }
   }
+}
+
+function find(isWanted: (entry: string) => boolean): readonly number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry) && isWanted(entry))
+    .map(Number);
 }
 
 /** The name in parentheses may hold spaces and parentheses: what follows the last one is split. Fields 3, 5, 22. */

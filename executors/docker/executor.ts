@@ -157,7 +157,11 @@ export class DockerExecutor implements Executor<DockerParams> {
     const { engine, host } = this.#parts;
     const held = this.#held(run);
     try {
-      await supervise({ engine, stopper: this.#stopper, log: host.log, run, held, signal: scope });
+      const { log, processes } = host;
+      await supervise({
+        ...{ engine, stopper: this.#stopper, log, processes, run, held },
+        signal: scope,
+      });
     } finally {
       if (this.#watched.get(name) === scope) this.#watched.delete(name);
     }

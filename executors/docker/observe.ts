@@ -21,6 +21,8 @@ export interface HostFacts {
   readonly engineStartedAt: number | undefined;
   /** Which process the engine is; undefined when it is not known. */
   readonly engineProcess?: string | undefined;
+  /** Whether processes of a container are alive that its engine knows nothing of. */
+  readonly hasSurvivors?: (containerId: string) => boolean;
 }
 
 type Phase = Observation['phase'];
@@ -90,7 +92,8 @@ export function unseen(
 
 /**
  * An engine that dies within a start may not have noted that the work had begun: it shows `created` for ever, and would
- * start it once more. So a marked container that another process of the engine shows so is never started.
+ * start it once more. So a marked container that another process of the engine shows so is never started. Work that has
+ * begun counts as running until the last of its processes is gone; `supervise` ends them.
  */
 function isCutOff(container: Container, { mark }: RunRecord, host: HostFacts): boolean {
   if (container.status !== 'created' || container.startedAt !== undefined || container.error !== '')
@@ -101,7 +104,8 @@ function isCutOff(container: Container, { mark }: RunRecord, host: HostFacts): b
 
 export function observation(container: Container, record: RunRecord, host: HostFacts): Observation {
   const cutOff = isCutOff(container, record, host);
-  const phase = cutOff ? 'exited' : phaseOf(container.status);
+  const survives = cutOff && host.hasSurvivors?.(container.id) === true;
+  const phase = survives ? 'running' : cutOff ? 'exited' : phaseOf(container.status);
   return {
     key: record.key,
     phase,
@@ -111,7 +115,7 @@ export function observation(container: Container, record: RunRecord, host: HostF
     handle: JSON.stringify({ container: container.id, engine: record.mark?.engineId ?? '' }),
     ...(container.startedAt === undefined ? {} : { startedAt: container.startedAt }),
     ...(phase === 'exited' && !cutOff ? ended(container, record, host) : {}),
-    ...(cutOff ? { outcome: { by: 'lost', reason: 'interrupted' } } : {}),
+    ...(cutOff && !survives ? { outcome: { by: 'lost', reason: 'interrupted' } } : {}),
     ...(phase === 'created' && container.error !== '' ? { startError: container.error } : {}),
     facts: { container: container.name, containerId: container.id },
   };

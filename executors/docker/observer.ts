@@ -22,6 +22,7 @@ import type { Told } from './log-cursor.ts';
 import { observation, phaseOf, unseen, type HostFacts, type RunRecord } from './observe.ts';
 import { dockerParams } from './params.ts';
 import { untoldRestart, type Restart } from './restart-gap.ts';
+import { survivorsOf } from './survivors.ts';
 import { isGivenUp, readLoss, readMark, readOrder } from './run-files.ts';
 
 const LIST_INSPECTS = 8;
@@ -136,7 +137,8 @@ export class Observer {
     const { identity, host } = this.#parts;
     const engine = await this.engineProcess();
     const { id: engineProcess, startedAt: engineStartedAt } = engine ?? {};
-    return { identity, bootId: host.bootId, engineStartedAt, engineProcess };
+    const hasSurvivors = (id: string): boolean => survivorsOf(host.processes, id) > 0;
+    return { identity, bootId: host.bootId, engineStartedAt, engineProcess, hasSurvivors };
   }
 
   /** A container of the list as an observation; undefined when its labels name no run. */

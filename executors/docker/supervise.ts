@@ -6,6 +6,7 @@ import {
   LimpetError,
   pause,
   readLease,
+  type ExecutorHost,
   type PluginLog,
   type RunContext,
 } from '../../plugins/sdk/index.ts';
@@ -15,6 +16,7 @@ import type { Engine } from './engine.ts';
 import { recordLoss, recordOrder, type EngineLoss } from './run-files.ts';
 import { backoffMs } from './backoff.ts';
 import type { Held, Stopper } from './stopper.ts';
+import { endSurvivors } from './survivors.ts';
 
 /** How long one wait may say nothing before inspect is asked. */
 const WAIT_MS = 60_000;
@@ -26,6 +28,7 @@ export interface Watch {
   readonly engine: Engine;
   readonly stopper: Stopper;
   readonly log: PluginLog;
+  readonly processes: ExecutorHost['processes'];
   readonly run: RunContext;
   readonly held: Held;
   readonly signal: AbortSignal;
@@ -66,6 +69,7 @@ async function untilEnded(watch: Watch): Promise<void> {
       attempt = 0;
       if (container === undefined) return;
       if (container.status === 'removing') await pause(REMOVING_POLL_MS, signal);
+      else if (container.status === 'created') return await endSurvivors(container.id, watch);
       else if (!ALIVE.has(container.status)) return;
     } catch (thrown) {
       if (signal.aborted) return;

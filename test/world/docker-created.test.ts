@@ -1,5 +1,5 @@
 /** Agent and plugin die between the create of a container and its start: it is started once, or never when that is told. */
-import { rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { CrashCase } from '../crash/cases.ts';
@@ -8,6 +8,7 @@ import { rawEngine } from '../integration/executor-docker/raw-engine.ts';
 import { privateEngine, privateEngineSkip } from '../kit/engine.ts';
 import { BUSYBOX_IMAGE } from '../../fixtures/image/busybox.mjs';
 import { batchJob, dockerTask } from '../kit/job-specs.ts';
+import { startProgram, type Program } from '../kit/program.ts';
 import type { JsonObject } from '../kit/test-agent.ts';
 import {
   containerOf,
@@ -82,6 +83,22 @@ t.test('a container that was created and not started', { skip: privateEngineSkip
     await nothingLeftOf(world, work);
   });
 
+  await t.test(
+    'by an engine that died within the start: what has begun is ended first',
+    async (t) => {
+      const work = await created(dockerTask(script));
+      const { id } = await lifeOf(world, work);
+      await daemon.kill('SIGKILL');
+      await daemon.start();
+      const begun = await beginUnseen(t, id);
+      await lane.again(AT_THE_MARK);
+      const { state, outcome } = await endedOnce(t, world, work);
+      t.match({ state, outcome }, { state: 'failed', outcome: { by: 'lost' } });
+      t.match(await begun.waitForExit(), { signal: 'SIGKILL' });
+      await nothingLeftOf(world, work);
+    },
+  );
+
   await t.test('of which the engine shows a failed start: refused, not tried again', async (t) => {
     // An init process would start, and then end with 127.
     const Params = { Image: BUSYBOX_IMAGE, Parameters: ['/no/such/program'], Init: false };
@@ -107,3 +124,14 @@ t.test('a container that was created and not started', { skip: privateEngineSkip
     await nothingLeftOf(world, work);
   });
 });
+
+/** A process in the cgroup of a container that its engine knows nothing of. */
+async function beginUnseen(t: Test, containerId: string): Promise<Program> {
+  const program = await startProgram(t, 'sleep', { args: ['600'] });
+  const root = existsSync('/sys/fs/cgroup/pids') ? '/sys/fs/cgroup/pids' : '/sys/fs/cgroup';
+  const folder = join(root, `limpet-test-${containerId}`);
+  mkdirSync(folder);
+  t.teardown(() => rmdirSync(folder));
+  writeFileSync(join(folder, 'cgroup.procs'), String(program.pid));
+  return program;
+}
