@@ -1,13 +1,15 @@
 /** A run without a record is kept, given back to the owner that knows it, and ended only on proof or by an operator. */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { z } from 'zod';
 import { startCluster, type Cluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
-import { batchJob, lines, processTask, tickScript, wasmTask } from '../kit/job-specs.ts';
-import type { TestAgent } from '../kit/test-agent.ts';
+import { batchJob, lines, local, processTask, wasmTask } from '../kit/job-specs.ts';
+import type { JsonObject, TestAgent } from '../kit/test-agent.ts';
 import { loseRecords } from './lost-records.ts';
+
+t.setTimeout(240_000);
 
 const PROCESS_TOO = {
   executors: {
@@ -20,14 +22,18 @@ const PROCESS_TOO = {
 t.test(
   'records lost, requester there: its owner claims what runs and what has ended',
   async (t) => {
-    const { cluster, agent } = await oneNode(t);
-    const running = await cluster.submit(batchJob(wasmTask('ticker', ['60', '100'])));
-    const shell = await cluster.submit(batchJob(processTask(tickScript(3, 100, 7))));
+    const { cluster, agent, words } = await oneNode(t);
+    const running = await cluster.submit(words.awaits('running'));
+    const script = `echo line 1; while [ ! -e ${words.file('shell')} ]; do sleep 0.1; done`;
+    const shell = await cluster.submit(batchJob(processTask(`${script}; echo line 2; exit 7`)));
     const ids = [await cluster.running(running), await cluster.running(shell)];
     const holder = await agent.claim('wasm', ids[0] ?? '');
     await agent.kill();
-    await eventually('the shell to end by itself', () =>
-      existsSync(exitOf(agent, 'process', ids[1])),
+    words.say('shell');
+    await eventually(
+      'the shell to end by itself',
+      () => existsSync(exitOf(agent, 'process', ids[1])),
+      30_000,
     );
     await loseRecords(agent.folder);
 
@@ -35,10 +41,11 @@ t.test(
     t.ok(allocated.cpuMillis > 0, 'what runs is counted in what is in use');
     t.match(await cluster.ended(shell), { state: 'Failed' });
     t.match(await cluster.endedExecution(shell), { outcome: { by: 'exit', code: 7 }, run: 0 });
-    t.equal(await cluster.log(shell), lines(3), 'its log is whole');
+    t.equal(await cluster.log(shell), lines(2), 'its log is whole');
+    t.equal(await agent.claim('wasm', ids[0] ?? ''), holder, 'one copy only');
+    words.say('running');
     t.match(await cluster.ended(running), { state: 'Completed' });
-    t.equal(await agent.claim('wasm', ids[0] ?? '').catch(() => holder), holder, 'one copy only');
-    t.equal(await cluster.log(running), lines(60));
+    t.equal(await cluster.log(running), lines(2));
     t.match(await cluster.execution(running), { run: 0, outcome: { by: 'exit', code: 0 } });
     t.match(await agent.status(), { foreign: [], executions: [] });
     const causes = (await agent.history(ids[0] ?? '')).map(({ cause }) => cause);
@@ -48,9 +55,9 @@ t.test(
 );
 
 t.test('records lost, owner away: kept through restarts, told hours later', async (t) => {
-  const { cluster, agent } = await oneNode(t);
-  const long = await cluster.submit(batchJob(wasmTask('ticker', ['600', '100'])));
-  const short = await cluster.submit(batchJob(wasmTask('ticker', ['15', '100'])));
+  const { cluster, agent, words } = await oneNode(t);
+  const long = await cluster.submit(words.awaits('never'));
+  const short = await cluster.submit(words.awaits('short'));
   const lasting = await cluster.running(long);
   const ending = await cluster.running(short);
   const holder = await agent.claim('wasm', lasting);
@@ -66,25 +73,30 @@ t.test('records lost, owner away: kept through restarts, told hours later', asyn
   }
   await agent.launch();
   await recovered(agent);
-  await eventually('the short one to end', async () =>
-    (await agent.status()).foreign.some((line) => line.includes('ended: exit 0')),
+  words.say('short');
+  await eventually(
+    'the short one to end',
+    async () => (await agent.status()).foreign.some((line) => line.includes('ended: exit 0')),
+    30_000,
   );
   t.ok(existsSync(exitOf(agent, 'wasm', ending)), 'nothing of it is removed');
   await cluster.startRequester();
   t.match(await cluster.ended(short), { state: 'Completed' });
-  t.equal(await cluster.log(short), lines(15));
+  t.equal(await cluster.log(short), lines(2));
   t.equal(await agent.claim('wasm', lasting), holder);
-  await eventually("the long one to be its owner's again", async () =>
-    (await agent.status()).executions.some(({ id }) => id === lasting),
+  await eventually(
+    "the long one to be its owner's again",
+    async () => (await agent.status()).executions.some(({ id }) => id === lasting),
+    30_000,
   );
   await cluster.stop(long);
   t.match(await cluster.endedExecution(long), { state: 'cancelled', run: 0 });
 });
 
 t.test('another requester: unknown work stays; an operator stops or adopts it', async (t) => {
-  const { cluster, agent } = await oneNode(t);
-  const stopped = await cluster.submit(batchJob(wasmTask('ticker', ['600', '100'])));
-  const adopted = await cluster.submit(batchJob(wasmTask('ticker', ['40', '100'])));
+  const { cluster, agent, words } = await oneNode(t);
+  const stopped = await cluster.submit(words.awaits('never'));
+  const adopted = await cluster.submit(words.awaits('adopted'));
   const [one, two] = [await cluster.running(stopped), await cluster.running(adopted)];
   await cluster.requester.kill();
   await agent.kill();
@@ -92,10 +104,14 @@ t.test('another requester: unknown work stays; an operator stops or adopts it', 
   rmSync(cluster.requesterFolder, { recursive: true });
   await cluster.startRequester();
   await agent.start();
-  const seen = await eventually('the requester to show them', async () => {
-    const { Limpet } = await node(cluster);
-    return Limpet.Foreign.length === 2 ? Limpet.Foreign : false;
-  });
+  const seen = await eventually(
+    'the requester to show them',
+    async () => {
+      const { Limpet } = await node(cluster);
+      return Limpet.Foreign.length === 2 ? Limpet.Foreign : false;
+    },
+    30_000,
+  );
   t.match(
     seen.map(({ answer }) => answer),
     ['unknown', 'unknown'],
@@ -109,10 +125,11 @@ t.test('another requester: unknown work stays; an operator stops or adopts it', 
   t.equal((await cluster.ran('job', 'stop', one, '--foreign')).exit?.code, 0);
   const adopt = ['agent', 'foreign', 'adopt', two, '--data', agent.folder];
   t.equal((await cluster.ran(...adopt)).exit?.code, 0);
+  words.say('adopted');
   await eventually(
     'both to be over',
     async () => (await agent.status()).foreign.length === 0,
-    20_000,
+    60_000,
   );
   t.match((await agent.history(one)).at(-2), { to: 'cancelled' });
   t.match((await agent.history(two)).at(-2), { to: 'completed' });
@@ -122,9 +139,9 @@ t.test('another requester: unknown work stays; an operator stops or adopts it', 
 });
 
 t.test('its owner had ordered a stop meanwhile: it is claimed, then stopped', async (t) => {
-  const { cluster, agent } = await oneNode(t);
+  const { cluster, agent, words } = await oneNode(t);
   for (const known of [true, false]) {
-    const job = await cluster.submit(batchJob(wasmTask('ticker', ['600', '100'])));
+    const job = await cluster.submit(words.awaits('never'));
     const id = await cluster.running(job);
     await agent.kill();
     await cluster.stop(job);
@@ -137,9 +154,34 @@ t.test('its owner had ordered a stop meanwhile: it is claimed, then stopped', as
 
 async function oneNode(t: Test) {
   const cluster = await startCluster(t);
-  const agent = cluster.addAgent(PROCESS_TOO);
+  const words = new Words(join(cluster.folder, 'words'));
+  const agent = cluster.addAgent({ ...PROCESS_TOO, allowLocal: [{ path: words.folder }] });
   await agent.start();
-  return { cluster, agent };
+  return { cluster, agent, words };
+}
+
+/** What the test says to runs that wait for it: a file for each word. */
+class Words {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+    mkdirSync(folder);
+  }
+
+  file(word: string): string {
+    return join(this.folder, word);
+  }
+
+  say(word: string): void {
+    writeFileSync(this.file(word), '');
+  }
+
+  /** A job of one run that writes a line and, when the word is said, another one. */
+  awaits(word: string): JsonObject {
+    const InputSources = [local(this.folder, '/words')];
+    return batchJob(wasmTask('wait-for', [`words/${word}`], { InputSources }));
+  }
 }
 
 function exitOf(agent: TestAgent, executor: string, execution = ''): string {
