@@ -26,7 +26,7 @@ import { Limit } from './limit.ts';
 import { DockerLog } from './log-source.ts';
 import { Observer } from './observer.ts';
 import type { DockerParams } from './params.ts';
-import { prepareImage, preparedImage } from './prepare.ts';
+import { prepareImage } from './prepare.ts';
 import { rebuiltSpec } from './rebuild.ts';
 import { giveUp, recordOrder } from './run-files.ts';
 import { Stopper, type Held } from './stopper.ts';
@@ -133,8 +133,7 @@ export class DockerExecutor implements Executor<DockerParams> {
     signal: AbortSignal,
   ): Promise<string> {
     const { engine, config } = this.#parts;
-    const imageId = await prepareImage(engine, spec.params, { config, progress, signal });
-    return preparedImage(imageId, await this.engineId());
+    return prepareImage(engine, spec.params, { config, progress, signal });
   }
 
   async start(run: Run): Promise<Observation> {

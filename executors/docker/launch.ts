@@ -17,7 +17,7 @@ import type { Container, Engine } from './engine.ts';
 import { containerName, isOurs, specHashOf, type Identity } from './labels.ts';
 import type { Limit } from './limit.ts';
 import type { DockerParams } from './params.ts';
-import { imageHere, prepareImage } from './prepare.ts';
+import { prepareImage } from './prepare.ts';
 import { readMark, writeMark, type Mark } from './run-files.ts';
 
 export interface Launcher {
@@ -56,12 +56,34 @@ const CREATE_RETRY_MS = 100;
 
 /** The container of this run that has never been started; undefined when it has been. */
 async function createOrFind(on: Launcher, run: Run, name: string): Promise<Created | undefined> {
-  const options = createOptions(run.spec, await imageOf(on, run), on);
+  const { digest, params } = run.spec;
+  try {
+    return await createNamed(on, run, { name, image: digest === '' ? params.Image : digest });
+  } catch (thrown) {
+    if (statusOf(thrown) !== 404) throw createError(thrown, run);
+  }
+  // The image that was prepared is not here: this may be another engine.
+  const { config, closing } = on;
+  const options = { config, progress: () => undefined, signal: closing };
+  const image = await prepareImage(on.engine, params, options);
+  try {
+    return await createNamed(on, run, { name, image });
+  } catch (thrown) {
+    throw createError(thrown, run);
+  }
+}
+
+async function createNamed(
+  on: Launcher,
+  run: Run,
+  { name, image }: { readonly name: string; readonly image: string },
+): Promise<Created | undefined> {
+  const options = createOptions(run.spec, image, on);
   for (let tries = 0; tries < CREATE_TRIES; tries++) {
     try {
       return { id: await on.engine.create(name, options), name };
     } catch (thrown) {
-      if (statusOf(thrown) !== 409) throw createError(thrown, run);
+      if (statusOf(thrown) !== 409) throw thrown;
     }
     const container = await on.engine.inspect(name);
     if (container !== undefined) return neverStarted(container, run, on.identity);
@@ -71,13 +93,6 @@ async function createOrFind(on: Launcher, run: Run, name: string): Promise<Creat
     'conflict',
     `the name ${name} is taken, but the engine shows no such container`,
   );
-}
-
-async function imageOf({ engine, config, engineId, closing }: Launcher, run: Run): Promise<string> {
-  const { digest, params } = run.spec;
-  const here = await imageHere(engine, digest, await engineId());
-  if (here !== undefined || digest === '') return here ?? params.Image;
-  return prepareImage(engine, params, { config, progress: () => undefined, signal: closing });
 }
 
 function createError(thrown: unknown, { spec }: Run): unknown {

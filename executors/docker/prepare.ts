@@ -1,6 +1,6 @@
 /**
- * Sees to it that the image is there, and names it by its id: `<image id>@<engine id>`. An image id says nothing of
- * another engine, so a run that is to start in another one than its image was found in has it looked for again there.
+ * Sees to it that the image is there, and names it by its id, which is a digest of its content. Where no image of that id
+ * is (another engine, or removed meanwhile) it is looked for again by its name.
  */
 import { LimpetError, type Progress, type RunSpec } from '../../plugins/sdk/index.ts';
 import type { DockerConfig } from './config.ts';
@@ -12,23 +12,6 @@ export interface PrepareOptions {
   readonly config: DockerConfig;
   readonly progress: (p: Progress) => void;
   readonly signal: AbortSignal;
-}
-
-/** What Prepare answers. */
-export function preparedImage(imageId: string, engineId: string | undefined): string {
-  return engineId === undefined ? imageId : `${imageId}@${engineId}`;
-}
-
-/** The image id out of what Prepare has answered; undefined when it was found in another engine than this one. */
-export async function imageHere(
-  engine: Engine,
-  digest: string,
-  engineId: string | undefined,
-): Promise<string | undefined> {
-  const [imageId = '', foundIn] = digest.split('@');
-  if (foundIn !== undefined) return foundIn === engineId ? imageId : undefined;
-  // Of a version that did not note the engine.
-  return imageId === '' ? undefined : engine.imageId(imageId);
 }
 
 /** The image id. LimpetError `refused`: not here and may not be, or cannot be, pulled. */

@@ -36,14 +36,13 @@ void t.test('a run in a container', { skip: engine.skip }, async (t) => {
   await t.test('prepare names the image by its id, which start runs', async (t) => {
     const run = newRun(node, 'true');
     const digest = await plugin.prepare(run.spec, () => undefined, AbortSignal.timeout(10_000));
-    t.match(digest, /^sha256:[0-9a-f]{64}@[0-9a-f-]{36}$/, 'the image, and the engine that has it');
-    const [plain = ''] = digest.split('@');
-    const elsewhere = `sha256:${'0'.repeat(64)}@another-engine`;
-    for (const one of [digest, plain, elsewhere]) {
+    t.match(digest, /^sha256:[0-9a-f]{64}$/);
+    const elsewhere = `sha256:${'0'.repeat(64)}`;
+    for (const one of [digest, elsewhere]) {
       const pinned = newRun(node, 'true', { digest: one });
       await plugin.start(pinned);
       const { Image } = await raw.getContainer(nameOf(node, pinned)).inspect();
-      t.equal(Image, plain, `${one} is the image that this engine has`);
+      t.equal(Image, digest, `${one} is the image that this engine has`);
       t.match(await ended(plugin, pinned), { outcome: { by: 'exit', code: 0 } });
     }
   });
