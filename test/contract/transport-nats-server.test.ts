@@ -2,6 +2,8 @@ import t from 'tap';
 import { natsServerSkip, startNatsServer } from '../kit/nats-server.ts';
 import { open, testTransport } from './transport-suite.ts';
 
+t.setTimeout(120_000);
+
 t.test('transport over nats-server', { skip: natsServerSkip() }, (t) => {
   testTransport(t, (t) => startNatsServer(t));
 

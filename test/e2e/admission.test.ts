@@ -5,6 +5,8 @@ import { eventually } from '../kit/eventually.ts';
 import { batchJob, processTask, wasmTask } from '../kit/job-specs.ts';
 import type { JsonObject } from '../kit/test-agent.ts';
 
+t.setTimeout(240_000);
+
 const cluster = await startCluster(t);
 const agent = cluster.addAgent({ capacity: { CPU: '2', Memory: '4Gi' } });
 await agent.start();

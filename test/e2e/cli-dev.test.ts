@@ -11,6 +11,8 @@ import type { Program } from '../kit/program.ts';
 import { programDir } from '../kit/program-dir.ts';
 import type { Teardown } from '../kit/teardown.ts';
 
+t.setTimeout(240_000);
+
 function limpet(t: Teardown, data: string, ...args: string[]): Promise<Program> {
   const env = { LIMPET_DATA: data, LIMPET_API: undefined, LIMPET_TOKEN: undefined };
   return startDist(t, 'limpet', { args, env });

@@ -7,6 +7,8 @@ import { tempDir } from '../kit/temp-dir.ts';
 import { event, fakeRequester } from './cli-fake-requester.ts';
 import { EXECUTION, JOB, limpet } from './cli-run.ts';
 
+t.setTimeout(240_000);
+
 const jobs = fileURLToPath(new URL('../../fixtures/jobs/', import.meta.url));
 
 const submitted = { json: { JobID: JOB, EvaluationID: 'v', Warnings: null } };

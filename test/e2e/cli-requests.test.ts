@@ -6,6 +6,8 @@ import { tempDir } from '../kit/temp-dir.ts';
 import { fakeRequester } from './cli-fake-requester.ts';
 import { EXECUTION, JOB, limpet } from './cli-run.ts';
 
+t.setTimeout(240_000);
+
 const listed = {
   json: `{"NextToken":"","Items":[
     {"ID":"${JOB}","Name":"hello","Type":"batch","Tasks":[],"State":{"StateType":"Running"},"CreateTime":1776500000000000001},

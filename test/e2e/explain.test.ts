@@ -9,6 +9,8 @@ import { eventually } from '../kit/eventually.ts';
 import { batchJob, wasmTask } from '../kit/job-specs.ts';
 import type { TestAgent } from '../kit/test-agent.ts';
 
+t.setTimeout(240_000);
+
 const TICKS = ['600', '100'];
 
 async function plan(cluster: Cluster, agent: TestAgent) {

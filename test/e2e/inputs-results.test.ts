@@ -9,6 +9,8 @@ import { batchJob, dockerTask, inline, local, processTask, wasmTask } from '../k
 import type { JsonObject } from '../kit/test-agent.ts';
 import { cleanEngineAtEnd } from './containers.ts';
 
+t.setTimeout(240_000);
+
 const engine = await testEngine(t);
 const cluster = await startCluster(t);
 const allowed = join(cluster.folder, 'allowed');

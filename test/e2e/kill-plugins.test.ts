@@ -14,6 +14,8 @@ import {
 import type { JsonObject, TestAgent } from '../kit/test-agent.ts';
 import { containersOf, cleanEngineAtEnd, type RunningContainer } from './containers.ts';
 
+t.setTimeout(240_000);
+
 const LINES = 60;
 const EVERY_MS = 100;
 

@@ -7,6 +7,8 @@ import { eventually } from '../kit/eventually.ts';
 import { batchJob, processTask } from '../kit/job-specs.ts';
 import type { JsonObject, TestAgent } from '../kit/test-agent.ts';
 
+t.setTimeout(240_000);
+
 const PROCESS = {
   executors: {
     docker: { enabled: false },

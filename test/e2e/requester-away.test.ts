@@ -8,6 +8,8 @@ import { batchJob, lines, wasmTask } from '../kit/job-specs.ts';
 import { oneNode, ticking } from '../kit/one-node.ts';
 import type { TestAgent } from '../kit/test-agent.ts';
 
+t.setTimeout(240_000);
+
 const TICKS = 20;
 
 t.test('a run that ends while the requester is dead is told once', async (t) => {

@@ -5,6 +5,8 @@ import { eventually } from '../kit/eventually.ts';
 import { batchJob, lines, processTask, tickScript, wasmTask } from '../kit/job-specs.ts';
 import { processesOf } from '../kit/leftovers.ts';
 
+t.setTimeout(240_000);
+
 const PROCESS_TOO = {
   capacity: { CPU: '2', Memory: '8Gi' },
   executors: {

@@ -15,6 +15,8 @@ import { eventually } from '../kit/eventually.ts';
 import { lines, tickerJob } from '../kit/job-specs.ts';
 import { oneNode, ticking } from '../kit/one-node.ts';
 
+t.setTimeout(240_000);
+
 t.test('a store without MANIFEST is repaired at the start, and the work goes on', async (t) => {
   const { cluster, agent } = await oneNode(t);
   const { job, id, holder } = await ticking({ cluster, agent }, 60);

@@ -9,6 +9,8 @@ import { lines, tickerJob } from '../kit/job-specs.ts';
 import { ticking } from '../kit/one-node.ts';
 import { mountSmallDisk, smallDiskSkip } from '../kit/small-disk.ts';
 
+t.setTimeout(240_000);
+
 const skip = smallDiskSkip(t);
 
 t.test('a full disk takes no new work; what runs goes on; it heals', { skip }, async (t) => {

@@ -8,6 +8,8 @@ import { eventually } from '../kit/eventually.ts';
 import { lines, tickerJob } from '../kit/job-specs.ts';
 import { oneNode, ticking } from '../kit/one-node.ts';
 
+t.setTimeout(240_000);
+
 const statusSchema = z.looseObject({ RequesterID: z.string(), Problems: z.array(z.string()) });
 const statusOf = (cluster: Cluster) => cluster.api.get('limpet/status', statusSchema);
 

@@ -10,6 +10,8 @@ import { eventually } from '../kit/eventually.ts';
 import { startDist } from '../kit/program.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 
+t.setTimeout(240_000);
+
 const kept = fileURLToPath(new URL('../../fixtures/store', import.meta.url));
 const DONE = 'e-01900000-0000-7000-8000-00000000000c';
 const RUNNING = 'e-01900000-0000-7000-8000-00000000000d';

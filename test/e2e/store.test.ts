@@ -10,6 +10,8 @@ import { processesOf } from '../kit/leftovers.ts';
 import { startDist } from '../kit/program.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 
+t.setTimeout(240_000);
+
 t.test('a record that cannot be read is set aside, and the agent runs on', async (t) => {
   const cluster = await startCluster(t);
   const agent = cluster.addAgent();

@@ -6,6 +6,8 @@ import { startCluster } from '../kit/cluster.ts';
 import { batchJob, lines, wasmTask } from '../kit/job-specs.ts';
 import { natsServerSkip } from '../kit/nats-server.ts';
 
+t.setTimeout(240_000);
+
 const LINES = 30;
 
 for (const [broker, skip] of [

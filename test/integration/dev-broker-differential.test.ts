@@ -5,6 +5,8 @@ import { natsServerSkip, startNatsServer } from '../kit/nats-server.ts';
 import { BEHAVIOURS, MAX_PAYLOAD, type Behaviour } from './dev-broker/behaviours.ts';
 import { RawClient } from './dev-broker/raw-client.ts';
 
+t.setTimeout(120_000);
+
 type Ports = Readonly<Record<Behaviour['server'], number>>;
 type Transcript = readonly (readonly [step: string, heard: Readonly<Record<string, string>>])[];
 

@@ -7,6 +7,8 @@ import { eventually } from '../kit/eventually.ts';
 import { startProgram } from '../kit/program.ts';
 import { RawClient } from './dev-broker/raw-client.ts';
 
+t.setTimeout(120_000);
+
 const MAIN = fileURLToPath(new URL('../../adapters/dev-broker/main.ts', import.meta.url));
 const QUIET = 'CONNECT {"verbose":false}\r\n';
 const LOOPBACK = { host: '127.0.0.1', port: 0 };

@@ -3,6 +3,8 @@ import { callEngine, engineAnswers } from '../../scripts/engine.mjs';
 import { eventually } from '../kit/eventually.ts';
 import { privateEngine, privateEngineSkip, testEngine } from '../kit/engine.ts';
 
+t.setTimeout(120_000);
+
 function start(host: string, name: string, image: string) {
   const spec = {
     Image: image,

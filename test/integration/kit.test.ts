@@ -7,6 +7,8 @@ import { natsServerSkip, startNatsServer } from '../kit/nats-server.ts';
 import { startProgram } from '../kit/program.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 
+t.setTimeout(120_000);
+
 t.test('eventually answers with the first truthy state', async (t) => {
   let looks = 0;
   t.equal(await eventually('three looks', () => (++looks < 3 ? undefined : looks)), 3);

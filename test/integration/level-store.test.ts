@@ -9,6 +9,8 @@ import { openStore } from '../../adapters/store/level-store.ts';
 import type { Store } from '../../adapters/store/port.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 
+t.setTimeout(120_000);
+
 const open = (folder: string, createIfMissing = true): Promise<Store> =>
   openStore({ folder, createIfMissing, schemaVersion: 1 });
 

@@ -6,6 +6,8 @@ import { natsServerPath, startNatsServer } from '../kit/nats-server.ts';
 import type { Teardown } from '../kit/teardown.ts';
 import { RequesterProgram } from './requester/requester-program.ts';
 
+t.setTimeout(120_000);
+
 const skip = natsServerPath() === undefined ? 'needs nats-server' : false;
 
 async function setUp(t: Teardown): Promise<RequesterProgram> {

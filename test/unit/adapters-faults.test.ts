@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { envFaults, noFaults } from '../../adapters/faults/env-faults.ts';
 
+t.setTimeout(120_000);
+
 t.test('an armed point kills at its n-th passage only', (t) => {
   let kills = 0;
   const faults = envFaults({ LIMPET_CRASH_AT: 'plugin.start.marked:2' }, () => void (kills += 1));

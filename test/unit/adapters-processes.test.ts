@@ -4,6 +4,8 @@ import t, { type Test } from 'tap';
 import { parseStat, procProcesses } from '../../adapters/processes/proc.ts';
 import { eventually } from '../kit/eventually.ts';
 
+t.setTimeout(120_000);
+
 const processes = procProcesses();
 
 function sleeper(

@@ -26,6 +26,8 @@ import { eventually } from '../kit/eventually.ts';
 import { lines } from '../kit/job-specs.ts';
 import { distPath } from '../kit/program.ts';
 
+t.setTimeout(240_000);
+
 const KEPT = fileURLToPath(new URL('../../fixtures/store/agent-0.1', import.meta.url));
 const EXECUTION = 'e-01a20235-d7c5-7750-8421-997788b3e9ce';
 const HOUR_MS = 3_600_000;
