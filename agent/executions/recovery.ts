@@ -168,13 +168,13 @@ export class Recovery {
   }
 }
 
-/** A run that goes on as it did, which most of them do. */
 /** Whom its plugin has followed all the while, as it is stored: to recover it would change nothing. */
 function isFollowed(seen: ObservedRun, record: ExecutionRecord): boolean {
   const { run, startedAt, supervised } = seen;
   return supervised === true && run === record.run && startedAt === record.startedAt;
 }
 
+/** A run that goes on as it did, which most of them do. */
 function isAsStored({ record }: LiveExecution, observed: readonly ObservedRun[]): boolean {
   const [only, ...others] = observed;
   return (
