@@ -29,6 +29,8 @@ export interface LogEvent {
   readonly offset: number;
   /** Base64. */
   readonly data: string;
+  /** Of a gap that stands for output that is no longer kept: the log goes on here. */
+  readonly truncatedBefore?: number;
 }
 
 /** `event: end`; `code` is a close code of the stream. */

@@ -273,5 +273,7 @@ export const logItemSchema = z.object({
   timeMs: z.number(),
   offset: z.number().int(),
   data: z.string(),
+  /** Of a gap that stands for what is cut off: the log goes on here. Its data lie outside the log. */
+  truncatedBefore: z.number().int().exactOptional(),
 });
 export type LogItem = z.infer<typeof logItemSchema>;

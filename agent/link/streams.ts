@@ -94,6 +94,7 @@ export class AgentStreams {
     try {
       const wanted = new Set<string>(request.Streams);
       for await (const message of this.#frames(request, stop.signal)) {
+        const cut = cutOf(message, this.#deps.clock.now());
         const lines = message.frames.flatMap((frame) => {
           const stream =
             frame.stream === LogsResponse_Stream.UNSPECIFIED ? 'gap' : NAMES[frame.stream];
@@ -106,6 +107,7 @@ export class AgentStreams {
           };
           return [`${JSON.stringify(item)}\n`];
         });
+        if (cut !== undefined) lines.unshift(`${JSON.stringify(cut)}\n`);
         if (lines.length > 0) yield Buffer.from(lines.join(''));
       }
     } finally {
@@ -144,4 +146,18 @@ export class AgentStreams {
       throw new LimpetError('not-found', `this node has no execution ${text}`);
     return record;
   }
+}
+
+/** Older bytes than these are gone: a gap in the place of the last of them. */
+function cutOf({ truncatedBefore, frames }: LogsResponse, now: number): LogItem | undefined {
+  const before = Number(truncatedBefore);
+  if (before === 0) return undefined;
+  const text = `output before byte ${before} of the log is no longer kept`;
+  return {
+    stream: 'gap',
+    timeMs: Number(frames[0]?.timeMs ?? now),
+    offset: before - 1,
+    data: Buffer.from(text).toString('base64'),
+    truncatedBefore: before,
+  };
 }

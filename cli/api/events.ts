@@ -33,6 +33,7 @@ export const logEventSchema: z.ZodType<LogEvent> = z.object({
   timeMs: z.number(),
   offset: z.number(),
   data: z.string(),
+  truncatedBefore: z.number().exactOptional(),
 });
 
 export const logEndSchema: z.ZodType<LogEnd> = z.object({ code: z.string(), message: z.string() });

@@ -52,7 +52,7 @@ export async function streamLogs(
 
 interface Reading {
   readonly logs: StreamLogs;
-  /** Highest offset shown of each execution. */
+  /** Where what was shown of each execution ends. */
   readonly seen: Map<string, number>;
   onData(): void;
 }
@@ -77,9 +77,10 @@ async function readOnce(api: ApiClient, context: Context, reading: Reading): Pro
 }
 
 async function show(context: Context, log: LogEvent, seen: Map<string, number>): Promise<void> {
-  if (log.offset <= (seen.get(log.executionId) ?? -1)) return;
-  seen.set(log.executionId, log.offset);
   const bytes = Buffer.from(log.data, 'base64');
+  const end = log.truncatedBefore ?? log.offset + bytes.length;
+  if (end <= (seen.get(log.executionId) ?? 0)) return;
+  seen.set(log.executionId, end);
   if (log.stream === 'gap') await write(context.stderr, `[gap] ${bytes.toString('utf8')}\n`);
   else await write(log.stream === 'stdout' ? context.stdout : context.stderr, bytes);
 }

@@ -37,26 +37,31 @@ export async function* readLog(
 ): AsyncGenerator<LogPiece> {
   const tail = request.tailLines > 0 ? await tailOffset(log, request.tailLines) : 0;
   let nextOffset = Math.max(request.fromOffset, tail);
+  /** Not told yet. */
+  let cut: number | undefined;
   await using reader = new SegmentReader();
   while (!signal.aborted) {
     const segment = segmentAt(log.segments, nextOffset, reader);
     if (segment !== undefined) {
-      const cut = segment.start > nextOffset ? segment.start : undefined;
-      nextOffset = cut ?? nextOffset;
+      if (segment.start > nextOffset) nextOffset = cut = segment.start;
       const frames = await reader.next(segment, nextOffset);
       if (frames.length > 0) {
         nextOffset = endOf(frames);
-        const truncated = cut === undefined ? {} : { truncatedBefore: cut };
-        yield { frames, nextOffset, end: false, ...truncated };
+        yield { frames, nextOffset, end: false, ...truncation(cut) };
+        cut = undefined;
       }
       if (frames.length > 0 || !reader.isAtEnd(log.segments)) continue;
     }
     if (log.complete || !request.follow) {
-      yield { frames: [], nextOffset, end: log.complete };
+      yield { frames: [], nextOffset, end: log.complete, ...truncation(cut) };
       return;
     }
     await change(log, signal);
   }
+}
+
+function truncation(cut: number | undefined): Pick<LogPiece, 'truncatedBefore'> {
+  return cut === undefined ? {} : { truncatedBefore: cut };
 }
 
 /** All frames of a log that holds at most `mostBytes` of data; undefined when it holds more. */
@@ -177,7 +182,7 @@ function from(frame: Frame, offset: number): Frame | undefined {
   return { ...frame, offset, data: frame.data.subarray(offset - frame.offset) };
 }
 
-/** Offset at which the last `lines` lines begin. */
+/** Offset at which the last `lines` lines begin; 0 when there are not that many, so that a reader is told of a cut. */
 async function tailOffset(log: LogWriter, lines: number): Promise<number> {
   let starts: number[] = [];
   for (const segment of log.segments.toReversed()) {
@@ -185,7 +190,7 @@ async function tailOffset(log: LogWriter, lines: number): Promise<number> {
     starts = [...lineStarts(bytes.subarray(0, segment.bytes), log.end), ...starts];
     if (starts.length >= lines) return starts.at(-lines) ?? 0;
   }
-  return log.segments[0]?.start ?? 0;
+  return 0;
 }
 
 /** Offsets that follow a newline, but for the one at the very end. */

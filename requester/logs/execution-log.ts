@@ -76,7 +76,7 @@ export class ExecutionLog {
   async #take(item: LogItem, push: (event: LogEvent) => Promise<void>): Promise<void> {
     this.#begun = true;
     if (item.offset < this.#offset) return;
-    this.#offset = item.offset + Buffer.from(item.data, 'base64').length;
+    this.#offset = item.truncatedBefore ?? item.offset + Buffer.from(item.data, 'base64').length;
     const { id, nodeId } = this.#options.execution;
     await push({ executionId: id, nodeId, ...item });
   }

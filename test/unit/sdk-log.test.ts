@@ -1,5 +1,12 @@
 import t, { type Test } from 'tap';
-import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { decodeFrame, encodeFrame } from '../../plugins/sdk/log-frame.ts';
 import { readLog, type LogRequest } from '../../plugins/sdk/log-reader.ts';
@@ -118,10 +125,29 @@ t.test('rotation keeps the newest segments and says what is gone', async (t) => 
   t.equal(seen.text.length, 360 - seen.truncated);
   t.match(seen.text, /line 039\n$/);
   t.equal((await read(log, { fromOffset: seen.truncated })).truncated, 0, 'nothing is cut there');
-  t.match(await read(log, { tailLines: 12 }), { text: /^line 028\n/ });
+  t.match(await read(log, { tailLines: 12 }), { text: /^line 028\n/, truncated: 0 });
+  t.equal((await read(log, { tailLines: 99 })).truncated, seen.truncated, 'not that many are left');
   const again = await open(t, folder, SMALL);
   t.equal(again.end, 360);
   t.equal(again.cursorOf(0), 'line 039\n');
+});
+
+t.test('a reader is told of a cut, whatever is left behind it', async (t) => {
+  const log = await open(t, folderOf(t), SMALL);
+  add(log, 'one\n');
+  const pieces = readLog(
+    log,
+    { fromOffset: 0, follow: true, tailLines: 0 },
+    new AbortController().signal,
+  );
+  t.match((await pieces.next()).value, { nextOffset: 4 });
+  for (let i = 0; i < 40; i++) add(log, `line ${String(i).padStart(3, '0')}\n`);
+  const [oldest, ...others] = log.segments;
+  t.match((await pieces.next()).value, { truncatedBefore: oldest?.start }, 'one that was too slow');
+  await pieces.return(undefined);
+  for (const { file } of [oldest, ...others].flatMap((segment) => segment ?? [])) rmSync(file);
+  log.markEnd(0, 'finished');
+  t.match(await read(log), { text: '', end: true, truncated: others.at(-1)?.start });
 });
 
 t.test('runs follow each other in one log, each with its own cursor and end', async (t) => {
