@@ -1,15 +1,16 @@
 /**
  * stdout and stderr of a run: raw, append-only files that hold exactly the guest's bytes; the reader gives them their time.
- * The bound is on what nobody has read yet: the log pump punches holes into what it has framed, so that the blocks a file
- * still has are the backlog.
+ * The bound is on what nobody has read yet: the plugin tells in the run folder how much is safe in the log.
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { readTaken } from '../../plugins/sdk/raw-taken.ts';
 import { RUN_FILE } from './record.ts';
 
 const { O_APPEND, O_CREAT, O_WRONLY } = fs.constants;
 
 export class Output {
+  readonly #folder: string;
   readonly #stdout: number;
   readonly #stderr: number;
   readonly #maxBytes: number;
@@ -18,6 +19,7 @@ export class Output {
 
   /** `full` ends the run; it is called before anything above the bound is written. */
   constructor(folder: string, maxBytes: number, full: () => never) {
+    this.#folder = folder;
     this.#stdout = fs.openSync(
       path.join(folder, RUN_FILE.stdout),
       O_APPEND | O_CREAT | O_WRONLY,
@@ -46,10 +48,8 @@ export class Output {
   }
 
   #backlog(): number {
-    const held = (fd: number): number => {
-      const stats = fs.fstatSync(fd);
-      return Math.min(stats.size, stats.blocks * 512);
-    };
-    return held(this.#stdout) + held(this.#stderr);
+    const written = fs.fstatSync(this.#stdout).size + fs.fstatSync(this.#stderr).size;
+    const { stdout, stderr } = readTaken(this.#folder);
+    return written - stdout - stderr;
   }
 }

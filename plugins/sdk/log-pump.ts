@@ -5,10 +5,12 @@
 import { messageOf } from '../../core/errors.ts';
 import type { LogWriter } from './log-writer.ts';
 import { pause } from './pause.ts';
-import type { LogSource, PluginLog } from './types.ts';
+import type { LogChunk, LogSource, PluginLog } from './types.ts';
 
 const FIRST_DELAY_MS = 100;
 const LAST_DELAY_MS = 5000;
+/** So much output is made durable at a time, and then not needed at its source any more. */
+const TAKEN_BYTES = 4 * 1024 * 1024;
 
 export interface PumpPorts {
   readonly log: PluginLog;
@@ -32,12 +34,14 @@ export async function pumpLog(
   await log.refresh();
   let delayMs = FIRST_DELAY_MS;
   let ended = !isLive && log.hasEnded(run);
+  const receipt = new Receipt(log, source);
   while (!ended) {
     try {
       for await (const chunk of source.read(log.cursorOf(run), signal)) {
         if (signal.aborted) return;
         log.append(run, chunk);
         delayMs = FIRST_DELAY_MS;
+        await receipt.add(chunk);
       }
       if (signal.aborted) return;
       ports.ending('before');
@@ -52,5 +56,25 @@ export async function pumpLog(
       if (signal.aborted) return;
       delayMs = Math.min(delayMs * 2, LAST_DELAY_MS);
     }
+  }
+}
+
+/** Tells a source now and then what of it is durable in the log. */
+class Receipt {
+  readonly #log: LogWriter;
+  readonly #source: LogSource;
+  #untold = 0;
+
+  constructor(log: LogWriter, source: LogSource) {
+    this.#log = log;
+    this.#source = source;
+  }
+
+  async add({ data, cursor }: LogChunk): Promise<void> {
+    this.#untold += data.length;
+    if (this.#source.taken === undefined || this.#untold < TAKEN_BYTES) return;
+    await this.#log.sync();
+    await this.#source.taken(cursor);
+    this.#untold = 0;
   }
 }

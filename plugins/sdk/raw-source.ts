@@ -3,7 +3,8 @@
  *
  * The cursor is `<bytes of stdout>:<bytes of stderr>` already taken. A chunk ends after a line where one ends within
  * 64 KiB; an unfinished line is held back for a moment, then given as it is. Not one byte is skipped or given twice: a
- * plugin that dies after framing a chunk goes on behind it, one that dies before takes it again.
+ * plugin that dies after framing a chunk goes on behind it, one that dies before takes it again. What is durable in the
+ * log is freed; should that log be lost, a gap tells of it.
  *
  * New bytes are noticed by fs.watch, and by a look now and then: a run may end without a trace in its folder, and a watch
  * may not be had. It ends when the run had ended before a last look that found nothing new.
@@ -13,6 +14,8 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ignore } from '../../adapters/durable/if-there.ts';
 import { MAX_CHUNK_BYTES } from './log-writer.ts';
+import { freeRaw } from './raw-free.ts';
+import { parsePositions, readTaken } from './raw-taken.ts';
 import type { LogChunk, LogSource } from './types.ts';
 
 /** Between two looks where nothing tells of a change; a plugin may have hundreds of runs. */
@@ -37,6 +40,7 @@ export function rawSource(options: RawSourceOptions): LogSource {
       return readRaw(options, { cursor, bell }, signal);
     },
     look: () => waiting?.ring(),
+    taken: (cursor) => freeRaw(options.folder, cursor),
   };
 }
 
@@ -46,9 +50,16 @@ async function* readRaw(
   signal: AbortSignal,
 ): AsyncGenerator<LogChunk> {
   using bell = mine;
-  const [stdoutAt = 0, stderrAt = 0] = cursor.split(':').map(Number);
-  await using stdout = new RawFile('stdout', join(folder, 'stdout'), stdoutAt);
-  await using stderr = new RawFile('stderr', join(folder, 'stderr'), stderrAt);
+  const wanted = parsePositions(cursor);
+  const freed = readTaken(folder);
+  const from = {
+    stdout: Math.max(wanted.stdout, freed.stdout),
+    stderr: Math.max(wanted.stderr, freed.stderr),
+  };
+  const gone = from.stdout - wanted.stdout + from.stderr - wanted.stderr;
+  if (gone > 0) yield lost(gone, `${from.stdout}:${from.stderr}`);
+  await using stdout = new RawFile('stdout', join(folder, 'stdout'), from.stdout);
+  await using stderr = new RawFile('stderr', join(folder, 'stderr'), from.stderr);
   let ended = false;
   while (!signal.aborted) {
     bell.reset();
@@ -65,6 +76,11 @@ async function* readRaw(
     ended = await hasEnded();
     if (!ended) await bell.wait(signal, stdout.isHolding || stderr.isHolding);
   }
+}
+
+function lost(bytes: number, cursor: string): LogChunk {
+  const text = `${bytes} bytes of output are missing here: the log that had them is lost`;
+  return { stream: 'gap', timeMs: Date.now(), data: Buffer.from(text), cursor };
 }
 
 /** One raw file and the bytes of it that were taken. */

@@ -109,6 +109,8 @@ export interface LogSource {
   read(cursor: string, signal: AbortSignal): AsyncIterable<LogChunk>;
   /** The run has ended: whoever waits for news looks at once. Without it `read` has to notice the end by itself soon. */
   look?(): void;
+  /** What lies before `cursor` is durable in the log and will not be asked for again: its room may be given back. */
+  taken?(cursor: string): Promise<void>;
 }
 
 /** Facts of the host that Configure hands over; the SDK has made every folder. */
@@ -217,6 +219,7 @@ export interface ExecutorDefinition<Config = unknown, Params = unknown> {
  *   launching       docker's mark: the container id, fsynced before the engine is told to start
  *   exit            the exit record, one line `<by> <code or -> <finished at, ms> <reason>` (core outcome causes)
  *   stdout stderr   raw append-only output of held runs
+ *   taken           how much of them is durable in the log and may be freed: `<bytes of stdout>:<bytes of stderr>`
  *   stop            an order to a held run: `<by> <signal number> <grace ms> <reason>`
  *   until           an absolute deadline in ms for a held run; ` lease` behind it: the end of the run's lease
  *   outputs/<name>  one folder per result path (made by the agent, arrives as a writable mount)

@@ -1,7 +1,10 @@
-/** A log that is longer than what is kept: whoever asks for all of it is told where it begins. */
+/** Long logs: what they take on disk, and that whoever asks for more than is kept is told where it begins. */
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { logEventSchema } from '../../cli/api/events.ts';
 import { startCluster } from '../kit/cluster.ts';
+import { eventually } from '../kit/eventually.ts';
 import { batchJob, processTask } from '../kit/job-specs.ts';
 
 t.setTimeout(240_000);
@@ -9,19 +12,23 @@ t.setTimeout(240_000);
 const LINE_BYTES = 64;
 /** 101.3 MiB; 100 are kept, in segments of 10. */
 const LINES = 1_660_000;
-const WRITE = `awk 'BEGIN { for (i = 1; i <= ${LINES}; i++) printf "%063d\\n", i }'`;
+const MIB = 1024 * 1024;
+const PROCESS = {
+  executors: {
+    docker: { enabled: false },
+    wasm: { enabled: false },
+    process: { enabled: true },
+  },
+};
+
+const writeLines = (count: number): string =>
+  `awk 'BEGIN { for (i = 1; i <= ${count}; i++) printf "%063d\\n", i }'`;
 
 t.test('output that is no longer kept is told of, and what is kept is whole', async (t) => {
   const cluster = await startCluster(t);
-  const agent = cluster.addAgent({
-    executors: {
-      docker: { enabled: false },
-      wasm: { enabled: false },
-      process: { enabled: true },
-    },
-  });
+  const agent = cluster.addAgent(PROCESS);
   await agent.start();
-  const job = await cluster.submit(batchJob(processTask(WRITE)));
+  const job = await cluster.submit(batchJob(processTask(writeLines(LINES))));
   t.match(await cluster.ended(job, 120_000), { state: 'Completed' });
 
   const gaps = [];
@@ -55,4 +62,36 @@ t.test('output that is no longer kept is told of, and what is kept is whole', as
   const tail = await cluster.ran('job', 'logs', job, '--tail', '2');
   t.equal(tail.stderr, '');
   t.equal(tail.stdout.length, 2 * LINE_BYTES);
+});
+
+t.test('what a run has written takes room once: raw output that is logged is freed', async (t) => {
+  const cluster = await startCluster(t);
+  const agent = cluster.addAgent(PROCESS);
+  await agent.start();
+  const go = join(cluster.folder, 'go');
+  const script = `${writeLines(MIB)}; while [ ! -e ${go} ]; do sleep 0.1; done`;
+  const job = await cluster.submit(batchJob(processTask(script)));
+  const raw = join(agent.folder, 'runs', 'process', await cluster.running(job), '0', 'stdout');
+  await eventually(
+    'its raw output to be freed',
+    () => {
+      const { size, blocks } = statSync(raw);
+      if (size === 64 * MIB && blocks * 512 < 8 * MIB) return true;
+      throw new Error(`${size} bytes in ${blocks} blocks`);
+    },
+    60_000,
+  );
+  const plugin = (await agent.status()).executors.find(({ name }) => name === 'process')?.pid;
+  if (plugin === undefined) throw new Error('no plugin');
+  await agent.kill();
+  process.kill(plugin, 'SIGKILL');
+  await agent.start();
+  writeFileSync(go, '');
+  t.match(await cluster.ended(job, 60_000), { state: 'Completed' });
+  const log = await cluster.log(job);
+  t.equal(log.length, 64 * MIB);
+  t.ok(
+    log.match(/.{63}\n/g)?.every((line, i) => Number(line) === i + 1),
+    'each line once, in order',
+  );
 });
