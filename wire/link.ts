@@ -27,6 +27,12 @@ export function needsSnapshot(mine: SenderMemory, theirs: LinkPosition): boolean
   return theirs.peerCursor < mine.acked || theirs.peerCursor > mine.offered;
 }
 
+/** The other end stands at the last row of this one, and took no row of a newer self under the same numbers. */
+export function hasAllRows(mine: LinkPosition, theirs: LinkPosition): boolean {
+  if (needsSnapshot(memoryOf(mine), theirs)) return false;
+  return theirs.peerIncarnation === mine.incarnation && theirs.peerCursor === mine.lastSeq;
+}
+
 /** The other end has seen what this one does not remember: the store behind `mine` is an older copy. */
 export function isSetBack(mine: LinkPosition, theirs: LinkPosition): boolean {
   const { incarnation, offered } = memoryOf(mine);

@@ -4,7 +4,7 @@
  */
 import { isTerminal } from '../../core/execution/states.ts';
 import { parseExecutionId, type NodeId } from '../../core/ids.ts';
-import { isSetBack, memoryOf, needsSnapshot } from '../../wire/link.ts';
+import { hasAllRows, isSetBack, memoryOf, needsSnapshot } from '../../wire/link.ts';
 import { PROTOCOL_VERSION, type Handshake, type HandshakeAnswer } from '../../wire/messages.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
@@ -139,7 +139,8 @@ async function accept(
   const ours = [...draft.executions()].filter(
     (mine) => mine.nodeId === id && !isTerminal(mine.state),
   );
-  const result = reconcile({ handshake, ours, listed, stale, level: isLevel(link, handshake) });
+  const level = hasAllRows(link.position(), handshake.link);
+  const result = reconcile({ handshake, ours, listed, stale, level });
   for (const execution of result.lost) markLost(draft, execution);
   await align(context, taking, ours);
   for (const { execution, reason } of result.stop)
@@ -188,11 +189,6 @@ function isStale(link: NodeLink, { link: theirs, partial }: Handshake): boolean 
   const mine = link.position();
   const younger = mine.peerIncarnation === theirs.incarnation && mine.peerCursor > theirs.lastSeq;
   return partial === true || younger || needsSnapshot(memoryOf(theirs), mine);
-}
-
-function isLevel(link: NodeLink, { link: theirs }: Handshake): boolean {
-  const { incarnation, lastSeq } = link.position();
-  return theirs.peerIncarnation === incarnation && theirs.peerCursor === lastSeq;
 }
 
 /** The node lacks rows that are gone from here: start anew with what it has to know. */

@@ -3,7 +3,7 @@ import { Inbox } from '../../adapters/link/inbox.ts';
 import { Outbox } from '../../adapters/link/outbox.ts';
 import { openMemoryStore } from '../../adapters/store/memory-store.ts';
 import type { Store } from '../../adapters/store/port.ts';
-import { isSetBack } from '../../wire/link.ts';
+import { hasAllRows, isSetBack } from '../../wire/link.ts';
 import { PROTOCOL_VERSION, type LinkPosition, type Push } from '../../wire/messages.ts';
 
 /** One end of a link, over a store of its own. */
@@ -93,3 +93,15 @@ t.test(
     t.ok(isSetBack(copy, younger), 'a new beginning since');
   },
 );
+
+t.test('a row that an old copy has just written is not one that the other end has', async (t) => {
+  const node = await End.open('node');
+  const newer = await End.open('owner');
+  await pass(newer, node, { rows: 1, heard: true });
+  t.ok(hasAllRows(newer.position, node.position));
+  await newer.write(1);
+  t.notOk(hasAllRows(newer.position, node.position), 'it is on its way');
+  const older = await End.open('owner');
+  await older.write(1);
+  t.notOk(hasAllRows(older.position, node.position), 'its number was used before');
+});
