@@ -278,9 +278,8 @@ export class RequesterLink {
             },
           })
         : { type: 'handshake-required', reason: 'another link session' };
-    // After the handshake that it came before, the beat that follows tells whether another one is needed.
-    const shaken = early && this.#sender.isOpen;
-    if (answer.type === 'handshake-required' && !shaken) this.#again(answer.reason, 0);
+    // After a handshake that it came before, the beat tells whether another one is needed; a failed one comes again by itself.
+    if (answer.type === 'handshake-required' && !early) this.#again(answer.reason, 0);
     return writePushAnswer(answer);
   }
 
