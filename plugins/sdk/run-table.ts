@@ -116,8 +116,9 @@ export class RunTable<Params> {
   }
 
   /** What may be said of an observation now. */
-  async reported(seen: Observation): Promise<Observation> {
-    if (this.#runs.get(keyText(seen.key))?.done === false) seen = { ...seen, supervised: true };
+  async reported(observed: Observation): Promise<Observation> {
+    const followed = this.#runs.get(keyText(observed.key))?.done === false;
+    const seen = followed ? { ...observed, supervised: true } : observed;
     if (seen.phase !== 'exited' || (await this.#isTold(seen.key))) return seen;
     const { outcome: _outcome, finishedAt: _finishedAt, ...rest } = seen;
     return { ...rest, phase: 'running' };

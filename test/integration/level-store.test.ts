@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { openStore } from '../../adapters/store/level-store.ts';
 import type { Store } from '../../adapters/store/port.ts';
 import { tempDir } from '../kit/temp-dir.ts';
@@ -56,16 +56,22 @@ t.test('a missing MANIFEST is damage with a message for people', async (t) => {
   await t.rejects(open(folder), { code: /^store-(corrupt|failed)$/, message: new RegExp(folder) });
 });
 
+/** A disk of its own for one test, and a process that stays. */
+function smallDisk(t: Test): string {
+  const disk = join(tempDir(t), 'disk');
+  t.equal(mountSmall(disk), true);
+  t.teardown(() => spawnSync('umount', ['-l', disk]));
+  // The clock's timers keep no process alive; an agent has its sockets for that.
+  const alive = setInterval(() => undefined, 1000);
+  t.teardown(() => clearInterval(alive));
+  return disk;
+}
+
 t.test(
   'a full disk rejects, reads go on, and what is written later is there to stay',
   { skip: mountable() ? false : 'this user may not mount a tmpfs' },
   async (t) => {
-    const disk = join(tempDir(t), 'disk');
-    t.equal(mountSmall(disk), true);
-    t.teardown(() => spawnSync('umount', ['-l', disk]));
-    // The clock's timers keep no process alive; an agent has its sockets for that.
-    const alive = setInterval(() => undefined, 1000);
-    t.teardown(() => clearInterval(alive));
+    const disk = smallDisk(t);
     const store = await open(join(disk, 'db'));
     await store.batch([{ type: 'put', key: 'before', value: 1 }]);
     const ballast = join(disk, 'ballast');
@@ -95,11 +101,7 @@ t.test(
   'a store on a disk that is full already is read, and written as soon as there is room',
   { skip: mountable() ? false : 'this user may not mount a tmpfs' },
   async (t) => {
-    const disk = join(tempDir(t), 'disk');
-    t.equal(mountSmall(disk), true);
-    t.teardown(() => spawnSync('umount', ['-l', disk]));
-    const alive = setInterval(() => undefined, 1000);
-    t.teardown(() => clearInterval(alive));
+    const disk = smallDisk(t);
     const folder = join(disk, 'db');
     const made = await open(folder);
     for (let i = 0; i < 40; i++)
