@@ -180,6 +180,8 @@ export class RequesterLink {
     this.#shaking = true;
     try {
       const { sources } = this.#deps;
+      // From here on the position stands: what comes under the session before may be of a newer self of an old copy.
+      this.#session = '';
       const position = this.#position();
       const attempt = this.#deps.mint();
       const hello = await helloOf({ ...this.#deps, sources, position, attempt });

@@ -5,14 +5,11 @@ import { z } from 'zod';
 import type { Clock, Random } from '../../adapters/clock/port.ts';
 import { writeDurably } from '../../adapters/durable/write-durably.ts';
 import type { Logger } from '../../adapters/log/port.ts';
-import { continuityOps, nextGeneration, whatIsAmiss } from '../../adapters/store/continuity.ts';
 import { firstUnreadable, openDurable } from '../../adapters/store/open-durable.ts';
 import type { Store } from '../../adapters/store/port.ts';
 import { damageLine, damageReports } from '../../adapters/store/set-aside.ts';
-import { rebuildIndexes, restartLinks } from './after-loss.ts';
-import { loadIdentity } from './identity.ts';
-import { IDENTITY_KEY, SCHEMA_VERSION, SET_BACK_KEY } from './keys.ts';
-import { Mint } from './minting.ts';
+import { SCHEMA_VERSION } from './keys.ts';
+import { NOTHING_BESIDE, takeUp, type Beside } from './take-up.ts';
 
 export interface Opening {
   readonly folder: string;
@@ -32,7 +29,6 @@ const besideSchema = z.object({
   generation: z.number().int().nonnegative(),
   requesterId: z.string(),
 });
-type Beside = z.infer<typeof besideSchema>;
 
 /** Errors: `store-locked`, `store-failed`, `version-mismatch`. */
 export async function openState(opening: Opening): Promise<OpenedState> {
@@ -51,11 +47,8 @@ export async function openState(opening: Opening): Promise<OpenedState> {
   );
   try {
     const damage = await damageReports(path);
-    const amiss = await whatIsAmiss(store, beside.generation, damage);
-    const requesterId = await ownId(store, { ...opening, beside, amiss });
-    const generation = await nextGeneration(store, beside.generation);
-    await store.batch(continuityOps(generation, damage));
-    await writeDurably(file, `${JSON.stringify({ v: 1, generation, requesterId })}\n`);
+    const { amiss, ...taken } = await takeUp(store, { ...opening, beside, damage });
+    await writeDurably(file, `${JSON.stringify({ v: 1, ...taken.beside })}\n`);
     if (amiss !== undefined) log.error('store.amiss', { reason: amiss });
     const lost = `at this start the store had lost something: ${amiss}`;
     return { store, problems: [...damage.map(damageLine), ...(amiss === undefined ? [] : [lost])] };
@@ -65,39 +58,14 @@ export async function openState(opening: Opening): Promise<OpenedState> {
   }
 }
 
-/** The id of the requester stays when its store is lost; the epoch does not. */
-async function ownId(
-  store: Store,
-  {
-    clock,
-    random,
-    beside,
-    amiss,
-  }: Opening & { readonly beside: Beside; readonly amiss: string | undefined },
-): Promise<string> {
-  const mint = new Mint(clock, random);
-  const identity = await loadIdentity(store, mint, clock.now());
-  if (amiss === undefined) return identity.requesterId;
-  await rebuildIndexes(store);
-  await restartLinks(store, mint);
-  const requesterId = beside.requesterId === '' ? identity.requesterId : beside.requesterId;
-  const value = { requesterId, epoch: mint.uuid(), createdAt: clock.now() };
-  await store.batch([
-    { type: 'put', key: IDENTITY_KEY, value },
-    { type: 'put', key: SET_BACK_KEY, value: { at: clock.now() } },
-  ]);
-  return requesterId;
-}
-
 /** A data folder of an older version has none, and neither has a new one. */
 async function readBeside(file: string): Promise<Beside> {
-  const none = { v: 1, generation: 0, requesterId: '' } as const;
   const text = await readFile(file, 'utf8').catch(() => undefined);
-  if (text === undefined) return none;
+  if (text === undefined) return NOTHING_BESIDE;
   try {
     return besideSchema.parse(JSON.parse(text));
   } catch {
-    return none;
+    return NOTHING_BESIDE;
   }
 }
 

@@ -1,68 +1,80 @@
-/** One simulated world: a requester, an agent, its plugins, its host and the broker, and what the script may do to them. */
+/** One simulated world: a requester, its nodes and the broker, and what the script may do to them. */
 import { z } from 'zod';
 import { FakeClock } from '../../adapters/clock/fake-clock.ts';
 import type { Random } from '../../adapters/clock/port.ts';
-import { parseJobId, type JobId } from '../../core/ids.ts';
+import { parseJobId, parseNodeId, type JobId } from '../../core/ids.ts';
 import { stopJob } from '../../requester/jobs/stop.ts';
 import type { RequesterCore } from '../../requester/core.ts';
 import { Broker } from './broker.ts';
 import { Crashes, type Coverage } from './crashes.ts';
-import { Disk } from './disk.ts';
-import type { PluginTable } from './host.ts';
+import { Disk, type DiskCopy } from './disk.ts';
 import { Ledger } from './ledger.ts';
 import { Life } from './life.ts';
-import { Node, type Flavour } from './node.ts';
-import { PluginProcess } from './plugin.ts';
+import type { Box } from './node.ts';
 import { Program } from './program.ts';
-import { runAgent, runRequester, type RunningAgent, type Surroundings } from './programs.ts';
+import { runRequester, type Surroundings } from './programs.ts';
+import { Site } from './site.ts';
 import { Witness } from './witness.ts';
 
 const REST_STEP_MS = 4_000;
 const REST_LIMIT_MS = 40 * 60_000;
 /** A life of a script takes some hundreds of these; whoever asks again and again without a pause takes tens of thousands. */
 const MOST_TIMERS = 5_000;
+/** The second one has room for two runs only, and as the tightest fit is asked first. */
+const SITES = [
+  { id: parseNodeId('n-simulated'), cpu: '0.3' },
+  { id: parseNodeId('n-small'), cpu: '0.2' },
+];
 
 export class Cluster {
   readonly clock = new FakeClock(undefined, undefined, untilDrained);
   readonly world = new Life(this.clock);
   readonly ledger = new Ledger();
-  readonly node = new Node(this.world, this.ledger);
   readonly broker = new Broker(this.world);
   readonly crashes: Crashes;
   readonly witness = new Witness(this.ledger);
-  readonly disks = {
-    agent: new Disk((key, text) => this.witness.agentWrote(key, text)),
-    requester: new Disk((key, text) => this.witness.requesterWrote(key, text)),
-  };
-  readonly plugins = new Map<Flavour, PluginProcess>();
-  readonly agent: Program<RunningAgent>;
+  readonly disk = new Disk((key, text) => this.witness.requesterWrote(key, text));
+  readonly sites: readonly Site[];
   readonly requester: Program<RequesterCore>;
+  /** Its requester has begun on an old copy at least once. */
+  wasSetBack = false;
   /** Jobs whose submission was answered. */
-  readonly answered: JobId[] = [];
-  readonly #around: Surroundings;
+  answered: JobId[] = [];
 
-  constructor(coverage: Coverage, seed: number) {
+  constructor(
+    coverage: Coverage,
+    { seed, nodes }: { readonly seed: number; readonly nodes: number },
+  ) {
     this.crashes = new Crashes(coverage);
     const random = seeded(seed);
     const mint = (): string => Buffer.from(random.bytes(8)).toString('hex');
-    const { world, broker, crashes } = this;
-    this.#around = { world, broker, crashes, random, mint };
-    this.agent = new Program(world, (life) =>
-      runAgent(this.#around, life, {
-        disk: this.disks.agent,
-        plugins: this.#table,
-        node: this.node,
-      }),
-    );
-    this.requester = new Program(world, (life) =>
-      runRequester(this.#around, life, this.disks.requester),
-    );
+    const { world, broker, crashes, disk } = this;
+    const around: Surroundings = { world, broker, crashes, random, mint };
+    this.sites = SITES.slice(0, nodes).map((site) => new Site(around, this.witness, site));
+    this.requester = new Program(world, (life) => {
+      this.witness.requesterStarts({ at: life.now(), waitsFor: this.#waitsFor() });
+      return runRequester(around, life, {
+        disk,
+        dies: (awayMs) => this.requester.awayNext(awayMs),
+      });
+    });
   }
 
   async start(): Promise<void> {
     this.requester.start();
-    this.agent.start();
+    for (const { agent } of this.sites) agent.start();
     await this.clock.advance(500);
+  }
+
+  /** Of any index. */
+  site(which: number): Site {
+    const site = this.sites[which % this.sites.length];
+    if (site === undefined) throw new RangeError('there is no node');
+    return site;
+  }
+
+  get boxes(): readonly (readonly [site: Site, box: Box])[] {
+    return this.sites.flatMap((site) => site.node.boxes.map((box) => [site, box] as const));
   }
 
   /** The answer may never come; then nothing is known of it. */
@@ -72,18 +84,14 @@ export class Cluster {
     stopJob(core, id, 'the script stops it').catch(() => undefined);
   }
 
-  setEngineAway(away: boolean): void {
-    this.node.engineAway = away;
-    const { running } = this.agent;
-    running?.host.fingerprint(running.core.service);
-  }
-
-  /** The host of the agent: everything on it ends at once. */
-  reboot(awayMs: number): void {
-    this.agent.kill(awayMs);
-    for (const plugin of this.plugins.values()) plugin.life.end();
-    this.plugins.clear();
-    this.node.reboot();
+  /** Somebody puts an earlier copy of the requester's disk in its place; the file beside the store may be left as it is. */
+  setBack(copy: DiskCopy, { withFile, awayMs }: { withFile: boolean; awayMs: number }): void {
+    this.wasSetBack = true;
+    this.requester.kill(awayMs);
+    this.disk.restore(copy);
+    if (withFile) this.disk.beside = copy.beside;
+    this.witness.requesterSetBack(copy.records);
+    this.answered = this.answered.filter((id) => copy.records.has(`job/${id}`));
   }
 
   /** Nothing more goes wrong; what is up to the world happens. */
@@ -91,14 +99,9 @@ export class Cluster {
     this.crashes.disarm();
     this.broker.calm();
     this.broker.up = true;
-    for (const disk of Object.values(this.disks)) disk.full = false;
-    this.setEngineAway(false);
-    this.node.pace.stepMs = 1;
-    this.node.pace.claimMs = 2;
-    this.node.pace.removeMs = 0;
-    for (const box of this.node.boxes) this.node.resume(box);
+    this.disk.full = false;
+    for (const site of this.sites) site.heal();
     this.requester.ensure();
-    this.agent.ensure();
   }
 
   /** Until nothing is left to do, or for forty minutes. Answers what is not at rest then. */
@@ -115,73 +118,64 @@ export class Cluster {
 
   /** What keeps the world from rest. */
   #unrest(): string | undefined {
-    const live = this.disks.requester.read('live/').map(([key]) => key);
+    const live = this.disk.read('live/').map(([key]) => key);
     if (live.length > 0) return `the requester still has ${live.join(', ')}`;
-    const [box] = this.node.boxes;
-    if (box !== undefined)
-      return `the host still has ${box.ref.executionId}/${box.ref.run}, ${box.phase}`;
-    const core = this.agent.running?.core;
-    if (core === undefined) return 'the agent does not run';
-    const [execution] = core.service.engine.all();
-    if (execution !== undefined)
-      return `the agent still has ${execution.record.placement.executionId}, ${execution.record.state}`;
-    return core.outbox.idle ? undefined : 'the agent has reports that nobody acknowledged';
+    const { forEver } = this;
+    for (const site of this.sites) {
+      const unrest = site.unrest(forEver);
+      if (unrest !== undefined) return unrest;
+    }
+    return undefined;
   }
 
   /** Somebody asks again and again without a pause. */
   get spins(): boolean {
-    return this.clock.ran > MOST_TIMERS;
+    return this.clock.ran > MOST_TIMERS * this.sites.length;
   }
 
   /** Ids of the jobs that stay up until they are stopped. */
   get endless(): ReadonlySet<string> {
-    return new Set(this.#jobs.filter(({ spec }) => spec.Type === 'service').map(({ id }) => id));
+    const all = [...this.witness.jobs].filter(([, { Type }]) => Type === 'service');
+    return new Set(all.map(([id]) => id));
   }
 
   /** Ids of the jobs whose runs may be started again in place. */
   get restartable(): ReadonlySet<string> {
-    const again = this.#jobs.filter(
-      ({ spec }) => spec.Type === 'service' || spec.RestartPolicy?.Attempts !== 0,
+    const again = [...this.witness.jobs].filter(
+      ([, { Type, RestartPolicy }]) => Type === 'service' || RestartPolicy?.Attempts !== 0,
     );
-    return new Set(again.map(({ id }) => id));
+    return new Set(again.map(([id]) => id));
   }
 
-  get #jobs(): readonly z.infer<typeof jobSchema>[] {
-    return this.disks.requester.read('job/').map(([, value]) => jobSchema.parse(value));
+  /** Whether the requester has forgotten the job of this execution, with the store that it had before. */
+  isForgotten({ jobId }: { readonly jobId: string }): boolean {
+    return !this.disk.has(`job/${jobId}`);
   }
 
-  get #table(): PluginTable {
-    return {
-      get: (name) => {
-        const process = this.plugins.get(name);
-        return process?.life.alive === true ? process : undefined;
-      },
-      spawn: (name, instance) => {
-        const life = new Life(this.world);
-        const faults = this.crashes.of(life);
-        const process = new PluginProcess({
-          instance,
-          flavour: name,
-          node: this.node,
-          life,
-          faults,
-        });
-        const before = this.plugins.get(name);
-        if (before?.life.alive === true)
-          this.ledger.violation(`two plugins ${name} are alive at a time`);
-        this.plugins.set(name, process);
-        return process;
-      },
-    };
+  /** Executions that stay up, and that nobody remembers who could stop them. */
+  get forEver(): ReadonlySet<string> {
+    const { endless } = this;
+    const left = [...this.witness.placings.values()].filter(
+      (one) => endless.has(one.jobId) && this.isForgotten(one),
+    );
+    return new Set(left.map(({ id }) => id));
+  }
+
+  #waitsFor(): ReadonlySet<string> {
+    const nodes = this.disk.read('node/').map(([, value]) => nodeSchema.parse(value));
+    const waits = nodes.filter(
+      ({ session, connection, membership }) =>
+        session !== '' && connection.state !== 'unhealthy' && membership.state === 'approved',
+    );
+    return new Set(waits.map(({ id }) => id));
   }
 }
 
-const jobSchema = z.object({
+const nodeSchema = z.object({
   id: z.string(),
-  spec: z.object({
-    Type: z.string(),
-    RestartPolicy: z.object({ Attempts: z.number().optional() }).optional(),
-  }),
+  session: z.string(),
+  connection: z.object({ state: z.string() }),
+  membership: z.object({ state: z.string() }),
 });
 
 /** Nothing in here waits for the host: a tick comes when no promise is left that can go on, and no turn of the loop is needed. */

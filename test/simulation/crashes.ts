@@ -18,7 +18,7 @@ export class Coverage {
 
 interface Armed {
   readonly point: CrashPoint;
-  readonly then: () => void;
+  readonly awayMs: number;
   left: number;
 }
 
@@ -30,16 +30,16 @@ export class Crashes {
     this.#coverage = coverage;
   }
 
-  /** The process that passes there for the n-th time dies; `then` is told just before. */
-  arm(point: CrashPoint, passage: number, then: () => void): void {
-    this.#armed.push({ point, left: passage, then });
+  /** The process that passes there for the n-th time dies, and is told just before how long for. */
+  arm(point: CrashPoint, passage: number, awayMs: number): void {
+    this.#armed.push({ point, left: passage, awayMs });
   }
 
   disarm(): void {
     this.#armed = [];
   }
 
-  of(life: Life): Faults {
+  of(life: Life, dies: (awayMs: number) => void = () => undefined): Faults {
     return {
       reach: (point) => {
         if (!life.alive) return;
@@ -49,7 +49,7 @@ export class Crashes {
         if (due === undefined) return;
         this.#armed = this.#armed.filter((one) => one !== due);
         this.#coverage.count(point);
-        due.then();
+        dies(due.awayMs);
         life.end();
       },
     };

@@ -2,13 +2,21 @@
 import { openMemoryStore } from '../../adapters/store/memory-store.ts';
 import type { Corrupt, Range, ScanResult, Store, StoreOp } from '../../adapters/store/port.ts';
 import { LimpetError } from '../../core/errors.ts';
+import { NOTHING_BESIDE, type Beside } from '../../requester/state/take-up.ts';
 import { forever, type Life } from './life.ts';
 
 /** From the write to its being durable. */
 const SYNC_MS = 1;
 
+export interface DiskCopy {
+  readonly records: ReadonlyMap<string, string>;
+  readonly beside: Beside;
+}
+
 export class Disk {
   full = false;
+  /** The file beside the store. */
+  beside = NOTHING_BESIDE;
   #records: Map<string, string> = new Map();
   readonly #written: (key: string, text: string) => void;
 
@@ -25,6 +33,19 @@ export class Disk {
     // What its last writes do after its death reaches this copy no more.
     life.onEnd(() => (this.#records = new Map(records)));
     return new MortalStore(await openMemoryStore(1, records), life, this);
+  }
+
+  copy(): DiskCopy {
+    return { records: new Map(this.#records), beside: this.beside };
+  }
+
+  /** While its program is dead. */
+  restore({ records }: DiskCopy): void {
+    this.#records = new Map(records);
+  }
+
+  has(key: string): boolean {
+    return this.#records.has(key);
   }
 
   /** What is durable now, by the beginning of the key. */

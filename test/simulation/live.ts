@@ -6,7 +6,7 @@ import { verdict } from './verdict.ts';
 
 /** Rejects with everything that is wrong. */
 export async function live(given: Script, coverage: Coverage): Promise<Cluster> {
-  const cluster = new Cluster(coverage, given.seed);
+  const cluster = new Cluster(coverage, given);
   await play(cluster, given);
   const found = verdict(cluster, await cluster.rest());
   if (found.length > 0) throw new Error(found.join('\n'));

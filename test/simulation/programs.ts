@@ -1,5 +1,5 @@
 /** The real agent and requester, each in a simulated process: started from its disk, and gone at once when its life ends. */
-import { parseNodeId } from '../../core/ids.ts';
+import type { NodeId } from '../../core/ids.ts';
 import type { Random } from '../../adapters/clock/port.ts';
 import { silentLog } from '../../adapters/log/silent-log.ts';
 import { agentConfigSchema } from '../../agent/config.ts';
@@ -7,6 +7,7 @@ import { agentFolders } from '../../agent/executions/folders.ts';
 import { assembleNode, type AgentNode } from '../../agent/node.ts';
 import { parseConfig } from '../../requester/config.ts';
 import { startCore, type RequesterCore } from '../../requester/core.ts';
+import { takeUp } from '../../requester/state/take-up.ts';
 import type { Broker } from './broker.ts';
 import type { Crashes } from './crashes.ts';
 import type { Disk } from './disk.ts';
@@ -14,16 +15,9 @@ import { SimulatedHost, type PluginTable } from './host.ts';
 import type { Life } from './life.ts';
 import type { Node } from './node.ts';
 
-export const NODE_ID = parseNodeId('n-simulated');
-
-const CONFIG = {
-  agent: agentConfigSchema.parse({
-    dataDir: '/nonexistent/limpet-simulation',
-    capacity: { CPU: '4', Memory: '8Gi' },
-  }),
-  requester: parseConfig({}, 'the simulation'),
-};
-const FOLDERS = agentFolders(CONFIG.agent.dataDir);
+const DATA_DIR = '/nonexistent/limpet-simulation';
+const FOLDERS = agentFolders(DATA_DIR);
+export const REQUESTER_CONFIG = parseConfig({}, 'the simulation');
 
 export interface Surroundings {
   readonly world: Life;
@@ -38,23 +32,36 @@ export interface RunningAgent {
   readonly host: SimulatedHost;
 }
 
+/** What one node has for itself. */
+export interface OwnParts {
+  readonly nodeId: NodeId;
+  readonly cpu: string;
+  readonly disk: Disk;
+  readonly plugins: PluginTable;
+  readonly node: Node;
+  readonly dies: (awayMs: number) => void;
+}
+
 export async function runAgent(
   around: Surroundings,
   life: Life,
-  own: { readonly disk: Disk; readonly plugins: PluginTable; readonly node: Node },
+  own: OwnParts,
 ): Promise<RunningAgent> {
   const { world, broker, crashes, mint } = around;
-  const { disk, plugins, node } = own;
+  const { nodeId, disk, plugins, node } = own;
   const store = await disk.open(life);
-  const faults = crashes.of(life);
+  const faults = crashes.of(life, own.dies);
   const host = new SimulatedHost({ store, life, world, faults, plugins, node, mint });
   const core = await assembleNode({
-    config: CONFIG.agent,
+    config: agentConfigSchema.parse({
+      dataDir: DATA_DIR,
+      capacity: { CPU: own.cpu, Memory: '8Gi' },
+    }),
     name: 'simulated',
     identity: {
-      nodeId: NODE_ID,
-      instanceId: 'simulated',
-      machineId: 'simulated',
+      nodeId,
+      instanceId: nodeId,
+      machineId: nodeId,
       generation: 1,
       createdAt: 0,
     },
@@ -74,15 +81,18 @@ export async function runAgent(
 export async function runRequester(
   { broker, crashes, random }: Surroundings,
   life: Life,
-  disk: Disk,
+  { disk, dies }: Pick<OwnParts, 'disk' | 'dies'>,
 ): Promise<RequesterCore> {
+  const store = await disk.open(life);
+  const { beside } = await takeUp(store, { clock: life, random, beside: disk.beside, damage: [] });
+  disk.beside = beside;
   return startCore({
-    config: CONFIG.requester,
-    store: await disk.open(life),
+    config: REQUESTER_CONFIG,
+    store,
     transport: broker.connect(life),
     clock: life,
     random,
-    faults: crashes.of(life),
+    faults: crashes.of(life, dies),
     log: silentLog,
   });
 }

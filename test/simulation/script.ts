@@ -5,7 +5,9 @@ import { LimpetError } from '../../core/errors.ts';
 import { parseJobId } from '../../core/ids.ts';
 import { submitJob } from '../../requester/jobs/submit.ts';
 import type { Cluster } from './cluster.ts';
+import type { DiskCopy } from './disk.ts';
 import type { Box } from './node.ts';
+import type { Site } from './site.ts';
 
 const LIMITS = { maxSpecBytes: 700_000, lease: { leastMs: 1_000, mostMs: 3_600_000 } };
 const KINDS = ['batch', 'batch', 'batch', 'service'] as const;
@@ -28,6 +30,7 @@ const submit = fc.record({
 
 const away = fc.constantFrom(1, 20, 300, 2_000, 20_000, 70_000);
 const which = fc.nat({ max: 7 });
+const site = fc.nat({ max: 1 });
 
 const fate = fc.record(
   {
@@ -38,6 +41,25 @@ const fate = fc.record(
   },
   { requiredKeys: ['thereMs', 'backMs'] },
 );
+
+const wait = fc.record({
+  type: fc.constant('wait' as const),
+  ms: fc.oneof(
+    fc.integer({ min: 1, max: 40 }),
+    fc.integer({ min: 40, max: 2_500 }),
+    fc.integer({ min: 2_500, max: 40_000 }),
+  ),
+});
+
+const setBack = (most: number) =>
+  fc.record({
+    type: fc.constant('set-back' as const),
+    /** To what the disk was before that many steps. */
+    steps: fc.integer({ min: 1, max: most }),
+    /** The file beside the store goes back with it, so that only nodes can tell. */
+    withFile: fc.boolean(),
+    awayMs: away,
+  });
 
 const step = fc.oneof(
   { weight: 6, arbitrary: submit },
@@ -64,6 +86,7 @@ const step = fc.oneof(
         'held' as const,
         'boxed' as const,
       ),
+      site,
       awayMs: away,
     }),
   },
@@ -83,12 +106,16 @@ const step = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('broker' as const), up: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('engine' as const), away: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant('engine' as const), site, away: fc.boolean() }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
       type: fc.constant('disk' as const),
       who: fc.constantFrom('agent' as const, 'requester' as const),
+      site,
       full: fc.boolean(),
     }),
   },
@@ -96,68 +123,94 @@ const step = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       type: fc.constant('pace' as const),
+      site,
       stepMs: fc.constantFrom(1, 40, 700),
       claimMs: fc.constantFrom(1, 100, 900),
       removeMs: fc.constantFrom(0, 500, 5_000),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('reboot' as const), awayMs: away }) },
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      type: fc.constant('wait' as const),
-      ms: fc.oneof(
-        fc.integer({ min: 1, max: 40 }),
-        fc.integer({ min: 40, max: 2_500 }),
-        fc.integer({ min: 2_500, max: 40_000 }),
-      ),
-    }),
-  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('reboot' as const), site, awayMs: away }) },
+  { weight: 3, arbitrary: setBack(12) },
+  { weight: 8, arbitrary: wait },
 );
 
-const timed = fc.record({ step, thenMs: fc.constantFrom(0, 0, 1, 2, 3, 7, 30, 300, 2_000) });
+const thenMs = fc.constantFrom(0, 0, 1, 2, 3, 7, 30, 300, 2_000);
+const timed = fc.record({ step, thenMs });
+const world = { seed: fc.nat(), nodes: fc.constantFrom(1, 1, 2) };
 
-export const script = fc.record({
-  seed: fc.nat(),
+const anything = fc.record({
+  ...world,
   first: submit,
   steps: fc.array(timed, { minLength: 1, maxLength: 24 }),
 });
 
+/** Work that waits, for room or for its plugin, is placed later; the copy of the disk that comes back knows it as waiting. */
+const forgotten = fc
+  .record({
+    ...world,
+    first: submit.map((one) => ({ ...one, count: 3 as const })),
+    before: fc.array(timed, { maxLength: 2 }),
+    pluginGone: fc.boolean(),
+    waiting: fc.record({ step: submit, thenMs }),
+    between: fc.array(fc.oneof(fc.record({ step: wait, thenMs }), timed), {
+      minLength: 1,
+      maxLength: 4,
+    }),
+    back: fc.record({ step: setBack(4), thenMs }),
+    after: fc.array(timed, { maxLength: 6 }),
+  })
+  .map(({ before, pluginGone, waiting, between, back, after, ...rest }) => {
+    const who = waiting.step.executor;
+    const gone = {
+      step: { type: 'kill' as const, who, site: 0, awayMs: 1 as const },
+      thenMs: 30 as const,
+    };
+    const steps = [...before, ...(pluginGone ? [gone] : []), waiting, ...between, back, ...after];
+    return { ...rest, steps };
+  });
+
+export const script = fc.oneof(
+  { weight: 3, arbitrary: anything },
+  { weight: 1, arbitrary: forgotten },
+);
+
 export type Script = typeof script extends fc.Arbitrary<infer T> ? T : never;
 type Step = Script['steps'][number]['step'];
 type Submit = Script['first'];
+type Kill = Extract<Step, { type: 'kill' }>;
 
 export async function play(cluster: Cluster, { first, steps }: Script): Promise<void> {
   await cluster.start();
   apply(cluster, first);
+  const copies: DiskCopy[] = [];
+  const copied = steps.some(({ step: { type } }) => type === 'set-back');
   for (const { step: next, thenMs } of steps) {
+    if (copied) copies.push(cluster.disk.copy());
     if (next.type === 'wait') await cluster.clock.advance(next.ms);
-    else apply(cluster, next);
+    else if (next.type === 'set-back') {
+      const copy = copies[Math.max(0, copies.length - 1 - next.steps)];
+      if (copy !== undefined) cluster.setBack(copy, next);
+    } else apply(cluster, next);
     await cluster.clock.advance(thenMs);
   }
 }
 
-function apply(cluster: Cluster, step: Exclude<Step, { type: 'wait' }>): void {
+function apply(cluster: Cluster, step: Exclude<Step, { type: 'wait' | 'set-back' }>): void {
   switch (step.type) {
     case 'submit':
       return send(cluster, step);
     case 'stop-job': {
-      const [key] = pick(cluster.disks.requester.read('job/'), step.which) ?? [];
+      const [key] = pick(cluster.disk.read('job/'), step.which) ?? [];
       if (key !== undefined) cluster.stop(parseJobId(key.slice('job/'.length)));
       return;
     }
     case 'arm':
-      return cluster.crashes.arm(step.point, step.passage, () => {
-        if (step.point.startsWith('agent.')) cluster.agent.awayNext(step.awayMs);
-        if (step.point.startsWith('requester.')) cluster.requester.awayNext(step.awayMs);
-      });
+      return cluster.crashes.arm(step.point, step.passage, step.awayMs);
     case 'kill':
-      if (step.who === 'held' || step.who === 'boxed') cluster.plugins.get(step.who)?.life.end();
-      else cluster[step.who].kill(step.awayMs);
-      return;
+      return kill(cluster, step);
     case 'world': {
-      const box = pick(cluster.node.boxes, step.which);
-      if (box !== undefined) meddle(cluster, box, step.what);
+      const found = pick(cluster.boxes, step.which);
+      if (found !== undefined) meddle(found[0], found[1], step.what);
       return;
     }
     case 'fates':
@@ -166,19 +219,26 @@ function apply(cluster: Cluster, step: Exclude<Step, { type: 'wait' }>): void {
       cluster.broker.up = step.up;
       return;
     case 'engine':
-      return cluster.setEngineAway(step.away);
+      return cluster.site(step.site).setEngineAway(step.away);
     case 'disk':
-      cluster.disks[step.who].full = step.full;
+      (step.who === 'agent' ? cluster.site(step.site) : cluster).disk.full = step.full;
       return;
     case 'pace':
-      Object.assign(cluster.node.pace, step);
+      Object.assign(cluster.site(step.site).node.pace, step);
       return;
     case 'reboot':
-      return cluster.reboot(step.awayMs);
+      return cluster.site(step.site).reboot(step.awayMs);
   }
 }
 
-function meddle({ node }: Cluster, box: Box, what: string): void {
+function kill(cluster: Cluster, { who, site: index, awayMs }: Kill): void {
+  const { plugins, agent } = cluster.site(index);
+  if (who === 'requester') cluster.requester.kill(awayMs);
+  else if (who === 'agent') agent.kill(awayMs);
+  else plugins.get(who)?.life.end();
+}
+
+function meddle({ node }: Site, box: Box, what: string): void {
   if (box.flavour === 'boxed' && node.engineAway) return;
   if (what === 'pause') node.pause(box);
   else if (what === 'resume') node.resume(box);

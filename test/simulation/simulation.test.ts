@@ -35,12 +35,12 @@ function tour(point: CrashPoint): Script {
   const first: Script['first'] = { ...submit, executor: 'held', runs: short };
   const steps: Script['steps'] = [
     { step: { type: 'arm', point, passage: 1, awayMs: 300 }, thenMs: 0 },
-    { step: { type: 'kill', who: 'held', awayMs: 300 }, thenMs: 2_000 },
+    { step: { type: 'kill', who: 'held', site: 0, awayMs: 300 }, thenMs: 2_000 },
     { step: { ...submit, executor: 'boxed', runs: short }, thenMs: 2_000 },
     { step: { ...submit, executor: 'held', runs: long }, thenMs: 300 },
     { step: { type: 'stop-job', which: 2 }, thenMs: 2_000 },
   ];
-  return { seed: 0, first, steps };
+  return { seed: 0, nodes: 1, first, steps };
 }
 
 t.test('a crash at each point of the list leaves every promise kept', async (t) => {
@@ -48,6 +48,27 @@ t.test('a crash at each point of the list leaves every promise kept', async (t) 
     await t.resolves(live(tour(point), coverage), point);
     t.ok((coverage.crashed.get(point) ?? 0) > 0, `${point} is reached`);
   }
+});
+
+const QUICK: Script['first'] = {
+  ...{ type: 'submit', kind: 'batch', executor: 'held', count: 1, restarts: 0 },
+  timeoutS: undefined,
+  runs: [{ afterMs: 50, code: 0, termMs: 5 }],
+};
+
+/** A job, and the disk of the requester set back to before its placement, so that only the node can tell; then `after`. */
+function oldCopy(after: Script['steps']): Script {
+  const back = { type: 'set-back', steps: 1, withFile: true, awayMs: 1 } as const;
+  const steps: Script['steps'] = [
+    { step: { type: 'wait', ms: 7 }, thenMs: 0 },
+    { step: back, thenMs: 2 },
+    ...after,
+  ];
+  return { seed: 0, nodes: 1, first: QUICK, steps };
+}
+
+t.test('an old copy of the requester calls nothing lost that it has just placed', async (t) => {
+  await t.resolves(live(oldCopy([{ step: QUICK, thenMs: 0 }]), coverage));
 });
 
 t.test('whatever happens in whatever order, every promise is kept', async (t) => {
@@ -76,8 +97,11 @@ t.test('the same seed gives the same history', async (t) => {
     const other = await live(given, coverage);
     t.same(one.ledger.runs, other.ledger.runs);
     t.equal(one.clock.now(), other.clock.now());
-    t.same(one.disks.agent.read(''), other.disks.agent.read(''));
-    t.same(one.disks.requester.read(''), other.disks.requester.read(''));
+    t.same(
+      one.sites.map(({ disk }) => disk.read('')),
+      other.sites.map(({ disk }) => disk.read('')),
+    );
+    t.same(one.disk.read(''), other.disk.read(''));
   }
 });
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { OUTCOME_CAUSES } from '../../core/execution/outcome.ts';
 import { EXECUTION_STATES, isTerminal } from '../../core/execution/states.ts';
 import type { Cluster } from './cluster.ts';
+import { placedTwice, unowned } from './ownership.ts';
 
 const toldSchema = z.object({
   state: z.enum(EXECUTION_STATES),
@@ -19,7 +20,7 @@ const ownedSchema = toldSchema.extend({
   jobId: z.string(),
   desired: z.enum(['run', 'stop']),
   deadlineAt: z.number().optional(),
-  token: z.object({ partition: z.number(), attempt: z.number() }),
+  token: z.object({ partition: z.number() }),
 });
 type Owned = z.infer<typeof ownedSchema>;
 
@@ -28,20 +29,33 @@ export function verdict(cluster: Cluster, unrest: string | undefined): readonly 
   const found = [...cluster.ledger.violations];
   if (unrest !== undefined) found.push(`it does not come to rest: ${unrest}`);
   if (cluster.spins) found.push(`it spins: ${cluster.clock.ran} timers have run`);
-  const owned = cluster.disks.requester.read('exec/').map(([, value]) => ownedSchema.parse(value));
-  const kept = new Map(
-    cluster.disks.agent.read('ex/').map(([key, value]) => [key.slice(3), toldSchema.parse(value)]),
-  );
+  const owned = cluster.disk.read('exec/').map(([, value]) => ownedSchema.parse(value));
+  const kept = keptBy(cluster);
   for (const execution of owned) {
     const complain = (text: string): void => void found.push(`${execution.id}: ${text}`);
+    if (neverArrived(cluster, execution, kept)) continue;
     judge(cluster, execution, complain);
     agree(execution, kept.get(execution.id), complain);
   }
   const known = new Set(owned.map(({ id }) => id));
-  for (const { executionId } of cluster.ledger.runs)
-    if (!known.has(executionId)) found.push(`${executionId}: ran, and its owner does not know it`);
+  found.push(...unowned(cluster, kept, known), ...placedTwice(cluster, kept));
   found.push(...doubled(owned), ...lostJobs(cluster), ...leftOvers(cluster));
   return [...new Set(found)];
+}
+
+function keptBy({ sites }: Cluster): ReadonlyMap<string, Told> {
+  const all = sites.flatMap(({ disk }) => disk.read('ex/'));
+  return new Map(all.map(([key, value]) => [key.slice(3), toldSchema.parse(value)]));
+}
+
+/** Its row had the number of one of a newer self: open, see docs/decisions/0014. Nothing of it ever ran. */
+function neverArrived(
+  { wasSetBack, ledger }: Cluster,
+  { id, outcome }: Owned,
+  kept: ReadonlyMap<string, Told>,
+): boolean {
+  const lost = outcome?.by === 'lost' && outcome.reason === 'lost_on_node';
+  return wasSetBack && lost && !kept.has(id) && ledger.of(id).length === 0;
 }
 
 type Complain = (text: string) => void;
@@ -69,13 +83,14 @@ interface End {
   readonly outcome: NonNullable<Owned['outcome']>;
 }
 
-function judgeEnd({ ledger, restartable }: Cluster, end: End, complain: Complain): void {
+function judgeEnd({ ledger, restartable, witness }: Cluster, end: End, complain: Complain): void {
   const { told, outcome } = end;
   const ref = { executionId: told.id, run: told.run };
   const ended = ledger.of(told.id).find(({ run }) => run === told.run)?.ended;
   const tampered = ledger.isTampered(ref);
   const between = restartable.has(told.jobId);
-  if (!isPossible(end, { tampered, between })) complain('without a cause');
+  const stopped = witness.stopped.has(told.id) || isSurplus(told);
+  if (!isPossible(end, { tampered, between, stopped })) complain('without a cause');
   if (outcome.code === undefined) {
     if (ended?.code !== undefined && !tampered) complain('though it left its code');
     return;
@@ -88,16 +103,26 @@ interface Circumstances {
   readonly tampered: boolean;
   /** Its deadline may have come between two runs: then it keeps code and end of the last one. */
   readonly between: boolean;
+  /** By its owner, or by one that it was before its store was set back. */
+  readonly stopped: boolean;
 }
 
-function isPossible({ told, outcome }: End, { tampered, between }: Circumstances): boolean {
+/** A second result of its partition, which is not accepted. */
+function isSurplus({ state, outcome }: Told): boolean {
+  return state === 'cancelled' && outcome?.reason.startsWith('the result of ') === true;
+}
+
+function isPossible(
+  { told, outcome }: End,
+  { tampered, between, stopped }: Circumstances,
+): boolean {
   switch (outcome.by) {
     case 'exit':
       return outcome.code !== undefined && (told.finishedAt ?? 0) <= (told.deadlineAt ?? Infinity);
     case 'lost':
       return tampered;
     case 'stop':
-      return told.desired === 'stop';
+      return stopped;
     case 'limit':
       if (told.deadlineAt === undefined) return false;
       return (told.finishedAt ?? 0) >= told.deadlineAt || between;
@@ -111,6 +136,7 @@ function agree(told: Owned, kept: Told | undefined, complain: (text: string) => 
   if (kept === undefined) return complain('the node has no record of it');
   const one = ({ state, run, outcome, finishedAt }: Told): string =>
     JSON.stringify([state, run, outcome?.by, outcome?.code, outcome?.reason, finishedAt]);
+  if (isSurplus(told) && kept.state === 'completed') return;
   if (one(told) !== one(kept)) complain(`told ${one(told)}, but the node has ${one(kept)}`);
 }
 
@@ -126,19 +152,24 @@ function doubled(owned: readonly Owned[]): string[] {
   });
 }
 
-function lostJobs({ answered, disks }: Cluster): string[] {
-  const stored = new Set(disks.requester.read('job/').map(([key]) => key.slice('job/'.length)));
-  return answered.filter((id) => !stored.has(id)).map((id) => `job ${id} was answered and is gone`);
+function lostJobs({ answered, disk }: Cluster): string[] {
+  return answered
+    .filter((id) => !disk.has(`job/${id}`))
+    .map((id) => `job ${id} was answered and is gone`);
 }
 
-function leftOvers({ agent, node, disks }: Cluster): string[] {
-  const found = node.boxes.map(({ ref }) => `${ref.executionId}/${ref.run} is left on the host`);
-  const index = disks.agent.read('ix/').map(([key]) => `the agent's store still has ${key}`);
-  const held = agent.running?.core.service.engine.allocated;
-  const leaked = Object.entries(held ?? {}).filter(([, amount]) => amount !== 0);
-  return [
-    ...found,
-    ...index,
-    ...leaked.map(([what, amount]) => `${amount} of ${what} are not free`),
-  ];
+function leftOvers({ sites, forEver }: Cluster): string[] {
+  return sites.flatMap(({ node, disk, agent, id }) => {
+    const left = node.boxes.filter(({ ref }) => !forEver.has(ref.executionId));
+    const index = disk.read('ix/').filter(([key]) => !forEver.has(key.split('/').at(-1) ?? ''));
+    const held = agent.running?.core.service.engine.allocated;
+    const leaked = Object.entries(held ?? {}).filter(([, amount]) => amount !== 0);
+    return [
+      ...left.map(({ ref }) => `${ref.executionId}/${ref.run} is left on the host ${id}`),
+      ...index.map(([key]) => `the store of the agent ${id} still has ${key}`),
+      ...(forEver.size > 0
+        ? []
+        : leaked.map(([what, amount]) => `${amount} of ${what} are not free`)),
+    ];
+  });
 }
