@@ -169,9 +169,9 @@ function createLink(
   const orders = new Orders({
     ...{ nodeId, engine, faults, clock, log },
     full: () => outbox.full,
-    admits: (record, allocated) => service.admitsAtOnce(record, allocated),
+    admits: (record, allocated) => service.intake.admitsAtOnce(record, allocated),
     begin: (live, effects) => {
-      service.begin(live, effects);
+      service.intake.begin(live, effects);
     },
     reports: {
       rows: (report) => outbox.append([{ type: 'report', report }]),

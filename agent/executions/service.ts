@@ -1,10 +1,8 @@
 /**
- * The executions of this node as one thing: engine, observer, effects, admission and recovery, joined to the plugin
- * host. What happens in a plugin comes in here; what the owner orders goes through `engine`.
+ * The executions of this node as one thing: engine, observer, effects, intake and recovery, joined to the plugin host.
+ * What happens in a plugin comes in here; what the owner places goes through `intake`, what it orders through `engine`.
  */
 import { parseExecutionId, type ExecutionId, type NodeId } from '../../core/ids.ts';
-import type { Effect, ExecutionEvent } from '../../core/execution/events.ts';
-import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { Resources } from '../../core/resources.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import type { Faults } from '../../adapters/faults/port.ts';
@@ -19,7 +17,6 @@ import type {
 } from '../plugins/port.ts';
 import { Counters } from '../explain/metrics.ts';
 import { acceptEngine, type AcceptedEngine } from './accept-engine.ts';
-import { Admission } from './admission.ts';
 import { Deadlines } from './deadlines.ts';
 import { Effects } from './effects.ts';
 import { ExecutionEngine, type ReportSink } from './engine.ts';
@@ -27,9 +24,9 @@ import type { EnvironmentOptions } from './environment.ts';
 import type { AgentFolders } from './folders.ts';
 import { ForeignWork, type OwnerProof } from './foreign.ts';
 import type { InputOptions } from './inputs.ts';
+import { Intake } from './intake.ts';
 import type { Leases } from './lease.ts';
 import { endAll, letFinish, type Leaving } from './leaving.ts';
-import type { LiveExecution } from './live.ts';
 import { Observer } from './observer.ts';
 import { takeOwnerWord, type KnownToOwner } from './owner-word.ts';
 import { Recoveries } from './recoveries.ts';
@@ -63,16 +60,14 @@ export interface ServiceDeps {
 
 export class ExecutionService implements PluginHostEvents {
   readonly engine: ExecutionEngine;
+  readonly intake: Intake;
   readonly counters = new Counters();
   readonly #deps: ServiceDeps;
   readonly #observer: Observer;
   readonly #deadlines: Deadlines;
-  readonly #admission: Admission;
   readonly #recoveries: Recoveries;
   readonly foreign: ForeignWork;
   readonly words = new OwnerWords(() => this.#deps.owner());
-  /** Why no work is taken any more; its owner would place it here again at once. */
-  #closedTo: string | undefined;
 
   constructor(deps: ServiceDeps) {
     this.#deps = deps;
@@ -89,12 +84,7 @@ export class ExecutionService implements PluginHostEvents {
     this.engine.connect(effects, (live) => {
       this.#observer.idle(live);
     });
-    this.#admission = new Admission({
-      capacity: deps.capacity,
-      client,
-      health: (name) => deps.host.health().find((h) => h.name === name),
-      recovered: (name) => this.#recoveries.has(name),
-    });
+    this.intake = this.#newIntake(client);
     this.foreign = this.#foreignWork();
     this.#recoveries = new Recoveries({
       ...deps,
@@ -141,51 +131,13 @@ export class ExecutionService implements PluginHostEvents {
     return this.#recoveries.reports;
   }
 
-  /** Takes an accepted execution, declines it, or leaves it waiting for its executor's recovery. */
-  admit(live: LiveExecution): void {
-    this.#arm(live);
-    const { stop, placement, state, unconfirmed } = live.record;
-    // Found here by its traces, it goes the way of recovery.
-    if (state !== 'accepted') this.#observer.look(live);
-    if (state !== 'accepted' || unconfirmed === true) return;
-    const event: ExecutionEvent | undefined =
-      stop !== undefined
-        ? { type: 'stop', ...stop }
-        : this.#closedTo !== undefined
-          ? { type: 'decline', reason: this.#closedTo }
-          : this.#admission.judge(placement, this.engine.allocated);
-    if (event !== undefined) void this.engine.dispatch(placement.executionId, event);
-  }
-
-  /** Whether a placement that is about to be written needs no second look: it is then written as admitted. */
-  admitsAtOnce(
-    { state, stop, unconfirmed, placement }: ExecutionRecord,
-    allocated: Resources,
-  ): boolean {
-    if (state !== 'accepted' || stop !== undefined || unconfirmed === true) return false;
-    if (this.#closedTo !== undefined) return false;
-    return this.#admission.judge(placement, allocated)?.type === 'admit';
-  }
-
-  /** A placement that has just been written: goes on with what it asks for, or is admitted. */
-  begin(live: LiveExecution, effects: readonly Effect[]): void {
-    if (effects.length === 0) this.admit(live);
-    else this.#arm(live);
-    for (const effect of effects) this.engine.runEffect(live, effect);
-  }
-
-  #arm(live: LiveExecution): void {
-    this.#deadlines.arm(live);
-    if (live.record.placement.leaseMs !== undefined) this.#deps.leases.arm();
-  }
-
   /** How the owner knows what it was told of. */
   ownerWord(known: readonly KnownToOwner[]): Promise<void> {
     return takeOwnerWord(
       {
         engine: this.engine,
         admit: (live) => {
-          this.admit(live);
+          this.intake.admit(live);
         },
         look: (live) => {
           this.#observer.look(live);
@@ -223,35 +175,33 @@ export class ExecutionService implements PluginHostEvents {
   }
 
   health({ name }: ExecutorHealth): void {
-    this.#admitWaiting(name);
+    this.intake.admitWaiting(name);
     this.#deps.changed();
   }
 
-  /** Executors as the owner and people see them: of a node that takes no work none is healthy. */
+  /** Executors as the owner and people see them. */
   advertised(): readonly ExecutorHealth[] {
-    const { host } = this.#deps;
-    const reason = this.#closedTo;
-    if (reason === undefined) return host.health();
-    return host.health().map((h) => ({ ...h, health: 'unhealthy', reason }));
+    return this.intake.advertised(this.#deps.host.health());
   }
 
   /** `agent stop --drain`: what ends by itself may finish, what stays up is stopped. Until nothing is left, or the signal. */
   async drain(signal: AbortSignal): Promise<void> {
-    this.#closedTo = 'this node is being drained';
+    this.intake.close('this node is being drained');
     this.#deps.changed();
     await letFinish(this.#leaving(), signal);
   }
 
   /** `agent stop --kill`: stops every run, those without a record too; waits until the last has ended or the time is over. */
   async killAll(reason: string, timeoutMs: number): Promise<void> {
-    this.#closedTo = 'this node is being stopped';
+    this.intake.close('this node is being stopped');
     for (const { record } of this.foreign.all())
       void this.foreign.operator(record.placement.executionId, 'stop');
     await endAll(this.#leaving(), reason, timeoutMs);
   }
 
   #leaving(): Leaving {
-    return { engine: this.engine, clock: this.#deps.clock, admit: (live) => this.admit(live) };
+    const { clock } = this.#deps;
+    return { engine: this.engine, clock, admit: (live) => this.intake.admit(live) };
   }
 
   /** An operator's word: the engine that answers now is the one, runs that another one holds are lost. */
@@ -268,13 +218,29 @@ export class ExecutionService implements PluginHostEvents {
       engine: this.engine,
       client,
       admit: (live) => {
-        this.admit(live);
+        this.intake.admit(live);
       },
       decided: ({ rule, action }) => {
         const labels = { rule: String(rule), action: action.type };
         this.counters.add('limpet_recovery_decisions_total', labels);
       },
       stopLeftover: (live, run) => stopLeftover({ ...deps, client }, live, run),
+    });
+  }
+
+  #newIntake(client: (name: string) => ExecutorClient | undefined): Intake {
+    const { capacity, host, leases } = this.#deps;
+    return new Intake({
+      engine: this.engine,
+      observer: this.#observer,
+      deadlines: this.#deadlines,
+      leases,
+      admission: {
+        capacity,
+        client,
+        health: (name) => host.health().find((h) => h.name === name),
+        recovered: (name) => this.#recoveries.has(name),
+      },
     });
   }
 
@@ -299,13 +265,7 @@ export class ExecutionService implements PluginHostEvents {
       tookMs: report.tookMs,
       foreign: this.foreign.all().length,
     });
-    this.#admitWaiting(name);
+    this.intake.admitWaiting(name);
     this.#deps.changed();
-  }
-
-  #admitWaiting(executor: string): void {
-    for (const live of this.engine.all())
-      if (live.record.state === 'accepted' && live.record.placement.task.Engine.Type === executor)
-        this.admit(live);
   }
 }
