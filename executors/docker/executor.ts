@@ -153,6 +153,7 @@ export class DockerExecutor implements Executor<DockerParams> {
     const name = this.#observer.name(run.spec.key);
     const scope = AbortSignal.any([signal, this.#closing.signal]);
     this.#watched.set(name, scope);
+    this.#observer.follow(name);
     const { engine, host } = this.#parts;
     const held = this.#held(run);
     try {
@@ -162,7 +163,10 @@ export class DockerExecutor implements Executor<DockerParams> {
         signal: scope,
       });
     } finally {
-      if (this.#watched.get(name) === scope) this.#watched.delete(name);
+      if (this.#watched.get(name) === scope) {
+        this.#watched.delete(name);
+        this.#observer.unfollow(name);
+      }
     }
   }
 

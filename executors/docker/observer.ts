@@ -37,6 +37,8 @@ export interface ObserverParts {
 
 export class Observer {
   readonly #parts: ObserverParts;
+  /** Runs that are followed, by container name, with what the engine has shown of each since. */
+  readonly #followed = new Map<string, Container | undefined>();
 
   constructor(parts: ObserverParts) {
     this.#parts = parts;
@@ -46,7 +48,7 @@ export class Observer {
     const record = await this.#record(key);
     const host = await this.#hostFacts();
     try {
-      const container = await this.#parts.engine.inspect(this.name(key));
+      const container = await this.#inspect(this.name(key));
       if (container !== undefined) return observation(container, record, host);
       return unseen((await this.#isHere(record)) ? 'absent' : 'unobservable', record, host);
     } catch (thrown) {
@@ -77,10 +79,19 @@ export class Observer {
     return containerName(this.#parts.identity, key);
   }
 
+  /** Its end or restart will be noticed from now on: what is known of it may be told in lists. */
+  follow(name: string): void {
+    this.#followed.set(name, undefined);
+  }
+
+  unfollow(name: string): void {
+    this.#followed.delete(name);
+  }
+
   /** undefined: it is gone. LimpetError `unavailable`: another engine than the one that answers holds it. */
   async container(key: RunKey): Promise<Container | undefined> {
     const name = this.name(key);
-    const found = await this.#parts.engine.inspect(name);
+    const found = await this.#inspect(name);
     if (found !== undefined || (await this.#isHere(await this.#record(key)))) return found;
     throw new LimpetError(
       'unavailable',
@@ -117,6 +128,16 @@ export class Observer {
     return keys.filter((_, i) => other[i]);
   }
 
+  async #inspect(name: string): Promise<Container | undefined> {
+    let container: Container | undefined;
+    try {
+      container = await this.#parts.engine.inspect(name);
+      return container;
+    } finally {
+      if (this.#followed.has(name)) this.#followed.set(name, container);
+    }
+  }
+
   async #record(key: RunKey): Promise<RunRecord> {
     const folder = this.#parts.host.runFolder(key);
     const [mark, order, loss, givenUp] = await Promise.all([
@@ -150,8 +171,17 @@ export class Observer {
     if (!isOurs(this.#parts.identity, container))
       return { key, phase, marked: false, sameBoot: false, ours: false, facts };
     if (phase !== 'running' && phase !== 'paused') return this.observe(key);
-    const seen = unseen('absent', await this.#record(key), await this.#hostFacts());
-    return { ...seen, phase, specHash: specHashOf(container.labels), facts };
+    const [record, host] = await Promise.all([this.#record(key), this.#hostFacts()]);
+    // The list has no start times. One that is followed was inspected since, and its restart would have been noticed.
+    const known = this.#followed.get(container.name);
+    if (known?.id === container.id && phaseOf(known.status) === phase)
+      return observation(known, record, host);
+    return {
+      ...unseen('absent', record, host),
+      phase,
+      specHash: specHashOf(container.labels),
+      facts,
+    };
   }
 
   /** Of runs that the list does not show, those that were launched in another engine. */

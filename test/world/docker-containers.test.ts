@@ -201,3 +201,42 @@ t.test('containers while agent and plugin are away', { skip }, async (t) => {
     async () => (await agent.status()).executions.length === 0,
   );
 });
+
+t.test('containers while the agent alone is away', { skip }, async (t) => {
+  const world = await startDockerWorld(t, await privateEngine(t));
+  const { cluster, agent } = world;
+  const start = (script: string) => begin(cluster, dockerTask(script));
+  const [still, restarted] = await Promise.all([
+    start(`echo before; ${WAIT}; echo after; exit 3`),
+    start(`echo began; ${WAIT}; exit 5`),
+  ]);
+  await agent.kill();
+  const before = await lifeOf(world, still);
+  await containerOf(world, restarted).restart({ t: 0 });
+  const restartedLife = await lifeOf(world, restarted);
+  await agent.start();
+
+  await t.test('one that its plugin has followed all the while goes on as stored', async (t) => {
+    const causes = (await agent.history(still.execution)).map(({ cause }) => cause);
+    t.equal(causes.at(-1), 'it runs: adopted, not restarted', causes.join('; '));
+    await letGo(containerOf(world, still));
+    const { startedAt, run, outcome } = await endedOnce(t, world, still);
+    t.match({ run, outcome }, { run: 0, outcome: { by: 'exit', code: 3 } });
+    t.equal(startedAt, Date.parse(before.startedAt));
+    t.equal(await cluster.log(still.job), 'before\nafter\n');
+  });
+
+  await t.test('one that was restarted by hand is adopted with its last start', async (t) => {
+    const causes = (await agent.history(restarted.execution)).map(({ cause }) => cause);
+    t.equal(
+      causes.filter((cause) => cause.startsWith('restarted-outside')).length,
+      1,
+      causes.join('; '),
+    );
+    await letGo(containerOf(world, restarted));
+    const { run, outcome, startedAt } = await endedOnce(t, world, restarted);
+    t.match({ run, outcome }, { run: 0, outcome: { by: 'exit', code: 5 } });
+    t.equal(startedAt, Date.parse(restartedLife.startedAt));
+    t.equal(await cluster.log(restarted.job), 'began\nbegan\n', 'one log over both lives');
+  });
+});
