@@ -2,13 +2,14 @@
 import t from 'tap';
 import { z } from 'zod';
 import { eventually } from '../kit/eventually.ts';
-import { natsServerPath, startNatsServer } from '../kit/nats-server.ts';
+import { natsServerSkip } from '../kit/nats-server.ts';
+import type { Teardown } from '../kit/teardown.ts';
 import type { ExecutionReport } from '../../wire/messages.ts';
-import { RequesterProgram } from './requester/requester-program.ts';
-import { ScriptedAgent } from './requester/scripted-agent.ts';
+import { oneAgent } from './requester/one-agent.ts';
+import type { RequesterProgram } from './requester/requester-program.ts';
 
 t.setTimeout(120_000);
-const skip = natsServerPath() === undefined ? 'needs nats-server' : false;
+const skip = natsServerSkip();
 const END = { outcome: { by: 'exit', code: 0, reason: '' } } as const;
 const RESULT = { published: { type: 'local', params: {} } };
 const detail = z.looseObject({ state: z.string(), reason: z.string(), desired: z.string() });
@@ -20,12 +21,17 @@ t.test('a second result of a partition is recorded and not accepted', { skip }, 
   await agent.report([...agent.executions.keys()][0] ?? '', 'completed', { ...END, ...RESULT });
   await requester.jobIs('done', 'Completed');
   const late = await forgotten({ jobId: Job.ID, state: 'completed', ...END, ...RESULT });
-  const told = await eventually('it to be recorded', () => executionOf(requester, late));
+  const told = await eventually('it to be recorded', () => executionOf(requester, late.slice(-8)));
   t.match(told, {
     state: 'cancelled',
     reason: /^stop \(the result of e-\S+ was accepted for this partition before\), code 0/,
+    events: [{ to: 'completed', cause: /^script; not accepted: the result of e-/ }],
   });
-  const { History } = await requester.jobIs('done', 'Completed');
+  const { Executions, History } = await requester.jobIs('done', 'Completed');
+  t.ok(
+    Executions.Items.some(({ ID }) => ID === late),
+    'it is one of its executions',
+  );
   t.ok(History.Items.some(({ Event }) => Event.Message.startsWith('Claimed from n-one')));
   const results = await requester.call('GET', `/orchestrator/jobs/${Job.ID}/results`);
   t.equal(z.looseObject({ Items: z.array(z.unknown()) }).parse(results.body).Items.length, 1);
@@ -41,6 +47,46 @@ t.test('what runs of a job that is over is claimed, and stopped', { skip }, asyn
   await eventually('the stop', () => agent.stops.includes(late));
   t.match(await executionOf(requester, late), { desired: 'stop' });
 });
+
+t.test(
+  'claimed, and not yet stopped when the requester dies: stopped after that',
+  { skip },
+  async (t) => {
+    const { requester, agent, forgotten } = await setUp(t);
+    await requester.submit('over');
+    const { Job } = await requester.jobIs('over', 'Running');
+    await requester.call('DELETE', `/orchestrator/jobs/${Job.ID}`);
+    await requester.jobIs('over', 'Stopped');
+    agent.refusals = Infinity;
+    const late = await forgotten({ jobId: Job.ID, state: 'running' });
+    await eventually('the claim', () => executionOf(requester, late));
+    await requester.program.kill('SIGKILL');
+    agent.refusals = 0;
+    await requester.start();
+    await eventually(
+      'its end',
+      async () => (await executionOf(requester, late))?.state === 'cancelled',
+    );
+    const { History } = await requester.job('over');
+    const ends = History.Items.filter(({ Event }) => Event.Message.startsWith('Cancelled: '));
+    t.equal(ends.length, 2, 'its end is in the history of its job too');
+  },
+);
+
+t.test(
+  'what runs of a daemon is claimed on a node that it had not aimed at',
+  { skip },
+  async (t) => {
+    const { requester, agent, forgotten } = await setUp(t);
+    const Constraints = [{ Key: 'zone', Operator: '=', Values: ['b'] }];
+    await requester.submit('everywhere', { Type: 'daemon', Constraints });
+    const { Job } = await requester.jobIs('everywhere', 'Queued');
+    const found = await forgotten({ jobId: Job.ID, state: 'running' });
+    const { Executions } = await requester.jobIs('everywhere', 'Running');
+    t.match(Executions.Items, [{ ID: found, NodeID: agent.nodeId }]);
+    t.strictSame([agent.placements, agent.stops], [[], []], 'nothing is placed or stopped');
+  },
+);
 
 t.test(
   'of an unknown job, another version or an unknown token nothing is claimed',
@@ -71,16 +117,9 @@ t.test(
   },
 );
 
-async function setUp(t: Parameters<typeof startNatsServer>[0]) {
-  const nats = await startNatsServer(t);
-  const requester = new RequesterProgram(t, nats.url);
-  await requester.start();
-  const agent = await ScriptedAgent.start(t, {
-    natsUrl: nats.url,
-    nodeId: 'n-one',
-    behaviour: 'hold',
-  });
-  await eventually('the handshake', () => agent.session);
+/** A requester, and an agent that runs what the requester has forgotten. */
+async function setUp(t: Teardown) {
+  const { requester, agent } = await oneAgent(t, { behaviour: 'hold' });
   let count = 0;
   /** Reports one that the requester has never heard of; answers its id. */
   const forgotten = async (more: Partial<ExecutionReport>): Promise<string> => {

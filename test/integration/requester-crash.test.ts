@@ -1,14 +1,15 @@
 import t from 'tap';
 import type { CrashPoint } from '../../core/crash-points.ts';
 import { eventually } from '../kit/eventually.ts';
-import { natsServerPath, startNatsServer } from '../kit/nats-server.ts';
+import { natsServerSkip, startNatsServer } from '../kit/nats-server.ts';
+import { oneAgent } from './requester/one-agent.ts';
 import { RequesterProgram } from './requester/requester-program.ts';
 import { ScriptedAgent } from './requester/scripted-agent.ts';
 
 // A program is started eight times, on a machine that may be busy.
 t.setTimeout(300_000);
 
-const skip = natsServerPath() === undefined ? 'needs nats-server' : false;
+const skip = natsServerSkip();
 
 /** Turn 1 is the start, 2 the handshake, 3 the submission, 4 and 5 the reports. */
 const PASSAGES: readonly (readonly [CrashPoint, number])[] = [
@@ -94,15 +95,7 @@ t.test(
   'killed while a job waits and while one runs, both go on, and the node is not harmed',
   { skip },
   async (t) => {
-    const nats = await startNatsServer(t);
-    const requester = new RequesterProgram(t, nats.url);
-    await requester.start();
-    const agent = await ScriptedAgent.start(t, {
-      natsUrl: nats.url,
-      nodeId: 'n-one',
-      behaviour: 'hold',
-      cpuMillis: 500,
-    });
+    const { requester, agent } = await oneAgent(t, { behaviour: 'hold', cpuMillis: 500 });
     await requester.submit('runs');
     const { Executions } = await requester.jobIs('runs', 'Running');
     await requester.submit('waits');

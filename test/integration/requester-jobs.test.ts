@@ -1,37 +1,18 @@
 import t from 'tap';
 import { eventually } from '../kit/eventually.ts';
-import { natsServerPath, startNatsServer } from '../kit/nats-server.ts';
-import type { Teardown } from '../kit/teardown.ts';
-import { RequesterProgram } from './requester/requester-program.ts';
-import { reportOf, ScriptedAgent, type Behaviour } from './requester/scripted-agent.ts';
+import { natsServerSkip } from '../kit/nats-server.ts';
+import { reportOf } from './requester/agent-words.ts';
+import { oneAgent } from './requester/one-agent.ts';
 
 t.setTimeout(180_000);
 
-const skip = natsServerPath() === undefined ? 'needs nats-server' : false;
-
-async function setUp(
-  t: Teardown,
-  behaviour: Behaviour,
-  more: { readonly log?: (from: number) => AsyncIterable<string> } = {},
-) {
-  const nats = await startNatsServer(t);
-  const requester = new RequesterProgram(t, nats.url);
-  await requester.start();
-  const agent = await ScriptedAgent.start(t, {
-    natsUrl: nats.url,
-    nodeId: 'n-one',
-    behaviour,
-    ...more,
-  });
-  await eventually('the handshake', () => agent.session);
-  return { nats, requester, agent };
-}
+const skip = natsServerSkip();
 
 t.test(
   'a job goes from submission to completion, and its history tells it',
   { skip },
   async (t) => {
-    const { requester, agent } = await setUp(t, 'complete');
+    const { requester, agent } = await oneAgent(t, { behaviour: 'complete' });
     const submitted = await requester.submit('hello', { Count: 2 });
     t.equal(submitted.status, 200);
     const { Executions, History } = await requester.jobIs('hello', 'Completed');
@@ -57,7 +38,7 @@ t.test(
 );
 
 t.test('reports that come twice, late or out of order change nothing', { skip }, async (t) => {
-  const { requester, agent } = await setUp(t, 'hold');
+  const { requester, agent } = await oneAgent(t, { behaviour: 'hold' });
   await requester.submit('steady');
   const { Executions } = await requester.jobIs('steady', 'Running');
   const id = Executions.Items[0]?.ID ?? '';
@@ -105,7 +86,7 @@ t.test('reports that come twice, late or out of order change nothing', { skip },
 });
 
 t.test('a stopped job is stopped on its node, once', { skip }, async (t) => {
-  const { requester, agent } = await setUp(t, 'hold');
+  const { requester, agent } = await oneAgent(t, { behaviour: 'hold' });
   await requester.submit('endless');
   const { Job } = await requester.jobIs('endless', 'Running');
   const tail = Job.ID.slice(-8);
@@ -126,7 +107,7 @@ t.test('a stopped job is stopped on its node, once', { skip }, async (t) => {
 });
 
 t.test('a job that its node declines waits with the reason', { skip }, async (t) => {
-  const { requester, agent } = await setUp(t, 'decline');
+  const { requester, agent } = await oneAgent(t, { behaviour: 'decline' });
   await requester.submit('unwanted');
   await eventually('the node to decline', () => agent.placements.length === 1);
   const { Job } = await requester.jobIs('unwanted', 'Queued');
@@ -137,7 +118,7 @@ t.test(
   'a silent node becomes unknown, keeps its work, and is connected again by its next word',
   { skip },
   async (t) => {
-    const { requester, agent } = await setUp(t, 'hold');
+    const { requester, agent } = await oneAgent(t, { behaviour: 'hold' });
     await requester.submit('patient');
     await requester.jobIs('patient', 'Running');
     agent.silent = true;
@@ -161,7 +142,7 @@ t.test(
   'what a node no longer has is lost; what the requester does not know is named',
   { skip },
   async (t) => {
-    const { requester, agent } = await setUp(t, 'hold');
+    const { requester, agent } = await oneAgent(t, { behaviour: 'hold' });
     await requester.submit('gone');
     const { Executions } = await requester.jobIs('gone', 'Running');
     agent.forget(Executions.Items[0]?.ID ?? '');
@@ -194,7 +175,7 @@ t.test(
       for (const line of whole.slice(from).match(/.*\n/g) ?? []) yield line;
       await Promise.resolve();
     };
-    const { requester, agent } = await setUp(t, 'hold', { log });
+    const { requester, agent } = await oneAgent(t, { behaviour: 'hold', log });
     await requester.submit('speaker');
     const { Executions } = await requester.jobIs('speaker', 'Running');
     const reading = fetch(`${requester.url}/api/v1/limpet/jobs/speaker/logs?follow=true`, {
@@ -218,7 +199,7 @@ t.test(
   'a node that once refused a push and beats on is asked for a handshake, and gets its work',
   { skip },
   async (t) => {
-    const { requester, agent } = await setUp(t, 'hold');
+    const { requester, agent } = await oneAgent(t, { behaviour: 'hold' });
     agent.refusals = 1;
     await requester.submit('refused-once');
     await requester.jobIs('refused-once', 'Running');

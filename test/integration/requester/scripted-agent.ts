@@ -29,12 +29,14 @@ import {
   type Handshake,
   type HandshakeAnswer,
   type HeartbeatAnswer,
-  type NodeInfo,
   type Push,
   type PushAnswer,
 } from '../../../wire/messages.ts';
+import { fromBytes, toBytes } from '../../../requester/nodes/json-bytes.ts';
 import { inboxPrefix, toAgent, toRequester } from '../../../wire/subjects.ts';
 import type { Teardown } from '../../kit/teardown.ts';
+import { infoOf, listOf, reportOf, reportToken, type Held } from './agent-words.ts';
+import { logItems } from './scripted-log.ts';
 
 export type Behaviour = 'complete' | 'hold' | 'decline';
 
@@ -45,12 +47,6 @@ export interface AgentOptions {
   readonly cpuMillis?: number;
   /** What the log of every execution is, from the given offset; a text that begins with `gap ` is a gap. */
   readonly log?: (fromOffset: number) => AsyncIterable<string>;
-}
-
-export interface Held {
-  readonly token: ExecutionReport['token'];
-  readonly state: ExecutionState;
-  readonly revision: number;
 }
 
 const HEARTBEAT_MS = 200;
@@ -162,14 +158,14 @@ export class ScriptedAgent {
 
   #serve(): void {
     this.#transport.subscribe(toAgent(this.nodeId, 'Push'), async (message) => {
-      const push = pushSchema.parse(decode(message.payload));
+      const push = pushSchema.parse(fromBytes(message.payload));
       // The requester may send as soon as it has accepted, before its answer is read here.
       await Promise.allSettled([this.#shaken]);
       const answer: PushAnswer =
         push.session === this.#session && this.refusals-- <= 0
           ? await this.#inbox.receive(push, { apply: (rows) => this.#apply(rows) })
           : { type: 'handshake-required', reason: 'another session' };
-      return encode(answer);
+      return toBytes(answer);
     });
     const { log } = this.#options;
     if (log === undefined) return;
@@ -178,8 +174,8 @@ export class ScriptedAgent {
       ...{ random: systemRandom, log: silentLog },
     });
     this.#transport.subscribe(toAgent(this.nodeId, 'ExecutionLogs'), (message) => {
-      const { FromOffset } = logsRequestSchema.parse(decode(message.payload));
-      return encode({
+      const { FromOffset } = logsRequestSchema.parse(fromBytes(message.payload));
+      return toBytes({
         type: 'opened',
         streamId: server.serve(logItems(log(FromOffset), FromOffset)),
       });
@@ -238,15 +234,12 @@ export class ScriptedAgent {
   async #shakeHands(): Promise<void> {
     const message: Handshake = {
       v: PROTOCOL_VERSION,
-      node: this.#info(),
+      node: infoOf(this.#options),
       instanceId: `instance of ${this.nodeId}`,
       bootId: 'boot',
       startedAt: this.#startedAt,
       link: { ...this.#outbox.position(), ...this.#inbox.position() },
-      executions: [...this.executions].map(([executionId, held]) => ({
-        ...{ executionId, ...held, executor: 'wasm' },
-        observed: 'seen' as const,
-      })),
+      executions: listOf(this.executions),
     };
     const answer = handshakeAnswerSchema.parse(await this.#ask('Handshake', message));
     this.handshakes.push(answer);
@@ -259,71 +252,16 @@ export class ScriptedAgent {
   async #heartbeat(): Promise<void> {
     const beat = {
       ...{ v: PROTOCOL_VERSION, session: this.#session, nodeId: this.nodeId, digest: '' },
-      ...{ allocated: NO_RESOURCES, running: 0, executors: this.#info().executors },
+      ...{ allocated: NO_RESOURCES, running: 0, executors: infoOf(this.#options).executors },
     };
     const answer = heartbeatAnswerSchema.parse(await this.#ask('Heartbeat', beat));
     this.heartbeats.push(answer);
     if (answer.type !== 'ok') this.#session = '';
   }
 
-  #info(): NodeInfo {
-    return {
-      ...{ nodeId: this.nodeId, name: 'scripted', version: '0', labels: { zone: 'a' } },
-      capacity: {
-        cpuMillis: this.#options.cpuMillis ?? 4_000,
-        memoryBytes: 8e9,
-        diskBytes: 8e9,
-        gpus: 0,
-      },
-      allocated: NO_RESOURCES,
-      executors: [
-        { name: 'wasm', version: '0', health: 'healthy', reason: '', recovery: 'complete' },
-      ],
-      ...{ sources: ['inline'], publishers: ['local'], running: 0 },
-    };
-  }
-
   async #ask(method: 'Handshake' | 'Heartbeat' | 'Push', message: unknown): Promise<unknown> {
-    return decode(
-      await this.#transport.request(toRequester(this.nodeId, method), encode(message), 1_000),
+    return fromBytes(
+      await this.#transport.request(toRequester(this.nodeId, method), toBytes(message), 1_000),
     );
   }
-}
-
-export function reportOf(
-  executionId: string,
-  held: Held,
-  more: Partial<ExecutionReport> = {},
-): ExecutionReport {
-  const { token, revision, state } = held;
-  const event = { revision, at: Date.now(), from: '', to: state, cause: 'script' };
-  return { executionId, token, revision, state, run: 0, reason: '', events: [event], ...more };
-}
-
-function reportToken(token: unknown): Held['token'] {
-  const number = (name: string): number => Number(new Map(Object.entries(token ?? {})).get(name));
-  return {
-    jobVersion: number('jobVersion'),
-    partition: number('partition'),
-    attempt: number('attempt'),
-  };
-}
-
-async function* logItems(texts: AsyncIterable<string>, from: number): AsyncIterable<Uint8Array> {
-  let offset = from;
-  for await (const text of texts) {
-    const data = Buffer.from(text);
-    const stream = text.startsWith('gap ') ? 'gap' : 'stdout';
-    const item = { stream, timeMs: Date.now(), offset, data: data.toString('base64') };
-    offset += data.length;
-    yield Buffer.from(`${JSON.stringify(item)}\n`);
-  }
-}
-
-function encode(value: unknown): Uint8Array {
-  return Buffer.from(JSON.stringify(value));
-}
-
-function decode(bytes: Uint8Array): unknown {
-  return JSON.parse(Buffer.from(bytes).toString());
 }
