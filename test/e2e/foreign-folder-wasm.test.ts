@@ -6,6 +6,7 @@ import { procProcesses } from '../../adapters/processes/proc.ts';
 import { startCluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
 import { tickerJob } from '../kit/job-specs.ts';
+import { replaceRequester, stoppedByOperator, untilOneIsForeign } from './foreign-word.ts';
 import { loseRecords } from './lost-records.ts';
 
 t.setTimeout(120_000);
@@ -44,18 +45,10 @@ t.test('its owner claims it and stops it', async (t) => {
 
 t.test('an operator stops it, whoever owns it', async (t) => {
   const { cluster, agent, id, isAlive } = await stray(t);
-  await cluster.requester.kill();
-  rmSync(cluster.requesterFolder, { recursive: true });
-  await cluster.startRequester();
+  await replaceRequester(cluster);
   await agent.start();
-  await eventually('it to be shown', async () => (await agent.status()).foreign.length === 1);
+  await untilOneIsForeign(agent);
   t.ok(isAlive(), 'kept until a word comes');
-  const stop = await cluster.ran('job', 'stop', id, '--foreign');
-  t.equal(stop.exit?.code, 0, stop.stderr);
-  await eventually(
-    'it to be over',
-    async () => (await agent.status()).foreign.length === 0,
-    30_000,
-  );
+  await stoppedByOperator(t, { cluster, agent }, id);
   t.notOk(isAlive());
 });

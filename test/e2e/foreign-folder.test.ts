@@ -7,6 +7,7 @@ import { testEngine } from '../kit/engine.ts';
 import { eventually } from '../kit/eventually.ts';
 import { batchJob, dockerTask } from '../kit/job-specs.ts';
 import { cleanEngineAtEnd, containersOf } from './containers.ts';
+import { replaceRequester, stoppedByOperator, untilOneIsForeign } from './foreign-word.ts';
 import { loseRecords } from './lost-records.ts';
 
 t.setTimeout(240_000);
@@ -56,24 +57,16 @@ t.test('a run folder is gone', { skip: engine.skip }, async (t) => {
 
   await t.test('and its owner: an operator sees whose it is, and stops it', async (t) => {
     const { id } = await begin();
-    await cluster.requester.kill();
     await agent.kill();
     await loseRecords(agent.folder);
     forget(id);
-    rmSync(cluster.requesterFolder, { recursive: true });
-    await cluster.startRequester();
+    await replaceRequester(cluster);
     await agent.start();
-    await eventually('it to be shown', async () => (await agent.status()).foreign.length === 1);
+    await untilOneIsForeign(agent);
     const listed = await cluster.ran('agent', 'foreign', '--data', agent.folder);
     t.match(listed.stdout, /docker .*running/, listed.stderr);
     t.notMatch(listed.stdout, 'not known', 'its owner is on its labels');
-    const stop = await cluster.ran('job', 'stop', id, '--foreign');
-    t.equal(stop.exit?.code, 0, stop.stderr);
-    await eventually(
-      'it to be over',
-      async () => (await agent.status()).foreign.length === 0,
-      30_000,
-    );
+    await stoppedByOperator(t, { cluster, agent }, id);
     const events = await agent.history(id);
     t.ok(events.some(({ to }) => to === 'cancelled'));
     t.notMatch(JSON.stringify(events), 'restarted-outside');

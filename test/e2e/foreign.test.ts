@@ -7,6 +7,7 @@ import { startCluster, type Cluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
 import { batchJob, lines, local, processTask, wasmTask } from '../kit/job-specs.ts';
 import type { JsonObject, TestAgent } from '../kit/test-agent.ts';
+import { replaceRequester } from './foreign-word.ts';
 import { loseRecords } from './lost-records.ts';
 
 t.setTimeout(240_000);
@@ -98,11 +99,9 @@ t.test('another requester: unknown work stays; an operator stops or adopts it', 
   const stopped = await cluster.submit(words.awaits('never'));
   const adopted = await cluster.submit(words.awaits('adopted'));
   const [one, two] = [await cluster.running(stopped), await cluster.running(adopted)];
-  await cluster.requester.kill();
   await agent.kill();
   await loseRecords(agent.folder);
-  rmSync(cluster.requesterFolder, { recursive: true });
-  await cluster.startRequester();
+  await replaceRequester(cluster);
   await agent.start();
   const seen = await eventually(
     'the requester to show them',

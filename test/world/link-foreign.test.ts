@@ -1,10 +1,10 @@
 /** `limpet job adopt|stop --foreign`: what a person sees who decides, by way of the requester, on work of a lost store. */
-import { rmSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { shortId } from '../../core/ids.ts';
 import { startCluster, type Cluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
 import { batchJob, wasmTask } from '../kit/job-specs.ts';
+import { replaceRequester } from '../e2e/foreign-word.ts';
 import { loseRecords } from '../e2e/lost-records.ts';
 
 t.setTimeout(180_000);
@@ -18,10 +18,9 @@ t.test('an operator adopts one and stops the other, from anywhere', async (t) =>
   const [long, short] = [await ticking(6_000), await ticking(250)];
   const [stopped, adopted] = [await cluster.running(long), await cluster.running(short)];
   const holder = await agent.claim('wasm', adopted);
-  await Promise.all([agent.kill(), cluster.requester.kill()]);
+  await agent.kill();
   await loseRecords(agent.folder);
-  rmSync(cluster.requesterFolder, { recursive: true });
-  await cluster.startRequester();
+  await replaceRequester(cluster);
   await agent.start();
   const shown = await described(cluster, nodeId, (text) =>
     [stopped, adopted].every((id) => text.includes(shortId(id))),
