@@ -109,7 +109,7 @@ function createService(
         (record.removed && event.from === event.to) || isUnreported(record)
           ? []
           : own.outbox.append([reportRow(record, [event])]),
-      unwritten: () => own.outbox.unwritten(),
+      unwritten: (ops) => own.outbox.unwritten(ops),
       wake: (how) => own.link()?.wake(how),
     },
     folders,
@@ -175,7 +175,7 @@ function createLink(
     },
     reports: {
       rows: (report) => outbox.append([{ type: 'report', report }]),
-      unwritten: () => outbox.unwritten(),
+      unwritten: (ops) => outbox.unwritten(ops),
       wake: () => link.wake('now'),
     },
     foreign: service.foreign,

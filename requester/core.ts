@@ -139,6 +139,7 @@ function wire(
   const coordinator: Coordinator = new Coordinator({
     ...{ store, world, clock, faults },
     append: (node, rows) => links.append(node, rows),
+    unwritten: (ops) => links.unwritten(ops),
     settle: (draft) => scheduler.settle(draft),
     onCommitted: (changes) => {
       for (const node of changes.rowsFor) links.wake(node);

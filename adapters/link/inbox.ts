@@ -13,8 +13,8 @@ const metaSchema = z.object({ incarnation: z.string(), cursor: z.number().int() 
 export interface Applied {
   /** Called in the turn of the commit: rows that it adds to an outbox are numbered in the order of their commits. */
   ops(): readonly StoreOp[];
-  /** The operations were not committed; they will be asked for again. */
-  unwritten?(): void;
+  /** These operations were not committed, and the cursor with them; they will be asked for again. */
+  unwritten?(ops: readonly StoreOp[]): void;
   /** Runs after the commit, before the acknowledgement: wake mailboxes, start effects. */
   committed?(): void;
 }
@@ -53,6 +53,11 @@ export class Inbox {
     return { peerIncarnation: this.#incarnation, peerCursor: this.#cursor };
   }
 
+  /** Resolves when all pushes that have come are taken or refused. */
+  settled(): Promise<void> {
+    return this.#serial(() => Promise.resolve());
+  }
+
   /** At a handshake: takes the peer's incarnation; a new one begins at 0. */
   adopt(incarnation: string): Promise<void> {
     return this.#serial(async () => {
@@ -73,7 +78,7 @@ export class Inbox {
         const meta = { incarnation: this.#incarnation, cursor: taken.cursor };
         const ops: StoreOp[] = [...applied.ops(), { type: 'put', key: this.#key, value: meta }];
         await this.#store.batch(ops).catch((thrown: unknown) => {
-          applied.unwritten?.();
+          applied.unwritten?.(ops);
           throw thrown;
         });
         this.#cursor = taken.cursor;

@@ -3,6 +3,8 @@
  * `append` only hands out store operations, so that the caller commits its state change and the rows in one batch.
  * A number whose batch failed is skipped, never used again; the receiver accepts gaps in numbers (see wire/link.ts).
  * Numbers go on through incarnations: a new one begins after `base`, with a snapshot.
+ * What is written after a start and before anything is handed out is unseen: `<prefix>unseen` {after} tells it to the next
+ * start, which would otherwise take it for sent (see docs/decisions/0014).
  * What waits is bounded, and folded, by `RowRules` (see docs/decisions/0013-bounded-outbox.md).
  */
 import { z } from 'zod';
@@ -10,6 +12,7 @@ import { LimpetError } from '../../core/errors.ts';
 import type { SenderMemory } from '../../wire/link.ts';
 import type { LinkPosition } from '../../wire/messages.ts';
 import type { Store, StoreOp } from '../store/port.ts';
+import { Numbers } from './numbers.ts';
 
 const metaSchema = z.object({
   incarnation: z.string(),
@@ -17,6 +20,7 @@ const metaSchema = z.object({
   base: z.number().int().default(0),
 });
 type Meta = z.infer<typeof metaSchema>;
+const unseenSchema = z.object({ after: z.number().int() });
 
 export interface OutgoingRow {
   readonly seq: number;
@@ -56,10 +60,12 @@ export class Outbox {
   #incarnation: string;
   #acked: number;
   #base: number;
-  #lastSeq: number;
-  /** The peer may have seen everything up to here. */
-  #offered: number;
+  readonly #numbers: Numbers;
   #bytes = 0;
+  /** Nothing was handed out since the store was opened. */
+  #silent = true;
+  /** The store may say of rows that they are unseen. */
+  #unseen = false;
   /** Keys of rows that are acknowledged and not yet deleted. */
   #spent: string[] = [];
 
@@ -70,8 +76,7 @@ export class Outbox {
     this.#incarnation = meta.incarnation;
     this.#acked = meta.acked;
     this.#base = meta.base;
-    this.#lastSeq = meta.acked;
-    this.#offered = meta.acked;
+    this.#numbers = new Numbers(meta.acked);
   }
 
   /** `mint` makes a new incarnation id; it is used, and stored, when there is none under the prefix. */
@@ -89,7 +94,11 @@ export class Outbox {
     }
     const outbox = new Outbox(store, prefix, metaSchema.parse(stored), rules);
     await outbox.#count();
-    outbox.#offered = outbox.#lastSeq;
+    const unseen = await store.get(outbox.#unseenKey);
+    outbox.#unseen = unseen !== undefined;
+    outbox.#numbers.offer(
+      unseen === undefined ? outbox.#numbers.last : unseenSchema.parse(unseen).after,
+    );
     return outbox;
   }
 
@@ -102,9 +111,9 @@ export class Outbox {
     return this.#incarnation;
   }
 
-  /** True when everything that was given out is acknowledged (or was never committed). */
+  /** True when everything that was given out is acknowledged, or was never written. */
   get idle(): boolean {
-    return this.#acked >= this.#lastSeq;
+    return this.#acked >= this.#numbers.last;
   }
 
   /** More waits than the rules allow. */
@@ -118,12 +127,13 @@ export class Outbox {
   }
 
   get memory(): SenderMemory {
-    return { incarnation: this.#incarnation, acked: this.acked, offered: this.#offered };
+    return { incarnation: this.#incarnation, acked: this.acked, offered: this.#numbers.offered };
   }
 
-  /** This end's half of a position; the inbox fills in the other. */
+  /** This end's half of a position, 0 for what this incarnation has not yet; the inbox fills in the other. */
   position(): Omit<LinkPosition, 'peerIncarnation' | 'peerCursor'> {
-    return { ...this.memory, lastSeq: this.#lastSeq };
+    const { last } = this.#numbers;
+    return { ...this.memory, lastSeq: last > this.#base ? last : 0 };
   }
 
   /**
@@ -131,16 +141,28 @@ export class Outbox {
    * after a younger one was acknowledged would never be sent.
    */
   append(bodies: readonly unknown[]): StoreOp[] {
-    return bodies.flatMap((body) => this.#add(body));
+    const ops = bodies.flatMap((body) => this.#add(body));
+    if (!this.#silent || ops.length === 0) return ops;
+    this.#unseen = true;
+    const value = { after: this.#numbers.offered };
+    return [...ops, { type: 'put', key: this.#unseenKey, value }];
   }
 
-  /** A batch with rows of `append` was not written: nothing may be folded into what nobody will read. */
-  unwritten(): void {
+  /**
+   * This batch was not written: its rows are not waited for, and nothing may be folded into what nobody will read.
+   * Operations of others may be in it.
+   */
+  unwritten(ops: readonly StoreOp[]): void {
+    const rows = `${this.#prefix}row/`;
+    const lost = ops.filter(({ type, key }) => type === 'put' && key.startsWith(rows));
+    this.#numbers.failed(lost.map(({ key }) => seqOf(key)));
     this.#foldable.clear();
+    if (this.idle) this.#bytes = 0;
   }
 
   /** The oldest committed rows beyond what is acknowledged. Always at least one row, however large. */
   async head(limit: HeadLimit): Promise<readonly OutgoingRow[]> {
+    await this.#beSeen();
     const { entries, corrupt } = await this.#store.scan({
       prefix: `${this.#prefix}row/`,
       after: this.#key(this.#acked),
@@ -159,7 +181,7 @@ export class Outbox {
       if (rows.length > 0 && bytes > limit.bytes) break;
       rows.push({ seq: seqOf(entry.key), body: entry.value });
     }
-    this.#offered = Math.max(this.#offered, rows.at(-1)?.seq ?? 0);
+    this.#numbers.offer(rows.at(-1)?.seq ?? 0);
     return rows;
   }
 
@@ -173,8 +195,9 @@ export class Outbox {
 
   /** Forgets everything up to `cursor`; cursors that run backwards or ahead are ignored. Durable after `flush`. */
   ack(cursor: number, rows: readonly OutgoingRow[]): void {
-    if (cursor <= this.#acked || cursor > this.#lastSeq) return;
+    if (cursor <= this.#acked || cursor > this.#numbers.last) return;
     this.#acked = cursor;
+    this.#numbers.acked(cursor);
     for (const { seq, body } of rows) {
       if (seq > cursor) continue;
       this.#spent.push(this.#key(seq));
@@ -210,7 +233,7 @@ export class Outbox {
    * before the snapshot and tell more than it does. While it runs nothing may be sent.
    */
   async restart(incarnation: string, snapshot: () => Promise<readonly unknown[]>): Promise<void> {
-    const base = this.#lastSeq;
+    const base = this.#numbers.last;
     // Batches are committed in order: after this one the store shows what every row up to `base` tells.
     await this.#store.batch([this.#meta()]);
     const bodies = await snapshot();
@@ -218,28 +241,39 @@ export class Outbox {
     for await (const { key } of this.#rows())
       if (seqOf(key) <= base) ops.push({ type: 'del', key });
     for (const [key, { seq }] of this.#foldable) if (seq <= base) this.#foldable.delete(key);
-    ops.push(...this.append(bodies));
+    // Nothing that `flush` would write while this is under way.
+    this.#spent = [];
     const meta: Meta = { incarnation, acked: base, base };
-    await this.#store.batch([...ops, { type: 'put', key: `${this.#prefix}meta`, value: meta }]);
+    ops.push(...this.append(bodies), { type: 'put', key: `${this.#prefix}meta`, value: meta });
+    await this.#store.batch(ops).catch((thrown: unknown) => {
+      this.unwritten(ops);
+      throw thrown;
+    });
     this.#incarnation = incarnation;
     this.#acked = base;
     this.#base = base;
-    this.#offered = base;
-    this.#spent = [];
+    this.#numbers.restart(base);
     await this.#count();
+  }
+
+  /** Durable before the first row goes out: no later start may take it for unseen. */
+  async #beSeen(): Promise<void> {
+    this.#silent = false;
+    if (!this.#unseen) return;
+    await this.#store.batch([{ type: 'del', key: this.#unseenKey }]);
+    this.#unseen = false;
   }
 
   #add(body: unknown): StoreOp[] {
     const rules = this.#rules;
-    this.#lastSeq += 1;
-    const seq = this.#lastSeq;
+    const seq = this.#numbers.next();
     if (rules === undefined) return [{ type: 'put', key: this.#key(seq), value: body }];
     const row = this.full ? rules.shorten(body) : body;
     const key = rules.key(row);
     const before = key === undefined ? undefined : this.#foldable.get(key.id);
     // One that was handed out may be on its way.
     const both =
-      before === undefined || before.seq <= this.#offered
+      before === undefined || before.seq <= this.#numbers.offered
         ? undefined
         : rules.fold(before.body, row);
     const value = both ?? row;
@@ -257,7 +291,7 @@ export class Outbox {
     this.#bytes = 0;
     for await (const { key, value } of this.#rows()) {
       const seq = seqOf(key);
-      this.#lastSeq = Math.max(this.#lastSeq, seq);
+      this.#numbers.found(seq);
       if (seq <= this.#acked) continue;
       const bytes = sizeOf(value);
       this.#bytes += bytes;
@@ -285,6 +319,10 @@ export class Outbox {
   #meta(): StoreOp {
     const value: Meta = { incarnation: this.#incarnation, acked: this.#acked, base: this.#base };
     return { type: 'put', key: `${this.#prefix}meta`, value };
+  }
+
+  get #unseenKey(): string {
+    return `${this.#prefix}unseen`;
   }
 
   #key(seq: number): string {

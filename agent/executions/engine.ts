@@ -32,7 +32,7 @@ import { eventOf, type ExecutionRepository } from './repository.ts';
 /** Where reports go: rows for the outbox, and a wake-up once they are durable. */
 export interface ReportSink {
   /** The batch that held rows was not written. */
-  unwritten(): void;
+  unwritten(ops: readonly StoreOp[]): void;
   rows(record: ExecutionRecord, event: HistoryEvent): readonly StoreOp[];
   /** What is under way may wait a moment for what follows; what somebody waits for may not. */
   wake(how: 'now' | 'soon'): void;
@@ -224,12 +224,13 @@ export class ExecutionEngine {
     const { repository, reports, faults, clock, log } = this.#deps;
     faults.reach('agent.transition.before-commit');
     for (;;) {
+      const ops = this.#opsOfSteps(steps);
       try {
-        await repository.commit(this.#opsOfSteps(steps));
+        await repository.commit(ops);
         break;
       } catch (thrown) {
         const error = LimpetError.from(thrown, 'store-failed');
-        reports.unwritten();
+        reports.unwritten(ops);
         log.error('store.write-failed', {
           execution: steps[0]?.after.placement.executionId,
           reason: error.message,

@@ -36,7 +36,7 @@ export interface OrdersDeps {
   /** Rows for the owner, and a wake-up once they are durable. */
   readonly reports: {
     rows(report: ExecutionReport): readonly StoreOp[];
-    unwritten(): void;
+    unwritten(ops: readonly StoreOp[]): void;
     wake(): void;
   };
   readonly foreign: Pick<ForeignWork, 'claim' | 'ownerStop' | 'operator'>;
@@ -72,7 +72,7 @@ export class Orders {
         const refused = declined.flatMap((report) => this.#deps.reports.rows(report));
         return [...placing.flatMap(({ ops }) => ops), ...refused];
       },
-      unwritten: () => this.#deps.reports.unwritten(),
+      unwritten: (ops) => this.#deps.reports.unwritten(ops),
       committed: () => {
         this.#deps.faults.reach('agent.placement.after-commit');
         for (const one of placing)

@@ -179,9 +179,10 @@ export class RequesterLink {
   async #shakeHands(): Promise<void> {
     this.#shaking = true;
     try {
-      const { sources } = this.#deps;
+      const { sources, inbox } = this.#deps;
       // From here on the position stands: what comes under the session before may be of a newer self of an old copy.
       this.#session = '';
+      await inbox.settled();
       const position = this.#position();
       const attempt = this.#deps.mint();
       const hello = await helloOf({ ...this.#deps, sources, position, attempt });

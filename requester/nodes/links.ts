@@ -71,6 +71,11 @@ export class Links {
     return link.outbox.append(rows);
   }
 
+  /** A batch with rows of `append` was not written. */
+  unwritten(ops: readonly StoreOp[]): void {
+    for (const { outbox } of this.#links.values()) outbox.unwritten(ops);
+  }
+
   /** Rows were committed. Before the first handshake nothing is sent: the node is asked for one. */
   wake(node: NodeId): void {
     const link = this.#links.get(node);

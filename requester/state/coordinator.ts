@@ -22,6 +22,8 @@ export interface CoordinatorOptions {
   readonly clock: Clock;
   readonly faults: Faults;
   readonly append: AppendRows;
+  /** A turn was not committed: of these operations none was written. */
+  readonly unwritten: (ops: readonly StoreOp[]) => void;
   readonly settle: (draft: Draft) => void;
   /** After each commit, before the callers are answered. */
   readonly onCommitted: (changes: Changes) => void;
@@ -127,12 +129,15 @@ export class Coordinator {
   }
 
   async #commit(draft: Draft, commit: Waiting['commit']): Promise<void> {
-    const { world, faults, onCommitted } = this.#options;
+    const { world, faults, onCommitted, unwritten } = this.#options;
     const settled = settledJobs(draft);
     for (const id of settled) draft.op({ type: 'del', key: liveKey(id) });
     const ops = draft.seal();
     faults.reach('requester.turn.before-commit');
-    await commit(ops);
+    await commit(ops).catch((thrown: unknown) => {
+      unwritten(ops);
+      throw thrown;
+    });
     faults.reach('requester.turn.after-commit');
     const changes = draft.changed;
     world.put(changes);

@@ -36,8 +36,6 @@ export class Cluster {
   readonly disk = new Disk((key, text) => this.witness.requesterWrote(key, text));
   readonly sites: readonly Site[];
   readonly requester: Program<RequesterCore>;
-  /** Its requester has begun on an old copy at least once. */
-  wasSetBack = false;
   /** Jobs whose submission was answered. */
   answered: JobId[] = [];
 
@@ -86,7 +84,6 @@ export class Cluster {
 
   /** Somebody puts an earlier copy of the requester's disk in its place; the file beside the store may be left as it is. */
   setBack(copy: DiskCopy, { withFile, awayMs }: { withFile: boolean; awayMs: number }): void {
-    this.wasSetBack = true;
     this.requester.kill(awayMs);
     this.disk.restore(copy);
     if (withFile) this.disk.beside = copy.beside;
@@ -124,6 +121,8 @@ export class Cluster {
     for (const site of this.sites) {
       const unrest = site.unrest(forEver);
       if (unrest !== undefined) return unrest;
+      if (this.requester.running?.links.get(site.id)?.outbox.idle !== true)
+        return `the requester has rows that ${site.id} did not take`;
     }
     return undefined;
   }

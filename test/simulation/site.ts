@@ -9,9 +9,6 @@ import { Program } from './program.ts';
 import { runAgent, type RunningAgent, type Surroundings } from './programs.ts';
 import type { Witness } from './witness.ts';
 
-/** Of the agent's store. */
-const ROWS = 'out/row/';
-
 export class Site {
   readonly id: NodeId;
   readonly node: Node;
@@ -75,14 +72,7 @@ export class Site {
     );
     if (found !== undefined)
       return `the agent still has ${found.record.placement.executionId}, ${found.record.state}`;
-    return this.#hasReports(core.outbox.memory.acked)
-      ? 'the agent has reports that nobody acknowledged'
-      : undefined;
-  }
-
-  /** Numbers whose write has failed are given out and never used: what counts is what stands on the disk. */
-  #hasReports(acked: number): boolean {
-    return this.disk.read(ROWS).some(([key]) => Number(key.slice(ROWS.length)) > acked);
+    return core.outbox.idle ? undefined : 'the agent has reports that nobody acknowledged';
   }
 
   get #table(): PluginTable {

@@ -33,7 +33,6 @@ export function verdict(cluster: Cluster, unrest: string | undefined): readonly 
   const kept = keptBy(cluster);
   for (const execution of owned) {
     const complain = (text: string): void => void found.push(`${execution.id}: ${text}`);
-    if (neverArrived(cluster, execution, kept)) continue;
     judge(cluster, execution, complain);
     agree(execution, kept.get(execution.id), complain);
   }
@@ -46,16 +45,6 @@ export function verdict(cluster: Cluster, unrest: string | undefined): readonly 
 function keptBy({ sites }: Cluster): ReadonlyMap<string, Told> {
   const all = sites.flatMap(({ disk }) => disk.read('ex/'));
   return new Map(all.map(([key, value]) => [key.slice(3), toldSchema.parse(value)]));
-}
-
-/** Its row had the number of one of a newer self: open, see docs/decisions/0014. Nothing of it ever ran. */
-function neverArrived(
-  { wasSetBack, ledger }: Cluster,
-  { id, outcome }: Owned,
-  kept: ReadonlyMap<string, Told>,
-): boolean {
-  const lost = outcome?.by === 'lost' && outcome.reason === 'lost_on_node';
-  return wasSetBack && lost && !kept.has(id) && ledger.of(id).length === 0;
 }
 
 type Complain = (text: string) => void;

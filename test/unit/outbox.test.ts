@@ -96,13 +96,47 @@ t.test('a change that is made while a snapshot is taken is not lost', async (t) 
 });
 
 t.test('an old copy is seen even when it has written as much as was lost', async (t) => {
-  const { store, add } = await open();
+  const { store, add, rows } = await open();
   await add(report('a', 1, 'running'), report('b', 1, 'running'));
-  const copy = await Outbox.load(store, 'out/', () => 'two', reportRules(1e6));
+  await rows();
+  const load = () => Outbox.load(store, 'out/', () => 'two', reportRules(1e6));
+  const seen = (peerCursor: number) => ({
+    ...{ incarnation: 'p', lastSeq: 0, peerIncarnation: 'one', peerCursor },
+  });
+  const copy = await load();
   await store.batch(copy.append([3, 4, 5, 6].map((n) => report(`new ${n}`, 1, 'completed'))));
-  const peer = { incarnation: 'p', lastSeq: 0, peerIncarnation: 'one', peerCursor: 4 };
-  t.ok(needsSnapshot(copy.memory, peer), 'it has seen rows 3 and 4, and these were others');
-  t.notOk(needsSnapshot(copy.memory, { ...peer, peerCursor: 2 }));
+  t.ok(needsSnapshot(copy.memory, seen(4)), 'it has seen rows 3 and 4, and these were others');
+  t.notOk(needsSnapshot(copy.memory, seen(2)));
+
+  const again = await load();
+  await store.batch(again.append([report('new 7', 1, 'completed')]));
+  for (const outbox of [again, await load()])
+    t.ok(needsSnapshot(outbox.memory, seen(4)), 'also when it was started again meanwhile');
+  t.equal((await again.head(ALL)).length, 7);
+  const after = await load();
+  t.notOk(needsSnapshot(after.memory, seen(7)), 'what was handed out may have been taken');
+  t.ok(needsSnapshot(after.memory, seen(8)));
+});
+
+t.test('rows that could not be written are not waited for', async (t) => {
+  const { outbox, add, rows } = await open();
+  await add(report('a', 1, 'running'));
+  const lost = outbox.append([report('a', 2, 'failed')]);
+  const other = outbox.append([report('b', 1, 'running')]);
+  t.equal(outbox.position().lastSeq, 3, 'they may yet be');
+  outbox.unwritten(lost);
+  t.equal(outbox.position().lastSeq, 3);
+  outbox.unwritten([...other, { type: 'put', key: 'elsewhere/row/0000000000000001', value: '' }]);
+  t.equal(outbox.position().lastSeq, 1);
+  const [sent] = await outbox.head(ALL);
+  if (sent === undefined) throw new Error('the first row was expected');
+  outbox.ack(sent.seq, [sent]);
+  t.ok(outbox.idle);
+  await add(report('a', 2, 'completed'));
+  t.equal(outbox.position().lastSeq, 4, 'and their numbers are not used again');
+  t.match(await rows(), [{ state: 'completed' }]);
+  await outbox.restart('two', () => Promise.resolve([]));
+  t.equal(outbox.position().lastSeq, 0, 'nor are those of before a new beginning');
 });
 
 t.test('digests are compared by ends that are level, twice, and told once', async (t) => {
@@ -124,8 +158,7 @@ t.test('digests are compared by ends that are level, twice, and told once', asyn
 t.test('a row of a batch that was not written is not folded into what follows', async (t) => {
   const { outbox, add, rows } = await open();
   await add(report('a', 1, 'accepted'));
-  outbox.append([report('a', 2, 'preparing')]);
-  outbox.unwritten();
+  outbox.unwritten(outbox.append([report('a', 2, 'preparing')]));
   await add(report('a', 2, 'cancelled'));
   const told = (await rows()).map(({ revision, state }) => [revision, state]);
   t.strictSame(told.at(-1), [2, 'cancelled']);
