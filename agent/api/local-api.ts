@@ -9,8 +9,6 @@
  *   POST /stop         {mode?: "detach" | "drain" | "kill"}: see stopping.ts; as SIGTERM when there is none
  */
 import { chmod, rm } from 'node:fs/promises';
-import { createAdaptorServer } from '@hono/node-server';
-import { Hono } from 'hono';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { parseExecutionId, type ExecutionId } from '../../core/ids.ts';
@@ -19,6 +17,7 @@ import { explainRoutes, type ExplainDeps } from '../explain/routes.ts';
 import { engineRoute, type EngineRouteDeps } from './engine-route.ts';
 import { foreignRoutes, type ForeignRoutesDeps } from './foreign-routes.ts';
 import { STOP_MODES, type StopMode } from '../stopping.ts';
+import { serveRoutes, type ApiRequest, type Reply, type Route } from './routes.ts';
 import type { AgentStatus } from './status.ts';
 
 export interface LocalApiDeps extends ExplainDeps, EngineRouteDeps, ForeignRoutesDeps {
@@ -30,43 +29,47 @@ export interface LocalApiDeps extends ExplainDeps, EngineRouteDeps, ForeignRoute
 
 const stopSchema = z.strictObject({ mode: z.enum(STOP_MODES).optional() });
 
-export function localApi(deps: LocalApiDeps): Hono {
-  const app = new Hono();
-  app.get('/health', (c) => {
-    const { ok, degraded } = deps.status();
-    return c.json({ ok, degraded }, ok ? 200 : 503);
-  });
-  app.get('/status', (c) => c.json(deps.status()));
-  explainRoutes(app, deps);
-  engineRoute(app, deps);
-  foreignRoutes(app, deps);
-  app.get('/executions/:id/history', async (c) => {
-    const id = parseExecutionId(c.req.param('id'));
-    const events = await deps.history(id);
-    if (events.length === 0) throw new LimpetError('not-found', `this node has no execution ${id}`);
-    return c.json({ events });
-  });
-  app.post('/stop', async (c) => {
-    const body = stopSchema.safeParse(await c.req.json().catch(() => undefined));
-    if (!body.success)
-      throw new LimpetError(
-        'invalid-argument',
-        `stop: expected {"mode": MODE} with one of ${STOP_MODES.join(', ')}, or {}`,
-      );
-    return c.json({ stopping: deps.stop(body.data.mode) });
-  });
-  app.onError((thrown, c) => {
-    const error = LimpetError.from(thrown);
-    const status = error.code === 'not-found' ? 404 : error.code.startsWith('invalid') ? 400 : 500;
-    return c.json({ code: error.code, message: error.message }, status);
-  });
-  return app;
+export function localApi(deps: LocalApiDeps): readonly Route[] {
+  return [
+    { method: 'GET', path: '/health', answer: () => health(deps) },
+    { method: 'GET', path: '/status', answer: () => ({ json: deps.status() }) },
+    { method: 'GET', path: '/executions/:id/history', answer: (request) => history(deps, request) },
+    { method: 'POST', path: '/stop', answer: (request) => stop(deps, request) },
+    ...explainRoutes(deps),
+    engineRoute(deps),
+    ...foreignRoutes(deps),
+  ];
+}
+
+function health(deps: LocalApiDeps): Reply {
+  const { ok, degraded } = deps.status();
+  return { json: { ok, degraded }, status: ok ? 200 : 503 };
+}
+
+async function history(deps: LocalApiDeps, request: ApiRequest): Promise<Reply> {
+  const id = parseExecutionId(request.param('id'));
+  const events = await deps.history(id);
+  if (events.length === 0) throw new LimpetError('not-found', `this node has no execution ${id}`);
+  return { json: { events } };
+}
+
+async function stop(deps: LocalApiDeps, request: ApiRequest): Promise<Reply> {
+  const body = stopSchema.safeParse(await request.json());
+  if (!body.success)
+    throw new LimpetError(
+      'invalid-argument',
+      `stop: expected {"mode": MODE} with one of ${STOP_MODES.join(', ')}, or {}`,
+    );
+  return { json: { stopping: deps.stop(body.data.mode) } };
 }
 
 /** Listens on a unix socket with mode 0600; answers the way to stop. Throws `unavailable`. */
-export async function listenLocal(app: Hono, socket: string): Promise<() => Promise<void>> {
+export async function listenLocal(
+  routes: readonly Route[],
+  socket: string,
+): Promise<() => Promise<void>> {
   await rm(socket, { force: true });
-  const server = createAdaptorServer({ fetch: app.fetch });
+  const server = serveRoutes(routes);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: Error) => {
       reject(
@@ -78,7 +81,7 @@ export async function listenLocal(app: Hono, socket: string): Promise<() => Prom
   await chmod(socket, 0o600);
   return async () => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    if ('closeAllConnections' in server) server.closeAllConnections();
+    server.closeAllConnections();
     await closed;
     await rm(socket, { force: true });
   };

@@ -5,7 +5,7 @@
  *   GET /executions/:id        NodeExplanation: desired, stored, observed, decision, history
  *   GET /metrics               counters and gauges in Prometheus' text form
  */
-import type { Hono } from 'hono';
+import type { Route } from '../api/routes.ts';
 import type { Explainer } from './explainer.ts';
 
 export interface ExplainDeps {
@@ -13,9 +13,19 @@ export interface ExplainDeps {
   metrics(): string;
 }
 
-export function explainRoutes(app: Hono, deps: ExplainDeps): void {
+export function explainRoutes(deps: ExplainDeps): readonly Route[] {
   const { explainer } = deps;
-  app.get('/recover/plan', async (c) => c.json(await explainer.plan()));
-  app.get('/executions/:id', async (c) => c.json(await explainer.execution(c.req.param('id'))));
-  app.get('/metrics', (c) => c.text(deps.metrics()));
+  return [
+    {
+      method: 'GET',
+      path: '/recover/plan',
+      answer: async () => ({ json: await explainer.plan() }),
+    },
+    {
+      method: 'GET',
+      path: '/executions/:id',
+      answer: async (request) => ({ json: await explainer.execution(request.param('id')) }),
+    },
+    { method: 'GET', path: '/metrics', answer: () => ({ text: deps.metrics() }) },
+  ];
 }
