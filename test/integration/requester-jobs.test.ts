@@ -138,6 +138,27 @@ t.test(
   },
 );
 
+t.test('a list that may lack something makes nothing lost', { skip }, async (t) => {
+  const { requester, agent } = await oneAgent(t, { behaviour: 'hold' });
+  await requester.submit('there');
+  const { Executions } = await requester.jobIs('there', 'Running');
+  agent.forget(Executions.Items[0]?.ID ?? '');
+  const shaken = async (says: typeof agent.handshakeSays) => {
+    const before = agent.handshakes.length;
+    agent.handshakeSays = says;
+    agent.handshakeAgain();
+    await eventually('the handshake', () => agent.handshakes.length > before);
+    return (await requester.job('there')).Job.State.StateType;
+  };
+  t.equal(await shaken((message) => ({ ...message, partial: true })), 'Running', 'too long');
+  const older = ({ link, ...message }: Parameters<typeof agent.handshakeSays>[0]) => ({
+    ...message,
+    link: { ...link, lastSeq: link.lastSeq - 1 },
+  });
+  t.equal(await shaken(older), 'Running', 'older than a report that was taken');
+  t.equal(await shaken((message) => message), 'Failed', 'whole');
+});
+
 t.test(
   'what a node no longer has is lost; what the requester does not know is named',
   { skip },

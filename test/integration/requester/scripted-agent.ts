@@ -61,6 +61,8 @@ export class ScriptedAgent {
   readonly heartbeats: HeartbeatAnswer[] = [];
   /** Silent: no heartbeats, no handshakes. */
   silent = false;
+  /** What it sends in place of a handshake. */
+  handshakeSays = (message: Handshake): Handshake => message;
   /** How many pushes it still refuses, as of an unknown session, and goes on as if nothing had happened. */
   refusals = 0;
   readonly #options: AgentOptions;
@@ -241,7 +243,9 @@ export class ScriptedAgent {
       link: { ...this.#outbox.position(), ...this.#inbox.position() },
       executions: listOf(this.executions),
     };
-    const answer = handshakeAnswerSchema.parse(await this.#ask('Handshake', message));
+    const answer = handshakeAnswerSchema.parse(
+      await this.#ask('Handshake', this.handshakeSays(message)),
+    );
     this.handshakes.push(answer);
     if (answer.type !== 'accepted') return;
     await this.#inbox.adopt(answer.link.incarnation);
