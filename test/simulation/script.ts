@@ -28,16 +28,16 @@ const submit = fc.record({
   restarts: fc.constantFrom(0, 0, 1, 3),
 });
 
-const away = fc.constantFrom(1, 20, 300, 2_000, 20_000, 70_000);
+const away = fc.constantFrom<number>(1, 20, 300, 2_000, 20_000, 70_000);
 const which = fc.nat({ max: 7 });
 const site = fc.nat({ max: 1 });
 
 const fate = fc.record(
   {
     lose: fc.constantFrom('request' as const, 'answer' as const),
-    thereMs: fc.constantFrom(1, 2, 60, 700, 6_000),
-    backMs: fc.constantFrom(1, 2, 60, 6_000),
-    againMs: fc.constantFrom(0, 3, 200, 8_000, 40_000),
+    thereMs: fc.constantFrom<number>(1, 2, 60, 700, 6_000),
+    backMs: fc.constantFrom<number>(1, 2, 60, 6_000),
+    againMs: fc.constantFrom<number>(0, 3, 200, 8_000, 40_000),
   },
   { requiredKeys: ['thereMs', 'backMs'] },
 );
@@ -134,7 +134,7 @@ const step = fc.oneof(
   { weight: 8, arbitrary: wait },
 );
 
-const thenMs = fc.constantFrom(0, 0, 1, 2, 3, 7, 30, 300, 2_000);
+const thenMs = fc.constantFrom<number>(0, 0, 1, 2, 3, 7, 30, 300, 2_000);
 const timed = fc.record({ step, thenMs });
 const world = { seed: fc.nat(), nodes: fc.constantFrom(1, 1, 2) };
 
@@ -162,8 +162,8 @@ const forgotten = fc
   .map(({ before, pluginGone, waiting, between, back, after, ...rest }) => {
     const who = waiting.step.executor;
     const gone = {
-      step: { type: 'kill' as const, who, site: 0, awayMs: 1 as const },
-      thenMs: 30 as const,
+      step: { type: 'kill' as const, who, site: 0, awayMs: 1 },
+      thenMs: 30,
     };
     const steps = [...before, ...(pluginGone ? [gone] : []), waiting, ...between, back, ...after];
     return { ...rest, steps };

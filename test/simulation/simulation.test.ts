@@ -50,27 +50,6 @@ t.test('a crash at each point of the list leaves every promise kept', async (t) 
   }
 });
 
-const QUICK: Script['first'] = {
-  ...{ type: 'submit', kind: 'batch', executor: 'held', count: 1, restarts: 0 },
-  timeoutS: undefined,
-  runs: [{ afterMs: 50, code: 0, termMs: 5 }],
-};
-
-/** A job, and the disk of the requester set back to before its placement, so that only the node can tell; then `after`. */
-function oldCopy(after: Script['steps']): Script {
-  const back = { type: 'set-back', steps: 1, withFile: true, awayMs: 1 } as const;
-  const steps: Script['steps'] = [
-    { step: { type: 'wait', ms: 7 }, thenMs: 0 },
-    { step: back, thenMs: 2 },
-    ...after,
-  ];
-  return { seed: 0, nodes: 1, first: QUICK, steps };
-}
-
-t.test('an old copy of the requester calls nothing lost that it has just placed', async (t) => {
-  await t.resolves(live(oldCopy([{ step: QUICK, thenMs: 0 }]), coverage));
-});
-
 t.test('whatever happens in whatever order, every promise is kept', async (t) => {
   const program = await bundleLane(t);
   const began = performance.now();
