@@ -23,6 +23,8 @@ export interface Processes {
   ): boolean;
   /** Pids whose environment holds `NAME=value`; only our own processes can be read. */
   findByEnv(name: string, value: string): readonly number[];
+  /** What its environment had under this name when its program began; undefined when nothing, or it cannot be read. */
+  variableOf(pid: number, name: string): string | undefined;
   /** Pids in a cgroup with this in its path, of whatever user. */
   findByCgroup(part: string): readonly number[];
   /** The path that stdout of this process leads to; undefined when there is none or it is another user's. */

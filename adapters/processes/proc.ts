@@ -64,6 +64,11 @@ class ProcProcesses implements Processes {
     return find((entry) => read(`/proc/${entry}/environ`)?.split('\0').includes(wanted) === true);
   }
 
+  variableOf(pid: number, name: string): string | undefined {
+    const pairs = read(`/proc/${pid}/environ`)?.split('\0');
+    return pairs?.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
+  }
+
   findByCgroup(part: string): readonly number[] {
     return find((entry) => read(`/proc/${entry}/cgroup`)?.includes(part) === true);
   }

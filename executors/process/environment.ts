@@ -1,5 +1,5 @@
-/** The environment of a command: what the operator allows, then the job's, then the task's, then the nonce. */
-import { LimpetError, NONCE_VARIABLE, nonceOf, type RunSpec } from '../../plugins/sdk/index.ts';
+/** The environment of a command: what the operator allows, then the job's, then the task's, then our marks. */
+import { LimpetError, type RunSpec } from '../../plugins/sdk/index.ts';
 import type { Params } from './settings.ts';
 
 const ALWAYS = ['PATH', 'HOME', 'LANG', 'TZ'];
@@ -21,10 +21,16 @@ export function allowedNames(patterns: readonly string[]): (name: string) => boo
   return (name) => ALWAYS.includes(name) || compiled.some((pattern) => pattern.test(name));
 }
 
+export interface EnvironmentSources {
+  /** The plugin's own. */
+  readonly own: Readonly<Record<string, string | undefined>>;
+  readonly isAllowed: (name: string) => boolean;
+  readonly marks: Readonly<Record<string, string>>;
+}
+
 export function environmentOf(
   spec: RunSpec<Params>,
-  own: Readonly<Record<string, string | undefined>>,
-  isAllowed: (name: string) => boolean,
+  { own, isAllowed, marks }: EnvironmentSources,
 ): Record<string, string> {
   const env: Record<string, string> = { PATH: DEFAULT_PATH };
   for (const [name, value] of Object.entries(own))
@@ -34,5 +40,5 @@ export function environmentOf(
     const at = pair.indexOf('=');
     env[pair.slice(0, at)] = pair.slice(at + 1);
   }
-  return { ...env, [NONCE_VARIABLE]: nonceOf(spec.key) };
+  return { ...env, ...marks };
 }

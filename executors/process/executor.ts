@@ -5,6 +5,7 @@
  * The command sees the host's files and network: this executor is for work that the operator trusts.
  */
 import { constants } from 'node:os';
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -25,6 +26,7 @@ import {
   type Fingerprint,
   type LogSource,
   type Observation,
+  type RawName,
   type RunContext,
   type RunKey,
   type RunSpec,
@@ -33,8 +35,17 @@ import {
 import type { Account } from './account.ts';
 import { environmentOf } from './environment.ts';
 import { launchHolder } from './launch.ts';
+import { marksOf } from './marks.ts';
 import { findProgram, requireProgram } from './programs.ts';
 import type { Params } from './settings.ts';
+import {
+  findStray,
+  findStrays,
+  observeStray,
+  openOutput,
+  strayedSpec,
+  writeStray,
+} from './strays.ts';
 import { makeWorkFolder } from './work-folder.ts';
 
 const LOOK_MS = 100;
@@ -92,14 +103,27 @@ export class ProcessExecutor implements Executor<Params> {
   }
 
   async observe(run: RunContext): Promise<Observation> {
-    return observeHeld(run, this.#ports.host.processes);
+    const { host } = this.#ports;
+    const seen = observeHeld(run, host.processes);
+    if (seen.marked || existsSync(join(run.folder, 'run.json'))) return seen;
+    const stray = findStray(host, run.spec.key);
+    return stray === undefined ? seen : observeStray(stray, host.processes);
+  }
+
+  async rebuild(key: RunKey): Promise<RunSpec<Params> | undefined> {
+    const { host } = this.#ports;
+    const stray = findStray(host, key);
+    if (stray === undefined) return undefined;
+    await writeStray(host, stray);
+    return strayedSpec(stray);
   }
 
   async list(): Promise<readonly Observation[]> {
     const { host } = this.#ports;
     const keys = await host.runFolders();
     const seen = await Promise.all(keys.map((key) => this.#observeFolder(key)));
-    return seen.filter((one) => one !== undefined);
+    const strays = findStrays(host).map((stray) => observeStray(stray, host.processes));
+    return [...seen.filter((one) => one !== undefined), ...strays];
   }
 
   /** A dead holder cannot end what it held: the plugin does, before the run counts as gone. */
@@ -108,7 +132,7 @@ export class ProcessExecutor implements Executor<Params> {
     while (!signal.aborted) {
       const seen = await this.observe(run);
       if (seen.phase !== 'running' && seen.phase !== 'paused') return;
-      if (!(await this.#isHeld(run.folder))) killSurvivors(run.spec.key, processes);
+      if (!this.#isHeld(run)) killSurvivors(run.spec.key, processes);
       // A holder that somebody has stopped (SIGSTOP) cannot carry out an order.
       if (seen.phase === 'paused' && isStopOrdered(run.folder))
         for (const one of survivors(run.spec.key, processes)) processes.signal(one, 'SIGCONT');
@@ -121,7 +145,8 @@ export class ProcessExecutor implements Executor<Params> {
       const { phase } = await this.observe(run);
       return phase === 'exited' || phase === 'absent';
     };
-    return rawSource({ folder: run.folder, hasEnded });
+    const elsewhere = (name: RawName) => openOutput(this.#ports.host, run, name);
+    return rawSource({ folder: run.folder, hasEnded, elsewhere });
   }
 
   async stop(run: RunContext<Params>, order: StopOrder): Promise<void> {
@@ -150,13 +175,16 @@ export class ProcessExecutor implements Executor<Params> {
   }
 
   #environment(spec: RunSpec<Params>): Record<string, string> {
-    return environmentOf(spec, this.#ports.env, this.#ports.isAllowed);
+    const { host, env, isAllowed } = this.#ports;
+    return environmentOf(spec, { own: env, isAllowed, marks: marksOf(host, spec) });
   }
 
-  async #isHeld(folder: string): Promise<boolean> {
+  #isHeld({ spec, folder }: RunContext): boolean {
+    const { host } = this.#ports;
     if (readExit(folder) !== undefined) return true;
-    const holder = readClaim(folder)?.holder;
-    const look = holder === undefined ? 'gone' : this.#ports.host.processes.look(holder);
+    const claim = readClaim(folder);
+    const holder = claim === undefined ? findStray(host, spec.key)?.holder?.identity : claim.holder;
+    const look = holder === undefined ? 'gone' : host.processes.look(holder);
     return look === 'alive' || look === 'stopped';
   }
 

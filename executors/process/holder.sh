@@ -11,7 +11,8 @@
 #
 # Whoever finds the claim made by another holder leaves at once: one run never has two copies. Files and their formats:
 # the end of plugins/sdk/types.ts. Of its own it keeps `child` (pid and start time of the command) and `ending` (who ends
-# the run and why, written before the first signal).
+# the run and why, written before the first signal). The claim stays open as descriptor 5: with that it proves what it
+# holds when the folder is gone (strays.ts). Once the folder is there again with this claim in it, it goes on in there.
 set -u
 folder=$1 grace=$2 memory=$3 run_as=$4 start_folder=$5
 shift 5
@@ -51,15 +52,31 @@ born=$(start_time $$) || exit 70
 read -r boot < /proc/sys/kernel/random/boot_id
 (set -C && printf '%s %s %s\n' "$$" "$born" "$boot" > claim) || exit 0
 sync claim . || exit 71
+exec 5< claim
+# For whoever reads it in /proc: no business of the command's.
+unset LIMPET_LABELS
 
 session=$(command -v setsid) || session=
 reset_user=
 [ -z "$run_as" ] || reset_user="setpriv --reuid=${run_as%:*} --regid=${run_as#*:} --clear-groups --"
 
+pid='' started=''
+know_child() {
+  [ ! -s child ] || read -r pid started < child
+}
+
+# The folder was removed and made anew: orders and the exit record belong into the new one. Nothing of another holder's.
+go_home() {
+  [ ! -e claim ] || return 0
+  read -r at_pid at_start _ < "$folder/claim" || return 0
+  [ "$at_pid $at_start" = "$$ $born" ] || return 0
+  cd "$folder" || return 0
+}
+
 # The command leads its own session, so that its pid names its whole group. Without setsid it is a single process.
 signal_command() {
-  [ -s child ] || return 0
-  read -r pid started < child
+  know_child
+  [ -n "$pid" ] || return 0
   if [ -n "$session" ]; then
     kill -s "$1" -- "-$pid"
   elif [ "$(start_time "$pid")" = "$started" ]; then
@@ -67,15 +84,15 @@ signal_command() {
   fi
 }
 
-# Fills by, signal, grace and reason when somebody or something wants the run to end.
+until=0 why=
+# Fills by, signal, grace and reason when somebody or something wants the run to end. A deadline outlives its file.
 wants_end() {
   if [ -s stop ]; then
     read -r by signal grace_ms reason < stop
     grace=$(((grace_ms + 999) / 1000))
     return 0
   fi
-  until=0 why=
-  [ -s until ] && read -r until why < until
+  [ ! -s until ] || read -r until why < until
   [ "$until" -gt 0 ] && [ "$(now_ms)" -ge "$until" ] || return 1
   by=limit signal=15 reason=${why:-deadline}
 }
@@ -86,12 +103,15 @@ watch() {
       signal_command KILL
       return
     fi
+    know_child
+    go_home
     wants_end || continue
     [ -s ending ] || write_whole ending "$by $reason"
     signal_command "$signal"
     waited=0
     while [ "$waited" -lt "$grace" ] && sleep 1; do
       waited=$((waited + 1))
+      go_home
       wants_end
     done
     signal_command KILL
@@ -99,7 +119,7 @@ watch() {
 }
 
 # Started before the signals are ignored, so that it can be ended by TERM from its first moment.
-watch 3>&- 4>&- < /dev/null &
+watch 3>&- 4>&- 5>&- < /dev/null &
 watcher=$!
 trap '' HUP INT TERM QUIT
 
@@ -111,9 +131,10 @@ trap '' HUP INT TERM QUIT
   umask 022
   [ "$memory" -eq 0 ] || ulimit -v "$memory"
   # shellcheck disable=SC2086
-  PATH=$job_path exec ${session:+"$session"} $reset_user "$@" >&3 2>&4 3>&- 4>&-
+  PATH=$job_path exec ${session:+"$session"} $reset_user "$@" >&3 2>&4 3>&- 4>&- 5>&-
 )
 code=$?
+go_home
 
 # What the command left behind in its group ends with it.
 signal_command KILL

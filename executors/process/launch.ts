@@ -66,6 +66,16 @@ function holderArguments({ spec, folder }: RunContext<Params>, launch: Launch): 
   ];
 }
 
+/** Of the argument vector of a holder's process: shell and script, five arguments of its own, the command. */
+export function commandOf(argv: readonly string[]): string[] {
+  const command = argv.slice(7);
+  return command.length === 0 ? ['unknown'] : command;
+}
+
+export function graceOf(argv: readonly string[]): number {
+  return (Number(argv[3]) || 0) * 1000;
+}
+
 async function claimed(folder: string, over: AbortSignal, failed: Promise<string>): Promise<void> {
   const end = performance.now() + CLAIM_BOUND_MS;
   for (;;) {

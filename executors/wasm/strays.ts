@@ -62,7 +62,9 @@ export async function writeStray(folder: string, stray: Stray): Promise<void> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const claim = path.join(folder, RUN_FILE.claim);
   await writeDurably(claim, `${identity.pid} ${identity.startTime} ${identity.bootId}\n`);
-  if (held.at !== undefined) utimesSync(claim, held.at / 1000, held.at / 1000);
+  // Between two milliseconds, as fractions of a second are cut off.
+  const at = ((held.at ?? Date.now()) + 0.5) / 1000;
+  utimesSync(claim, at, at);
   writeFileSync(path.join(folder, RUN_FILE.socket), socket);
 }
 

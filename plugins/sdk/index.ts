@@ -27,6 +27,6 @@ export {
   type Claim,
   type ExitRecord,
 } from './held-run.ts';
-export { rawSource, type RawSourceOptions } from './raw-source.ts';
+export { rawSource, type RawName, type RawSourceOptions } from './raw-source.ts';
 export { aborted, pause, within } from './pause.ts';
 export { isLive } from './types.ts';

@@ -29,7 +29,11 @@ export interface RawSourceOptions {
   readonly folder: string;
   /** The run has ended: nothing writes to the files any more. */
   readonly hasEnded: () => boolean | Promise<boolean>;
+  /** Where a file can be read that is not in the folder (any more). Answers undefined: nowhere now. */
+  readonly elsewhere?: (name: RawName) => string | undefined;
 }
+
+export type RawName = 'stdout' | 'stderr';
 
 export function rawSource(options: RawSourceOptions): LogSource {
   let waiting: Bell | undefined;
@@ -45,7 +49,7 @@ export function rawSource(options: RawSourceOptions): LogSource {
 }
 
 async function* readRaw(
-  { folder, hasEnded }: RawSourceOptions,
+  { folder, hasEnded, elsewhere }: RawSourceOptions,
   { cursor, bell: mine }: { readonly cursor: string; readonly bell: Bell },
   signal: AbortSignal,
 ): AsyncGenerator<LogChunk> {
@@ -58,8 +62,12 @@ async function* readRaw(
   };
   const gone = from.stdout - wanted.stdout + from.stderr - wanted.stderr;
   if (gone > 0) yield lost(gone, `${from.stdout}:${from.stderr}`);
-  await using stdout = new RawFile('stdout', join(folder, 'stdout'), from.stdout);
-  await using stderr = new RawFile('stderr', join(folder, 'stderr'), from.stderr);
+  const placeOf = (name: RawName) => () => {
+    const place = join(folder, name);
+    return existsSync(place) ? place : elsewhere?.(name);
+  };
+  await using stdout = new RawFile('stdout', placeOf('stdout'), from.stdout);
+  await using stderr = new RawFile('stderr', placeOf('stderr'), from.stderr);
   let ended = false;
   while (!signal.aborted) {
     bell.reset();
@@ -85,15 +93,15 @@ function lost(bytes: number, cursor: string): LogChunk {
 
 /** One raw file and the bytes of it that were taken. */
 class RawFile {
-  readonly name: 'stdout' | 'stderr';
-  readonly #path: string;
+  readonly name: RawName;
+  readonly #place: () => string | undefined;
   #handle: FileHandle | undefined;
   #partialSince: number | undefined;
   position: number;
 
-  constructor(name: 'stdout' | 'stderr', path: string, position: number) {
+  constructor(name: RawName, place: () => string | undefined, position: number) {
     this.name = name;
-    this.#path = path;
+    this.#place = place;
     this.position = position;
   }
 
@@ -105,8 +113,7 @@ class RawFile {
   /** The next bytes, up to the end of a line; undefined when there is nothing to give now. */
   async next(ended: boolean): Promise<Uint8Array | undefined> {
     // Not by way of the thread pool, as most looks find nothing.
-    if (this.#handle === undefined && !existsSync(this.#path)) return undefined;
-    this.#handle ??= await open(this.#path, 'r').catch(ignore('ENOENT', undefined));
+    this.#handle ??= await this.#open();
     if (this.#handle === undefined) return undefined;
     const waiting = fstatSync(this.#handle.fd).size - this.position;
     if (waiting <= 0) return undefined;
@@ -118,6 +125,11 @@ class RawFile {
     this.#partialSince = undefined;
     this.position += take;
     return room.subarray(0, take);
+  }
+
+  async #open(): Promise<FileHandle | undefined> {
+    const place = this.#place();
+    return place === undefined ? undefined : open(place, 'r').catch(ignore('ENOENT', undefined));
   }
 
   /** How many bytes to give: whole lines; all when there is no hope of one, 0 to wait a little for the line's end. */

@@ -1,0 +1,66 @@
+/**
+ * What a holder carries in its environment, readable in /proc by us alone, so that it is known without any file of ours.
+ *
+ *   LIMPET_RUN       which run: `<execution id>/<run>`               inherited by all that it starts
+ *   LIMPET_HELD_FOR  whose: `<node id>/<instance id>:<runs folder>`  inherited too; another agent's has another value
+ *   LIMPET_LABELS    what its owner is told by, JSON                 the holder's alone
+ */
+import { realpathSync } from 'node:fs';
+import { z } from 'zod';
+import {
+  NONCE_VARIABLE,
+  nonceOf,
+  type ExecutorHost,
+  type RunKey,
+  type RunSpec,
+} from '../../plugins/sdk/index.ts';
+
+export const HELD_FOR = 'LIMPET_HELD_FOR';
+export const LABELS = 'LIMPET_LABELS';
+
+const labelsSchema = z.object({
+  specHash: z.string(),
+  jobId: z.string(),
+  jobName: z.string(),
+  kind: z.string(),
+  owner: z.string(),
+  token: z.string(),
+  deadlineAt: z.number(),
+});
+export type Labels = z.infer<typeof labelsSchema>;
+
+export const NO_LABELS: Labels = {
+  ...{ specHash: '', jobId: '', jobName: '', kind: '', owner: '', token: '', deadlineAt: 0 },
+};
+
+type Host = Pick<ExecutorHost, 'nodeId' | 'instanceId' | 'runsDir'>;
+
+/** A copy of an agent's folder has its identity too, but lies elsewhere. */
+export function heldFor({ nodeId, instanceId, runsDir }: Host): string {
+  return `${nodeId}/${instanceId}:${realpathSync(runsDir)}`;
+}
+
+export function marksOf(host: Host, spec: RunSpec): Record<string, string> {
+  return {
+    [NONCE_VARIABLE]: nonceOf(spec.key),
+    [HELD_FOR]: heldFor(host),
+    // Names that are not in the schema are left out.
+    [LABELS]: JSON.stringify(labelsSchema.parse(spec)),
+  };
+}
+
+/** Of one that cannot be read nothing is known. */
+export function parseLabels(text: string | undefined): Labels {
+  try {
+    return labelsSchema.parse(JSON.parse(text ?? ''));
+  } catch {
+    return NO_LABELS;
+  }
+}
+
+/** The run that a nonce names. */
+export function runOfNonce(nonce: string | undefined): RunKey | undefined {
+  const [, executionId, run] =
+    /^([A-Za-z0-9][A-Za-z0-9_.-]{0,127})\/(\d{1,9})$/.exec(nonce ?? '') ?? [];
+  return executionId === undefined ? undefined : { executionId, run: Number(run) };
+}
