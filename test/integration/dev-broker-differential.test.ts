@@ -2,7 +2,8 @@
 import t from 'tap';
 import { startDevBroker } from '../../adapters/dev-broker/broker.ts';
 import { natsServerSkip, startNatsServer } from '../kit/nats-server.ts';
-import { BEHAVIOURS, MAX_PAYLOAD, type Behaviour } from './dev-broker/behaviours.ts';
+import { BEHAVIOURS } from './dev-broker/behaviours.ts';
+import { MAX_PAYLOAD, type Behaviour } from './dev-broker/script.ts';
 import { RawClient } from './dev-broker/raw-client.ts';
 
 t.setTimeout(120_000);

@@ -1,46 +1,22 @@
-import t, { type Test } from 'tap';
-import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+/** Verdicts of the process executor: each run in a real plugin, held by a real shell. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import t from 'tap';
 import { LimpetError } from '../../core/errors.ts';
 import { Phase } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
 import { eventually } from '../kit/eventually.ts';
-import { drivePlugin, type PluginDriver, type TestRunKey } from '../kit/plugin-driver.ts';
+import { isAlive, pids, processPlugin, sh } from './executor-process/plugin.ts';
 
-const PROGRAM = 'executors/process/main.ts';
 t.setTimeout(120_000);
 
-const sh = (script: string) => ({ Command: ['sh', '-c', script] });
-
-const driver = (t: Test, config: unknown = {}, env: Record<string, string> = {}) =>
-  drivePlugin(t, { program: PROGRAM, config, env });
-
 /** One plugin for all tests that do not kill it. */
-const shared = await driver(t);
+const shared = await processPlugin(t);
 
 const failure = (promise: Promise<unknown>) =>
   promise.then(
     () => 'it did not fail',
     (thrown: unknown) => LimpetError.from(thrown),
   );
-
-/** The pids in a run folder: holder and command. */
-function pids(plugin: PluginDriver, key: TestRunKey) {
-  const first = (file: string) =>
-    Number(readFileSync(join(plugin.runFolder(key), file), 'utf8').split(' ')[0]);
-  return eventually('the command to be started', () => ({
-    holder: first('claim'),
-    command: first('child'),
-  }));
-}
-
-const isAlive = (pid: number) => {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-};
 
 t.test('a command that ends is reported with its code, its output whole', async (t) => {
   const plugin = shared;
@@ -67,51 +43,6 @@ t.test('a command that ends is reported with its code, its output whole', async 
   const killed = { executionId: 'e-killed' };
   await plugin.start({ ...killed, params: sh('kill -9 $$') });
   t.match(await plugin.wait(killed), { outcome: { by: 'signal', code: 137, reason: 'signal 9' } });
-});
-
-t.test('a run outlives kill -9 of the plugin: same process, no line lost or doubled', async (t) => {
-  const plugin = await driver(t);
-  const run = { executionId: 'e-survivor' };
-  const script =
-    'i=0; until [ -e enough ]; do i=$((i+1)); echo line $i; echo err $i >&2; sleep 0.05; done; exit 9';
-  await plugin.start({ ...run, params: sh(script) });
-  await eventually('some lines', async () => /line 5\n/.test((await plugin.logs(run)).stdout));
-  const before = await pids(plugin, run);
-  await plugin.kill9();
-  t.ok(isAlive(before.holder) && isAlive(before.command), 'holder and command live on');
-  await plugin.respawn();
-  t.match(
-    (await plugin.list()).map((one) => [one.key?.executionId, one.phase]),
-    [['e-survivor', Phase.RUNNING]],
-  );
-  t.match(await plugin.recover(run), {
-    phase: Phase.RUNNING,
-    facts: { pid: String(before.holder) },
-  });
-  t.same(await pids(plugin, run), before, 'nothing was started again');
-  const seen = (await plugin.logs(run)).stdout.length;
-  await eventually('more lines', async () => (await plugin.logs(run)).stdout.length > seen);
-  writeFileSync(join(plugin.runFolder(run), 'work', 'enough'), '');
-  t.match(await plugin.wait(run), { phase: Phase.EXITED, outcome: { by: 'exit', code: 9 } });
-  const log = await plugin.logs(run, { follow: true });
-  const count = log.stdout.split('\n').length - 1;
-  const expected = (word: string) =>
-    Array.from({ length: count }, (_, i) => `${word} ${i + 1}\n`).join('');
-  t.ok(count > 10, `${count} lines`);
-  t.equal(log.stdout, expected('line'));
-  t.equal(log.stderr, expected('err'));
-});
-
-t.test('a run that ends while no plugin lives keeps its code and its log', async (t) => {
-  const plugin = await driver(t);
-  const run = { executionId: 'e-alone' };
-  await plugin.start({ ...run, params: sh('echo one; sleep 0.5; echo two; exit 5') });
-  const { holder } = await pids(plugin, run);
-  await plugin.kill9();
-  await eventually('the holder to end', () => !isAlive(holder));
-  await plugin.respawn();
-  t.match(await plugin.recover(run), { phase: Phase.EXITED, outcome: { by: 'exit', code: 5 } });
-  t.equal((await plugin.logs(run)).stdout, 'one\ntwo\n');
 });
 
 t.test('start is idempotent, another spec for the same run is refused', async (t) => {
@@ -142,59 +73,6 @@ t.test('a command that ignores TERM is killed with its children after the grace'
   const ended = await plugin.wait(run);
   t.match(ended, { outcome: { by: 'stop', code: 137, reason: 'lease' } });
   t.notOk(isAlive(Number(line)), 'no child is left');
-});
-
-t.test('a deadline is kept with neither plugin nor agent alive', async (t) => {
-  const plugin = await driver(t);
-  const run = { executionId: 'e-deadline' };
-  const deadlineAt = Date.now() + 2000;
-  await plugin.start({ ...run, params: sh('echo up; sleep 300'), deadlineAt, stopGraceMs: 1000 });
-  const { holder, command } = await pids(plugin, run);
-  await plugin.kill9();
-  await eventually('the command to end', () => !isAlive(command) && !isAlive(holder), 15_000);
-  t.ok(Date.now() >= deadlineAt, 'not before its time');
-  await plugin.respawn();
-  t.match(await plugin.recover(run), {
-    phase: Phase.EXITED,
-    outcome: { by: 'limit', code: 143, reason: 'deadline' },
-  });
-});
-
-t.test('a dead holder makes the run absent but marked, and nothing of it goes on', async (t) => {
-  const plugin = shared;
-  const run = { executionId: 'e-headless' };
-  await plugin.start({ ...run, params: sh('echo up; sleep 300') });
-  const { holder, command } = await pids(plugin, run);
-  process.kill(holder, 'SIGKILL');
-  await eventually('the command to end', () => !isAlive(command));
-  const state = await plugin.wait(run);
-  t.match(state, { phase: Phase.ABSENT, marked: true, sameBoot: true });
-  const again = await plugin.start({ ...run, params: sh('echo up; sleep 300') });
-  t.match(again, { alreadyRunning: false, state: { phase: Phase.ABSENT, marked: true } });
-});
-
-t.test('a claim of another boot is absent, marked and not of this boot', async (t) => {
-  const plugin = shared;
-  const run = { executionId: 'e-reboot', params: sh('true') };
-  await plugin.start(run);
-  await plugin.wait(run);
-  const folder = plugin.runFolder(run);
-  execFileSync('sh', ['-c', 'echo "1 1 another-boot" > claim; rm exit'], { cwd: folder });
-  t.match(await plugin.status(run), { phase: Phase.ABSENT, marked: true, sameBoot: false });
-});
-
-t.test('a stopped holder is paused and goes on', async (t) => {
-  const plugin = shared;
-  const run = { executionId: 'e-paused', params: sh('sleep 300') };
-  await plugin.start(run);
-  const { holder } = await pids(plugin, run);
-  const phase = (wanted: Phase) =>
-    eventually('the phase', async () => (await plugin.status(run)).phase === wanted);
-  process.kill(holder, 'SIGSTOP');
-  await phase(Phase.PAUSED);
-  process.kill(holder, 'SIGCONT');
-  t.ok(await phase(Phase.RUNNING), 'it goes on');
-  await plugin.remove(run);
 });
 
 t.test('remove ends and deletes everything, twice is fine, the log stays until told', async (t) => {
@@ -236,7 +114,11 @@ t.test('mounts are links in the work folder, results are files behind them', asy
 
 t.test('the environment is what the operator allows and the job asks for', async (t) => {
   const config = { envAllow: ['AWS_.*'] };
-  const plugin = await driver(t, config, { AWS_REGION: 'x', MY_AWS_KEY: 'secret', OTHER: 'o' });
+  const plugin = await processPlugin(t, config, {
+    AWS_REGION: 'x',
+    MY_AWS_KEY: 'secret',
+    OTHER: 'o',
+  });
   const run = { executionId: 'e-env' };
   await plugin.start({
     ...run,
@@ -290,7 +172,7 @@ t.test(
     skip: isRoot ? false : 'only root can run commands as another user',
   },
   async (t) => {
-    const plugin = await driver(t, { user: 'nobody' });
+    const plugin = await processPlugin(t, { user: 'nobody' });
     const results = t.testdir({});
     const run = { executionId: 'e-user' };
     await plugin.start({
@@ -307,7 +189,7 @@ t.test(
 t.test('a memory limit bounds the address space where the operator asks for it', async (t) => {
   const memoryBytes = 64 * 1024 * 1024;
   const asked = { executionId: 'e-memory', memoryBytes };
-  const strict = await driver(t, { limitAddressSpace: true });
+  const strict = await processPlugin(t, { limitAddressSpace: true });
   for (const plugin of [strict, shared]) {
     await plugin.start({ ...asked, params: sh('ulimit -v') });
     await plugin.wait(asked);

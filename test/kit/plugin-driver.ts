@@ -28,6 +28,7 @@ import {
   parseHandshake,
 } from '../../plugins/proto/handshake.ts';
 import { eventually } from './eventually.ts';
+import { wireKey, wireSpec, type TestRun, type TestRunKey } from './test-run.ts';
 import type { Teardown } from './teardown.ts';
 import { programDir } from './program-dir.ts';
 
@@ -47,25 +48,6 @@ export interface DriverOptions {
   /** False: Configure is the test's own business. */
   readonly configure?: boolean;
 }
-
-export interface TestRun {
-  readonly executionId: string;
-  readonly run?: number;
-  readonly specHash?: string;
-  readonly params?: unknown;
-  readonly env?: Record<string, string>;
-  readonly mounts?: { source: string; target: string; readOnly: boolean }[];
-  readonly memoryBytes?: number;
-  readonly cpuMillis?: number;
-  readonly pids?: number;
-  readonly deadlineAt?: number;
-  readonly stopGraceMs?: number;
-  readonly digest?: string;
-  readonly network?: string;
-  readonly kind?: string;
-}
-
-export type TestRunKey = Pick<TestRun, 'executionId' | 'run'>;
 
 type Methods = typeof Executor extends { method: infer M } ? M : never;
 
@@ -283,32 +265,4 @@ export class PluginDriver {
 
 function isRunning(child: ChildProcess): boolean {
   return child.pid !== undefined && child.exitCode === null && child.signalCode === null;
-}
-
-function wireKey({ executionId, run = 0 }: TestRunKey) {
-  return { executionId, run };
-}
-
-function wireSpec(run: TestRun) {
-  return {
-    key: wireKey(run),
-    specHash: run.specHash ?? 'hash-1',
-    jobId: 'j-test',
-    jobName: 'test',
-    kind: run.kind ?? 'batch',
-    owner: 'requester-test',
-    token: '1.0.0',
-    paramsJson: JSON.stringify(run.params ?? {}),
-    env: run.env ?? {},
-    mounts: run.mounts ?? [],
-    limits: {
-      cpuMillis: run.cpuMillis ?? 0,
-      memoryBytes: BigInt(run.memoryBytes ?? 0),
-      pids: run.pids ?? 0,
-    },
-    network: run.network ?? 'none',
-    deadlineMs: BigInt(run.deadlineAt ?? 0),
-    digest: run.digest ?? '',
-    stopGraceMs: run.stopGraceMs ?? 10_000,
-  };
 }

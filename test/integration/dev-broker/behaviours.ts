@@ -2,44 +2,18 @@
  * What is asked of both brokers, as scripts over raw TCP. After each step every client is settled by a PING, unless the
  * step ends the connection (`ends`) or leaves a frame half sent (`part`). The transcript of all clients is compared.
  */
-export interface Step {
-  readonly by: string;
-  readonly send: string;
-  readonly ends?: true;
-  readonly part?: true;
-}
-
-export interface Behaviour {
-  readonly name: string;
-  readonly server: 'open' | 'auth';
-  readonly steps: readonly Step[];
-  /** Why the transcripts may differ; what is compared then is the sorted lines without `+OK`. */
-  readonly exception?: string;
-}
-
-export const MAX_PAYLOAD = 4096;
-
-const QUIET = hello({});
-const step = (by: string, send: string): Step => ({ by, send });
-const last = (by: string, send: string): Step => ({ by, send, ends: true });
-const part = (by: string, send: string): Step => ({ by, send, part: true });
-
-function hello(options: Readonly<Record<string, unknown>>): string {
-  const all = { verbose: false, pedantic: false, headers: true, no_responders: true, ...options };
-  return `CONNECT ${JSON.stringify(all)}\r\n`;
-}
-
-function open(name: string, ...steps: readonly Step[]): Behaviour {
-  return { name, server: 'open', steps };
-}
-
-function auth(name: string, ...steps: readonly Step[]): Behaviour {
-  return { name, server: 'auth', steps };
-}
-
-function excepted(exception: string, behaviour: Behaviour): Behaviour {
-  return { ...behaviour, exception };
-}
+import {
+  auth,
+  excepted,
+  hello,
+  last,
+  MAX_PAYLOAD,
+  open,
+  part,
+  QUIET,
+  step,
+  type Behaviour,
+} from './script.ts';
 
 const LOST_OK = 'nats-server may drop or reorder a queued +OK when it writes -ERR and closes';
 
