@@ -1,5 +1,5 @@
 /**
- * The log of a job: those of its executions, each from its node, joined as they come. With `follow` it waits for work to
+ * The log of a job: those of its executions that count (counting.ts), each from its node, joined as they come. With `follow` it waits for work to
  * begin, takes in executions that are placed later, goes on by offset where a broken stream ended, and ends with the job.
  */
 import type { Clock } from '../../adapters/clock/port.ts';
@@ -10,8 +10,9 @@ import type { LogEnd, LogEvent } from '../../wire/http.ts';
 import type { Watchers } from '../jobs/watchers.ts';
 import type { NodeStreams } from '../nodes/streams.ts';
 import type { Reader } from '../state/reader.ts';
-import type { ExecutionRecord } from '../state/records.ts';
+import type { ExecutionRecord, JobRecord } from '../state/records.ts';
 import { Channel } from './channel.ts';
+import { countingOf, isThere } from './counting.ts';
 import { ExecutionLog } from './execution-log.ts';
 import type { LogQuery } from './log-query.ts';
 
@@ -60,9 +61,9 @@ export class LogReader {
       for (;;) {
         const job = await reader.job(query.jobId);
         const over = job === undefined || isTerminalJobState(job.state);
-        const executions = await this.#chosen(query);
+        const executions = job === undefined ? [] : await this.#chosen(job, query);
         for (const execution of executions)
-          if (!running.has(execution.id) && isThere(execution))
+          if (!running.has(execution.id))
             running.set(execution.id, this.#follow(execution, query, channel));
         if (over || !query.follow) break;
         if (query.executionId !== undefined && running.size > 0) break;
@@ -74,9 +75,10 @@ export class LogReader {
     return worst(await Promise.all(running.values()));
   }
 
-  async #chosen({ jobId, executionId }: LogQuery): Promise<readonly ExecutionRecord[]> {
-    const all = await this.#options.reader.executionsOf(jobId);
-    return executionId === undefined ? all : all.filter(({ id }) => id === executionId);
+  async #chosen(job: JobRecord, { executionId }: LogQuery): Promise<readonly ExecutionRecord[]> {
+    const all = await this.#options.reader.executionsOf(job.id);
+    if (executionId === undefined) return countingOf(job, all);
+    return all.filter((one) => one.id === executionId && isThere(one));
   }
 
   #follow(
@@ -87,11 +89,6 @@ export class LogReader {
     const log = new ExecutionLog({ ...this.#options, execution, query });
     return log.pumpTo((event) => channel.push(event));
   }
-}
-
-/** The node has it, and had not handed it back. */
-function isThere({ revision, state }: ExecutionRecord): boolean {
-  return revision > 0 && state !== 'declined';
 }
 
 function worst(ends: readonly LogEnd[]): LogEnd {

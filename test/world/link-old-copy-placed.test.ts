@@ -110,6 +110,10 @@ t.test('it comes back too late: one of two counts, whichever ends first', { skip
     old.find(({ id }) => id === ids[0]),
     { reason: new RegExp(`${second} was placed later`) },
   );
+  t.equal(await cluster.log(long), lines(150), 'its log is that of the one that counts');
+  t.equal(await cluster.log(short), lines(20));
+  const forgotten = await cluster.ran('job', 'logs', short, '--execution', ids[1] ?? '');
+  t.equal(forgotten.stdout, lines(20), 'that of the other is there for who names it');
   for (const job of [long, short]) {
     const all = await cluster.executions(job);
     t.equal(all.filter(({ state }) => state === 'completed').length, 1, 'one accepted result');
