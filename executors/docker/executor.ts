@@ -23,7 +23,8 @@ import type { Engine } from './engine.ts';
 import { isOurs } from './labels.ts';
 import { launch, type Launcher } from './launch.ts';
 import { Limit } from './limit.ts';
-import { DockerLog } from './log-source.ts';
+import { DockerLog, endedContainer } from './log-source.ts';
+import { isFinal } from './observe.ts';
 import { Observer } from './observer.ts';
 import type { DockerParams } from './params.ts';
 import { prepareImage } from './prepare.ts';
@@ -149,8 +150,15 @@ export class DockerExecutor implements Executor<DockerParams> {
     return this.#observer.list();
   }
 
-  async supervise(run: Run, signal: AbortSignal): Promise<void> {
-    const name = this.#observer.name(run.spec.key);
+  async supervise(
+    run: Run,
+    signal: AbortSignal,
+    seen?: Observation,
+  ): Promise<Observation | undefined> {
+    if (seen !== undefined && endedContainer(seen) !== undefined)
+      return isFinal(seen) ? seen : undefined;
+    const { key } = run.spec;
+    const name = this.#observer.name(key);
     const scope = AbortSignal.any([signal, this.#closing.signal]);
     this.#watched.set(name, scope);
     this.#observer.follow(name);
@@ -158,10 +166,12 @@ export class DockerExecutor implements Executor<DockerParams> {
     const held = this.#held(run);
     try {
       const { log, processes } = host;
-      await supervise({
+      const ended = await supervise({
         ...{ engine, stopper: this.#stopper, log, processes, run, held },
         signal: scope,
       });
+      const end = ended && (await this.#observer.observed(key, ended));
+      return end !== undefined && isFinal(end) ? end : undefined;
     } finally {
       if (this.#watched.get(name) === scope) {
         this.#watched.delete(name);
@@ -170,11 +180,12 @@ export class DockerExecutor implements Executor<DockerParams> {
     }
   }
 
-  logs(run: Run): LogSource {
+  logs(run: Run, seen?: Observation): LogSource {
     const { key } = run.spec;
     return new DockerLog({
       engine: this.#parts.engine,
       held: this.#held(run),
+      ended: endedContainer(seen),
       restart: (container, told) => this.#observer.restart(key, container, told),
     });
   }

@@ -1,7 +1,7 @@
 /**
  * Starting a run once and only once:
  *
- *   create under the deterministic name  (409: inspect, compare, adopt or refuse)
+ *   create under the deterministic name  (409: inspect, compare, adopt or refuse), and read the engine's id
  *   write the mark `launching`           (fsynced: from here on this run may have begun)
  *   start
  *
@@ -34,7 +34,8 @@ export interface Launcher {
 }
 
 type Run = RunContext<DockerParams>;
-type Created = Pick<Container, 'id' | 'name'>;
+/** `engineId` when it was asked together with the create. */
+type Created = Pick<Container, 'id' | 'name'> & { readonly engineId?: string | undefined };
 
 /** Throws unless the container is this very run's. */
 function requireOurs(container: Container, run: Run, identity: Identity): void {
@@ -81,7 +82,10 @@ async function createNamed(
   const options = createOptions(run.spec, image, on);
   for (let tries = 0; tries < CREATE_TRIES; tries++) {
     try {
-      return { id: await on.engine.create(name, options), name };
+      // Both connect at once, so that one and the same engine answers.
+      const create = on.engine.create(name, options);
+      const [id, engineId] = await Promise.all([create, on.engineId()]);
+      return { id, name, engineId };
     } catch (thrown) {
       if (statusOf(thrown) !== 409) throw thrown;
     }
@@ -120,8 +124,7 @@ export async function launch(on: Launcher, run: Run): Promise<void> {
   const container =
     mark === undefined ? await createOrFind(on, run, name) : await findMarked(on, run, name);
   if (container === undefined || (await isCutOff(on, mark))) return;
-  if (mark?.containerId !== container.id)
-    await writeMark(run.folder, await newMark(on, container.id));
+  if (mark?.containerId !== container.id) await writeMark(run.folder, await newMark(on, container));
   on.host.reach('plugin.start.marked');
   await startCreated(on, container);
 }
@@ -144,8 +147,8 @@ function neverStarted(container: Container, run: Run, identity: Identity): Creat
   return isNew ? container : undefined;
 }
 
-async function newMark(on: Launcher, containerId: string): Promise<Mark> {
-  const engineId = await on.engineId();
+async function newMark(on: Launcher, { id: containerId, ...found }: Created): Promise<Mark> {
+  const engineId = found.engineId ?? (await on.engineId());
   if (engineId === undefined)
     throw new LimpetError('unavailable', 'engine changed: runs of another engine are on record');
   const mark = { containerId, bootId: on.host.bootId, engineId };

@@ -4,7 +4,13 @@
  * comes twice is told by the cursor.
  */
 import type { IncomingMessage } from 'node:http';
-import { LimpetError, pause, type LogChunk, type LogSource } from '../../plugins/sdk/index.ts';
+import {
+  LimpetError,
+  pause,
+  type LogChunk,
+  type LogSource,
+  type Observation,
+} from '../../plugins/sdk/index.ts';
 import type { Container, Engine } from './engine.ts';
 import { openLogs } from './engine-streams.ts';
 import { LogCursor, type Told } from './log-cursor.ts';
@@ -93,11 +99,25 @@ class Taking {
   }
 }
 
+type Shown = Pick<Container, 'id' | 'status' | 'startedAt' | 'finishedAt'>;
+
+/** The container of a run that was seen to have ended, as far as its log is concerned. */
+export function endedContainer(seen: Observation | undefined): Shown | undefined {
+  const { phase, startedAt, finishedAt, facts } = seen ?? {};
+  const id = facts?.['containerId'];
+  // Without these times it was cut off within its start.
+  if (phase !== 'exited' || id === undefined) return undefined;
+  if (startedAt === undefined || finishedAt === undefined) return undefined;
+  return { id, status: 'exited', startedAt, finishedAt };
+}
+
 export interface LogPorts {
   readonly engine: Engine;
   readonly held: Held;
+  /** What was seen just before the log is read, when the run had ended. */
+  readonly ended?: Shown | undefined;
   /** The restart of the engine that the log has yet to tell of. */
-  readonly restart: (container: Container, told: Told) => Promise<Restart | undefined>;
+  readonly restart: (container: Shown, told: Told) => Promise<Restart | undefined>;
 }
 
 interface PassOptions {
@@ -109,15 +129,17 @@ interface PassOptions {
 
 export class DockerLog implements LogSource {
   readonly #ports: LogPorts;
+  #ended: Shown | undefined;
 
   constructor(ports: LogPorts) {
     this.#ports = ports;
+    this.#ended = ports.ended;
   }
 
   async *read(from: string, signal: AbortSignal): AsyncGenerator<LogChunk> {
     const cursor = LogCursor.parse(from);
     while (!signal.aborted) {
-      const container = await this.#ports.held.look();
+      const container = this.#takeEnded() ?? (await this.#ports.held.look());
       if (container === undefined) {
         yield gap(
           cursor.snapshot()(),
@@ -144,6 +166,13 @@ export class DockerLog implements LogSource {
     }
     const { name } = this.#ports.held;
     throw new LimpetError('cancelled', `reading the log of ${name} was cancelled`);
+  }
+
+  /** What was seen counts for the first look alone. */
+  #takeEnded(): Shown | undefined {
+    const ended = this.#ended;
+    this.#ended = undefined;
+    return ended;
   }
 
   async *#pass(

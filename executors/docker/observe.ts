@@ -77,6 +77,15 @@ function outcomeOf(container: Container, record: RunRecord, host: HostFacts): Ou
   return { by: 'exit', code, reason: '' };
 }
 
+/**
+ * An end that nothing learnt later shows in another light. A killed run may turn out to be `interrupted`: an engine that
+ * is stopped ends its runs and tells so before it goes, and only its next start shows why.
+ */
+export function isFinal({ phase, outcome }: Observation): boolean {
+  if (phase !== 'exited' || outcome === undefined || outcome.by === 'lost') return false;
+  return outcome.by !== 'exit' || outcome.code === undefined || !KILLED.has(outcome.code);
+}
+
 function marks(record: RunRecord, host: HostFacts): Pick<Observation, 'marked' | 'sameBoot'> {
   return { marked: record.mark !== undefined, sameBoot: record.mark?.bootId === host.bootId };
 }

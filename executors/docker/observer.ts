@@ -27,6 +27,8 @@ import { isGivenUp, readLoss, readMark, readOrder } from './run-files.ts';
 
 const LIST_INSPECTS = 8;
 
+type Shown = Pick<Container, 'status' | 'startedAt' | 'finishedAt'>;
+
 export interface ObserverParts {
   readonly engine: Engine;
   readonly engineId: EngineId;
@@ -55,6 +57,11 @@ export class Observer {
       if (isAway(thrown)) return unseen('unobservable', record, host);
       throw thrown;
     }
+  }
+
+  /** The same of a container that the engine has just shown. */
+  async observed(key: RunKey, container: Container): Promise<Observation> {
+    return observation(container, await this.#record(key), await this.#hostFacts());
   }
 
   async list(): Promise<readonly Observation[]> {
@@ -106,7 +113,7 @@ export class Observer {
   }
 
   /** Of a run whose container the engine has just shown: the restart that its log has yet to tell of. */
-  async restart(key: RunKey, container: Container, told: Told): Promise<Restart | undefined> {
+  async restart(key: RunKey, container: Shown, told: Told): Promise<Restart | undefined> {
     const [{ mark, loss }, engine] = await Promise.all([this.#record(key), this.engineProcess()]);
     const phase = phaseOf(container.status);
     const isOver = phase === 'exited' || phase === 'removing';

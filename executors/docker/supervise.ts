@@ -12,7 +12,7 @@ import {
 } from '../../plugins/sdk/index.ts';
 import { isAway } from './engine-error.ts';
 import { waitForExit } from './engine-streams.ts';
-import type { Engine } from './engine.ts';
+import type { Container, Engine } from './engine.ts';
 import { recordLoss, recordOrder, type EngineLoss } from './run-files.ts';
 import { backoffMs } from './backoff.ts';
 import type { Held, Stopper } from './stopper.ts';
@@ -34,8 +34,11 @@ export interface Watch {
   readonly signal: AbortSignal;
 }
 
-/** Resolves when the run has ended or is gone, or when the signal fires. Never rejects for an engine that is away. */
-export async function supervise(watch: Watch): Promise<void> {
+/**
+ * Resolves when the run has ended, with its container, or when it is gone or the signal fires. Never rejects for an engine
+ * that is away.
+ */
+export async function supervise(watch: Watch): Promise<Container | undefined> {
   const ended = new AbortController();
   const stop = () => ended.abort();
   watch.signal.addEventListener('abort', stop, { once: true });
@@ -44,7 +47,7 @@ export async function supervise(watch: Watch): Promise<void> {
   // An order that an earlier instance of this plugin did not see to its end.
   watch.stopper.arm(watch.held, ended.signal);
   try {
-    await untilEnded(watch);
+    return await untilEnded(watch);
   } finally {
     watch.signal.removeEventListener('abort', stop);
     stop();
@@ -54,7 +57,7 @@ export async function supervise(watch: Watch): Promise<void> {
 
 const ALIVE = new Set(['running', 'paused', 'restarting']);
 
-async function untilEnded(watch: Watch): Promise<void> {
+async function untilEnded(watch: Watch): Promise<Container | undefined> {
   const { engine, held, signal } = watch;
   const { name } = held;
   let loss: EngineLoss | undefined;
@@ -67,12 +70,14 @@ async function untilEnded(watch: Watch): Promise<void> {
       if (loss !== undefined) await remember(watch, { ...loss, backAt: Date.now() });
       loss = undefined;
       attempt = 0;
-      if (container === undefined) return;
+      if (container === undefined) return undefined;
       if (container.status === 'removing') await pause(REMOVING_POLL_MS, signal);
-      else if (container.status === 'created') return await endSurvivors(container.id, watch);
-      else if (!ALIVE.has(container.status)) return;
+      else if (container.status === 'created') {
+        await endSurvivors(container.id, watch);
+        return undefined;
+      } else if (!ALIVE.has(container.status)) return container;
     } catch (thrown) {
-      if (signal.aborted) return;
+      if (signal.aborted) return undefined;
       watch.log.warn(isAway(thrown) ? 'engine.lost' : 'watch.retry', {
         container: name,
         error: thrown,
@@ -84,6 +89,7 @@ async function untilEnded(watch: Watch): Promise<void> {
       await pause(backoffMs(attempt++), signal);
     }
   }
+  return undefined;
 }
 
 /** Without this record an interrupted run is told as a killed one; that is no reason to stop watching. */

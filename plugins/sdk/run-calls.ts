@@ -1,7 +1,8 @@
 /**
  * The run-level calls. Start, Recover, Stop, Release and Remove of one run go through its mailbox, one at a time.
  *
- *   Start   no run.json      write it (fsynced, folders too) ---> then as below
+ *   Start   no run.json      write it (fsynced, folders too), executor.start: what the engine still has of a run whose
+ *                            folder was lost is for the executor to find
  *           other spec hash  already-exists
  *           observed         absent, not marked / created: executor.start; running, paused: already running;
  *                            exited or marked: answered as it is, nothing is started
@@ -54,8 +55,9 @@ export class RunCalls<Params> {
   /** Errors: `already-exists`, `refused`, and what the executor throws. */
   start(spec: RunSpec): Promise<{ readonly seen: Observation; readonly alreadyRunning: boolean }> {
     return this.#mailboxes.run(keyText(spec.key), async () => {
-      const { executor, table, faults } = this.#ports;
-      const run = await this.#accept(spec);
+      const { executor } = this.#ports;
+      const { run, isNew } = await this.#accept(spec);
+      if (isNew) return this.#launch(run);
       const before = await executor.observe(run);
       const there = before.phase === 'running' || before.phase === 'paused';
       if (there || before.phase === 'exited')
@@ -64,11 +66,7 @@ export class RunCalls<Params> {
         throw new LimpetError('unavailable', 'the engine cannot be asked about this run now');
       if (before.phase === 'removing' || (before.phase === 'absent' && before.marked))
         return { seen: before, alreadyRunning: false };
-      faults.reach('plugin.start.before');
-      const seen = await executor.start(run);
-      faults.reach('plugin.start.launched');
-      void table.supervise(run);
-      return { seen: await table.reported(seen), alreadyRunning: false };
+      return this.#launch(run);
     });
   }
 
@@ -171,8 +169,19 @@ export class RunCalls<Params> {
     return this.#ports.logs.using(key.executionId, async (log) => log.end);
   }
 
+  async #launch(run: RunContext<Params>) {
+    const { executor, table, faults } = this.#ports;
+    faults.reach('plugin.start.before');
+    const seen = await executor.start(run);
+    faults.reach('plugin.start.launched');
+    void table.supervise(run, seen);
+    return { seen: await table.reported(seen), alreadyRunning: false };
+  }
+
   /** Puts run.json in its place, or compares with the one that is there. */
-  async #accept(spec: RunSpec): Promise<RunContext<Params>> {
+  async #accept(
+    spec: RunSpec,
+  ): Promise<{ readonly run: RunContext<Params>; readonly isNew: boolean }> {
     const { host, faults } = this.#ports;
     const stored = await host.readRun(spec.key);
     if (stored !== undefined && stored.specHash !== spec.specHash)
@@ -181,16 +190,17 @@ export class RunCalls<Params> {
         `run ${keyText(spec.key)} exists with another spec (${stored.specHash}, not ${spec.specHash})`,
       );
     const run = this.#contextOf(stored ?? spec);
-    if (stored === undefined) {
+    const isNew = stored === undefined;
+    if (isNew) {
       await writeRun(host.runsDir, spec);
       faults.reach('plugin.run-folder.written');
     }
-    return run;
+    return { run, isNew };
   }
 
   /** Supervises; an ended run is given time until its log is complete. */
   async #adopt(run: RunContext<Params>, seen: Observation): Promise<Observation> {
-    const settled = this.#ports.table.supervise(run, isLive(seen));
+    const settled = this.#ports.table.supervise(run, seen);
     if (seen.phase === 'exited') await within(SETTLE_BOUND_MS, settled);
     return this.#ports.table.reported(seen);
   }
@@ -198,6 +208,7 @@ export class RunCalls<Params> {
   /** Before the source of an ended run's log is deleted, the log is pumped to its end. */
   async #drain(run: RunContext<Params>): Promise<void> {
     const { executor, table } = this.#ports;
+    if (table.hasSettled(run.spec.key)) return;
     const seen = await executor.observe(run).catch(() => undefined);
     const hasEnded = seen?.phase === 'exited' || (seen?.phase === 'absent' && seen.marked);
     if (hasEnded) await within(SETTLE_BOUND_MS, table.supervise(run));

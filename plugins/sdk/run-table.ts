@@ -14,7 +14,15 @@ import { pumpLog } from './log-pump.ts';
 import type { LogTable } from './log-table.ts';
 import { pause, within } from './pause.ts';
 import { keyText } from './run-folder.ts';
-import type { Executor, LogSource, Observation, PluginLog, RunContext, RunKey } from './types.ts';
+import {
+  isLive,
+  type Executor,
+  type LogSource,
+  type Observation,
+  type PluginLog,
+  type RunContext,
+  type RunKey,
+} from './types.ts';
 
 const PUMP_BOUND_MS = 10_000;
 const RELEASE_BOUND_MS = 2000;
@@ -63,21 +71,28 @@ export class RunTable<Params> {
     return this.#runs.get(keyText(key))?.run;
   }
 
+  /** It has ended, and its log is as complete as it will be. */
+  hasSettled(key: RunKey): boolean {
+    return this.#runs.get(keyText(key))?.done === true;
+  }
+
   /**
-   * Begins to supervise a run, once; answers when it has settled. One that was seen live after its end (restarted outside
-   * of us) is supervised anew, and its log goes on.
+   * Begins to supervise a run, once; answers when it has settled. `seen` is what has just been observed, if anything was:
+   * one that was seen live after its end (restarted outside of us) is supervised anew, and its log goes on.
    */
-  supervise(run: RunContext<Params>, isLive = false): Promise<void> {
+  supervise(run: RunContext<Params>, seen?: Observation): Promise<void> {
     const id = keyText(run.spec.key);
     const known = this.#runs.get(id);
-    if (known !== undefined && !(known.done && isLive)) return known.settled;
+    const live = seen !== undefined && isLive(seen);
+    if (known !== undefined && !(known.done && live)) return known.settled;
     known?.letGo();
     const abort = new AbortController();
-    const source = this.#ports.executor.logs(run);
-    const pumped = this.#pump({ run, source, isLive }, abort.signal);
-    const settled = this.#untilEnded(run, abort.signal).then(() => {
+    const source = this.#ports.executor.logs(run, seen);
+    const pumped = this.#pump({ run, source, isLive: live }, abort.signal);
+    const settled = this.#untilEnded(run, abort.signal, seen).then(async (end) => {
       source.look?.();
-      return within(PUMP_BOUND_MS, pumped);
+      await within(PUMP_BOUND_MS, pumped);
+      return end;
     });
     const entry: Supervised<Params> = {
       run,
@@ -85,10 +100,10 @@ export class RunTable<Params> {
       letGo: this.#ports.logs.hold(run.spec.key.executionId),
       pumped,
       done: false,
-      settled: settled.then(() => {
+      settled: settled.then((end) => {
         if (abort.signal.aborted) return;
         entry.done = true;
-        void this.#ring(run);
+        void this.#ring(run, end);
       }),
     };
     this.#runs.set(id, entry);
@@ -125,9 +140,9 @@ export class RunTable<Params> {
   }
 
   /** Wakes the agent, with the end that it would ask for. */
-  async #ring(run: RunContext<Params>): Promise<void> {
+  async #ring(run: RunContext<Params>, end: Observation | undefined): Promise<void> {
     const { executor, events } = this.#ports;
-    const seen = await executor.observe(run).catch(() => undefined);
+    const seen = end ?? (await executor.observe(run).catch(() => undefined));
     events.push(run.spec.key, seen?.phase === 'exited' ? seen : undefined);
   }
 
@@ -137,17 +152,22 @@ export class RunTable<Params> {
     return this.#ports.logs.using(executionId, async (log) => log.hasEnded(run));
   }
 
-  async #untilEnded(run: RunContext<Params>, signal: AbortSignal): Promise<void> {
+  async #untilEnded(
+    run: RunContext<Params>,
+    signal: AbortSignal,
+    seen: Observation | undefined,
+  ): Promise<Observation | undefined> {
     const { executor, log } = this.#ports;
     while (!signal.aborted) {
       try {
-        return await executor.supervise(run, signal);
+        return (await executor.supervise(run, signal, seen)) ?? undefined;
       } catch (thrown) {
         if (signal.aborted) return;
         log.error('supervise failed', { run: keyText(run.spec.key), reason: messageOf(thrown) });
         await pause(SUPERVISE_RETRY_MS, signal);
       }
     }
+    return undefined;
   }
 
   async #pump(

@@ -175,7 +175,8 @@ export interface Executor<Params = unknown> {
   /**
    * Launches the run and returns when it is launched. Called once at a time per run, and again after any crash: it must
    * find what an earlier call left (a created container, a claimed runner) and go on from there, and must never start a
-   * run that is marked. LimpetError `refused`: the work itself cannot run.
+   * run that is marked or that its engine shows as begun. `observe` is not asked before when the run's folder was made
+   * by this very call. LimpetError `refused`: the work itself cannot run.
    */
   start(run: RunContext<Params>): Promise<Observation>;
   /** What is there now, no side effects. `phase: 'absent'` when nothing is. */
@@ -184,10 +185,17 @@ export interface Executor<Params = unknown> {
   list(): Promise<readonly Observation[]>;
   /**
    * Resolves when the run has ended (its outcome is then readable by `observe`). Also keeps what only the plugin can
-   * keep while it lives (docker: the deadline). Never rejects for an engine that is away: it waits for it.
+   * keep while it lives (docker: the deadline). Never rejects for an engine that is away: it waits for it. `seen` is what
+   * has just been observed, if anything was. The end that it saw may be answered, when nothing learnt later could show it
+   * in another light: then nobody observes it again.
    */
-  supervise(run: RunContext<Params>, signal: AbortSignal): Promise<void>;
-  logs(run: RunContext<Params>): LogSource;
+  supervise(
+    run: RunContext<Params>,
+    signal: AbortSignal,
+    seen?: Observation,
+  ): Promise<Observation | void>;
+  /** `seen`: as above. */
+  logs(run: RunContext<Params>, seen?: Observation): LogSource;
   /** Hands the order over so that it is carried out, KILL included, even if the agent dies now. Returns at once. */
   stop(run: RunContext<Params>, order: StopOrder): Promise<void>;
   /** Ends and deletes what is left in the engine. The SDK deletes the run folder afterwards. Unknown is fine. */

@@ -2,6 +2,7 @@ import t from 'tap';
 import type { Container } from '../../executors/docker/engine.ts';
 import { containerName, isOurs, runLabels } from '../../executors/docker/labels.ts';
 import {
+  isFinal,
   observation,
   unseen,
   type HostFacts,
@@ -143,4 +144,15 @@ void t.test('what was begun when its engine died is never started again', async 
   t.match(seen({}, undefined), { phase: 'created' });
   t.match(seen({ id: 'c2' }, '2-2'), { phase: 'created' }, 'another container');
   t.match(seen({ error: 'no such file' }, '2-2'), { phase: 'created', startError: 'no such file' });
+});
+
+void t.test('an end is final unless the next start of the engine could explain it', async (t) => {
+  const final = (change: Partial<Container>, known: Partial<RunRecord> = {}) =>
+    isFinal(observation({ ...container, ...change }, { ...record, ...known }, host));
+  for (const exitCode of [0, 1, 42]) t.ok(final({ exitCode }), String(exitCode));
+  for (const exitCode of [137, 143, 255]) t.notOk(final({ exitCode }), String(exitCode));
+  t.ok(final({ exitCode: 137, oomKilled: true }));
+  const order = { by: 'stop', signalNumber: 15, graceMs: 0, reason: 'asked', at: 150_000 } as const;
+  t.ok(final({ exitCode: 143 }, { order }));
+  t.notOk(final({ status: 'running' }));
 });
