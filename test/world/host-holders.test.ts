@@ -1,5 +1,5 @@
 /** What holds a run dies, hangs or finishes while agent and plugins are away: the run ends as it really did, and once. */
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { eventually } from '../kit/eventually.ts';
@@ -7,6 +7,7 @@ import { lines, processTask, tickScript, wasmTask } from '../kit/job-specs.ts';
 import {
   becomeService,
   begin,
+  bystander,
   countedTask,
   endedOnce,
   holderOf,
@@ -54,9 +55,14 @@ t.test('holders while agent and plugins are away', async (t) => {
   await becomeService(agent, killed.service.execution);
 
   await cluster.stop(stopped.job);
+  const heir = bystander(t);
   for (const [executor, work] of Object.entries(killed)) {
     const kind = executor === 'wasm' ? 'wasm' : 'process';
-    await killAndWait((await holderOf(agent, kind, work.execution)).pid);
+    const { pid, startTime, bootId } = await holderOf(agent, kind, work.execution);
+    await killAndWait(pid);
+    // Its pid is another's now.
+    const claim = join(runFolder(agent, kind, work.execution), 'claim');
+    writeFileSync(claim, `${heir.pid} ${startTime} ${bootId}\n`);
   }
   for (const [executor, work] of [
     ['process', late.hung],
@@ -159,4 +165,6 @@ t.test('holders while agent and plugins are away', async (t) => {
     );
     await nothingLeft(agent, stopped);
   });
+
+  t.ok(heir.isUntouched(), 'the new owner of the pids of dead holders was never signalled');
 });
