@@ -1,6 +1,7 @@
 /** The plugin host: one supervisor per plugin, and the sweep. */
 import { chmodSync, mkdirSync, realpathSync } from 'node:fs';
 import { LimpetError } from '../../core/errors.ts';
+import { executorHealth } from './executor-health.ts';
 import { DEFAULT_TIMINGS, type PluginDeps, type PluginHostOptions } from './options.ts';
 import type {
   ExecutorClient,
@@ -44,6 +45,11 @@ function checkNames(specs: readonly PluginSpec[]): void {
   }
 }
 
+function notStarted(name: string): ExecutorHealth {
+  const supervision = { state: 'starting' } as const;
+  return executorHealth({ name, supervision, fingerprint: undefined, version: '', restarts: 0 });
+}
+
 class ProcessPluginHost implements PluginHost {
   readonly #specs: readonly PluginSpec[];
   readonly #deps: PluginDeps;
@@ -67,7 +73,9 @@ class ProcessPluginHost implements PluginHost {
     return this.#supervisors.find((supervisor) => supervisor.name === name)?.client;
   }
 
+  /** Of every plugin of the config, from the first moment on. */
   health(): readonly ExecutorHealth[] {
+    if (this.#sweeping === undefined) return this.#specs.map(({ name }) => notStarted(name));
     return this.#supervisors.map((supervisor) => supervisor.health);
   }
 

@@ -46,6 +46,8 @@ export interface HostOptions {
 
 export interface RunningHost {
   readonly host: PluginHost;
+  /** The health before it was started. */
+  readonly atFirst: ReturnType<PluginHost['health']>;
   readonly told: string[];
   /** The client of the n-th time that this plugin was ready. */
   ready(name: string, generation?: number): Promise<ExecutorClient>;
@@ -122,6 +124,7 @@ function startHost(
   env: NodeJS.ProcessEnv,
 ): RunningHost {
   const host = create({ PATH: process.env['PATH'], HOME: '/nowhere', SECRET: 'x', ...env });
+  const atFirst = host.health();
   const told: string[] = [];
   const clients = new Map<string, ExecutorClient>();
   host.start({
@@ -136,6 +139,7 @@ function startHost(
   t.teardown(() => host.detach());
   return {
     host,
+    atFirst,
     told,
     ready: (name, generation = 1) =>
       eventually(`${name} is ready; told: ${told.join(' | ')}`, () =>

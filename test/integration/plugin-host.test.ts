@@ -30,7 +30,8 @@ t.test(
   'starts a plugin in its own session with listed environment and serves its calls',
   async (t) => {
     const bench = await makeBench(t);
-    const { host, told, ready, pid } = bench.host([bench.spec({ config: { level: 3 } })]);
+    const { host, atFirst, told, ready, pid } = bench.host([bench.spec({ config: { level: 3 } })]);
+    t.match(atFirst, [{ name: 'memory', health: 'unhealthy', pending: true }]);
     t.match(host.health(), [{ name: 'memory', health: 'unhealthy', reason: /started/ }]);
     t.equal(host.client('memory'), undefined);
     const client = await ready('memory');
