@@ -1,9 +1,11 @@
 /** `limpet job adopt|stop --foreign`: what a person sees who decides, by way of the requester, on work of a lost store. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { shortId } from '../../core/ids.ts';
 import { startCluster, type Cluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
-import { batchJob, wasmTask } from '../kit/job-specs.ts';
+import { batchJob, local, wasmTask } from '../kit/job-specs.ts';
 import { replaceRequester } from '../e2e/foreign-word.ts';
 import { loseRecords } from '../e2e/lost-records.ts';
 
@@ -11,11 +13,16 @@ t.setTimeout(180_000);
 
 t.test('an operator adopts one and stops the other, from anywhere', async (t) => {
   const cluster = await startCluster(t);
-  const agent = cluster.addAgent();
+  const words = join(cluster.folder, 'words');
+  mkdirSync(words);
+  const agent = cluster.addAgent({ allowLocal: [{ path: words }] });
   const { nodeId } = await agent.start();
-  const ticking = (count: number) =>
-    cluster.submit(batchJob(wasmTask('ticker', [String(count), '100'])));
-  const [long, short] = [await ticking(6_000), await ticking(250)];
+  const long = await cluster.submit(batchJob(wasmTask('ticker', ['6000', '100'])));
+  // Ends when it is told, however long the rest takes.
+  const InputSources = [local(words, '/words')];
+  const short = await cluster.submit(
+    batchJob(wasmTask('wait-for', ['words/end'], { InputSources })),
+  );
   const [stopped, adopted] = [await cluster.running(long), await cluster.running(short)];
   const holder = await agent.claim('wasm', adopted);
   await agent.kill();
@@ -66,6 +73,7 @@ t.test('an operator adopts one and stops the other, from anywhere', async (t) =>
     ['stop', stopped, '--foreign'],
     /no node tells of anything foreign/,
   );
+  writeFileSync(join(words, 'end'), '');
   await eventually(
     'the adopted one to end by itself',
     async () => (await agent.status()).foreign.length === 0,
