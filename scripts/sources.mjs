@@ -16,6 +16,9 @@ const INPUTS = [
   'cli',
   'fixtures',
   'scripts/build.mjs',
+  'scripts/code-cache.mjs',
+  'scripts/make-code-cache.mjs',
+  'scripts/program.mjs',
   'package.json',
   'package-lock.json',
 ];

@@ -1,0 +1,40 @@
+/**
+ * Programs as V8 has compiled them. A cache begins with a hash of what it was made from, since V8 itself only compares
+ * lengths, and a program and its cache are two files. Only node:* here: this is part of every program that has a cache.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { Script } from 'node:vm';
+
+const HASH_BYTES = 32;
+
+/** `file` is CommonJS and ASCII. */
+export function load(file) {
+  const bytes = readFileSync(file);
+  const hash = createHash('sha256').update(process.version).update(bytes).digest();
+  const cachedData = cacheOf(hash, file.replace(/\.cjs$/, '.cache'));
+  const text = `(function (exports, require, module, __filename, __dirname) { ${bytes.latin1Slice()}\n})`;
+  const script = new Script(text, { filename: file, cachedData });
+  return {
+    /** There was a cache, and V8 has taken it. */
+    isCached: cachedData !== undefined && script.cachedDataRejected === false,
+    run() {
+      const module = { exports: {} };
+      const main = script.runInThisContext();
+      main(module.exports, createRequire(file), module, file, dirname(file));
+    },
+    /** With the functions that have been called until now. */
+    cache: () => Buffer.concat([hash, script.createCachedData()]),
+  };
+}
+
+function cacheOf(hash, file) {
+  try {
+    const bytes = readFileSync(file);
+    return bytes.subarray(0, HASH_BYTES).equals(hash) ? bytes.subarray(HASH_BYTES) : undefined;
+  } catch {
+    return undefined;
+  }
+}
