@@ -1,6 +1,7 @@
 /**
- * Programs as V8 has compiled them. A cache begins with a hash of what it was made from, since V8 itself only compares
- * lengths, and a program and its cache are two files. Only node:* here: this is part of every program that has a cache.
+ * Programs as V8 has compiled them. A cache begins with a hash of what it was made from and of itself: V8 only compares
+ * lengths, a program and its cache are two files, and what a power loss has left of either must not be run. Only node:*
+ * here: this is part of every program that has a cache.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -13,8 +14,9 @@ const HASH_BYTES = 32;
 /** `file` is CommonJS and ASCII. */
 export function load(file) {
   const bytes = readFileSync(file);
-  const hash = createHash('sha256').update(process.version).update(bytes).digest();
-  const cachedData = cacheOf(hash, file.replace(/\.cjs$/, '.cache'));
+  const hashWith = (cache) =>
+    createHash('sha256').update(process.version).update(bytes).update(cache).digest();
+  const cachedData = readCache(file.replace(/\.cjs$/, '.cache'), hashWith);
   const text = `(function (exports, require, module, __filename, __dirname) { ${bytes.latin1Slice()}\n})`;
   const script = new Script(text, { filename: file, cachedData });
   return {
@@ -26,14 +28,18 @@ export function load(file) {
       main(module.exports, createRequire(file), module, file, dirname(file));
     },
     /** With the functions that have been called until now. */
-    cache: () => Buffer.concat([hash, script.createCachedData()]),
+    cache() {
+      const cache = script.createCachedData();
+      return Buffer.concat([hashWith(cache), cache]);
+    },
   };
 }
 
-function cacheOf(hash, file) {
+function readCache(file, hashWith) {
   try {
     const bytes = readFileSync(file);
-    return bytes.subarray(0, HASH_BYTES).equals(hash) ? bytes.subarray(HASH_BYTES) : undefined;
+    const cache = bytes.subarray(HASH_BYTES);
+    return bytes.subarray(0, HASH_BYTES).equals(hashWith(cache)) ? cache : undefined;
   } catch {
     return undefined;
   }

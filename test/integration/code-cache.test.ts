@@ -45,6 +45,9 @@ void t.test('a program with a code cache', { skip }, async (t) => {
   const bytes = readFileSync(at('made'));
   writeFileSync(at('some.cache'), bytes.subarray(0, bytes.length / 2));
   t.equal(run(), 'two some.cjs a,b\n', 'half a cache is none');
+  const blank = Buffer.concat([bytes.subarray(0, 1024), Buffer.alloc(bytes.length - 1024)]);
+  writeFileSync(at('some.cache'), blank);
+  t.equal(run(), 'two some.cjs a,b\n', 'one with a hole that a power loss has left is none');
   writeFileSync(at('some.cache'), '');
   t.equal(run(), 'two some.cjs a,b\n', 'nor is an empty one');
 });
