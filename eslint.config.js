@@ -8,6 +8,17 @@ const TAP_QUEUES = ['test', 'skip', 'todo', 'only'].map((name) => ({
   name,
 }));
 
+/** To tap's `match` an empty list, or an empty object, is like any other: what looks like a check cannot fail. */
+const EMPTY_PATTERNS = [
+  'ArrayExpression[elements.length=0]',
+  'ObjectExpression[properties.length=0]',
+]
+  .flatMap((empty) => [`> ${empty}`, `> ObjectExpression ${empty}`, `> ArrayExpression ${empty}`])
+  .map((pattern) => ({
+    selector: `CallExpression[callee.object.name='t'][callee.property.name='match'] ${pattern}`,
+    message: 't.match takes this for anything; compare it by t.same or t.equal.',
+  }));
+
 export default defineConfig(
   { ignores: ['dist/', '.tap/', 'plugins/proto/gen/', 'tap-snapshots/'] },
   {
@@ -62,6 +73,7 @@ export default defineConfig(
       '@typescript-eslint/unbound-method': 'off',
       'max-lines-per-function': 'off',
       'no-console': 'off',
+      'no-restricted-syntax': ['error', ...EMPTY_PATTERNS],
     },
   },
   {

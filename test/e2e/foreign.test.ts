@@ -48,7 +48,7 @@ t.test(
     t.match(await cluster.ended(running), { state: 'Completed' });
     t.equal(await cluster.log(running), lines(2));
     t.match(await cluster.execution(running), { run: 0, outcome: { by: 'exit', code: 0 } });
-    t.match(await agent.status(), { foreign: [], executions: [] });
+    await agent.hasNo('foreign', 'executions');
     const causes = (await agent.history(ids[0] ?? '')).map(({ cause }) => cause);
     t.match(causes[0], /no record: kept as foreign/);
     t.ok(causes.includes('its owner knows it: no longer foreign'), causes.join('\n'));

@@ -54,9 +54,8 @@ t.test('the API', { skip }, async (t) => {
       },
     );
     t.equal(statSync(join(requester.folder, 'token')).mode & 0o777, 0o600);
-    t.match(await requester.call('GET', '/auth', undefined, { authorization: '' }), {
-      body: { Methods: {} },
-    });
+    const auth = await requester.call('GET', '/auth', undefined, { authorization: '' });
+    t.same(auth.body, { NextToken: '', Methods: {} });
   });
 
   t.test('answers an unknown key with a warning and keeps times exact', async (t) => {
@@ -124,11 +123,8 @@ t.test('the API', { skip }, async (t) => {
     const history = (query: string) =>
       requester.call('GET', `/orchestrator/jobs/p1/history?event_type=all&${query}`);
     const next = /"NextToken":"([^"]+)"/.exec((await history('limit=10')).text)?.[1] ?? '';
-    t.match(
-      await history(`limit=10&next_token=${next}`),
-      { body: { NextToken: next, Items: [] } },
-      'more may come',
-    );
+    const { body } = await history(`limit=10&next_token=${next}`);
+    t.same(body, { NextToken: next, Items: [] }, 'more may come');
     await requester.call('DELETE', '/orchestrator/jobs/p1');
     const last = await history(`limit=10&next_token=${next}`);
     t.match(last.body, { NextToken: '' });

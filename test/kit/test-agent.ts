@@ -104,6 +104,20 @@ export class TestAgent {
     return statusSchema.parse(await askAgent(this.folder, 'GET', '/status'));
   }
 
+  /** Waits until these lists of its status are empty. */
+  async hasNo(...lists: readonly ('degraded' | 'executions' | 'foreign')[]): Promise<void> {
+    await eventually(
+      `an agent without ${lists.join(', ')}`,
+      async () => {
+        const status = await this.status();
+        const left = lists.flatMap((list) => status[list]);
+        if (left.length > 0) throw new Error(JSON.stringify(left));
+        return true;
+      },
+      READY_MS,
+    );
+  }
+
   /** What this node itself recorded of an execution, in order. */
   async history(execution: string): Promise<z.infer<typeof historySchema>['events']> {
     return historySchema.parse(

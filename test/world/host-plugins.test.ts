@@ -82,8 +82,8 @@ for (const when of ['away', 'there'] as const)
     await eventually('the hung plugins to be ended', () => plugins.every(isGone), 60_000);
     await agent.ready();
     t.same(await holders(agent, runs), before, 'the same holders');
+    await agent.hasNo('degraded');
     t.match(await agent.status(), {
-      degraded: [],
       executors: [
         { name: 'wasm', reattached: false, adopted: 1 },
         { name: 'process', reattached: false, adopted: 1 },
