@@ -3,6 +3,7 @@ import { eventually } from '../kit/eventually.ts';
 import { natsServerSkip } from '../kit/nats-server.ts';
 import { reportOf } from './requester/agent-words.ts';
 import { oneAgent } from './requester/one-agent.ts';
+import { ScriptedAgent } from './requester/scripted-agent.ts';
 
 t.setTimeout(180_000);
 
@@ -83,6 +84,23 @@ t.test('reports that come twice, late or out of order change nothing', { skip },
   t.equal((await requester.job('steady')).Job.State.StateType, 'Completed', 'the end stays');
   const detail = await requester.call('GET', `/limpet/executions/${id.slice(-10)}`);
   t.match(detail.text, /late: the node reported failed after this had ended as completed/);
+});
+
+t.test('a node that reports the work of another one is not believed', { skip }, async (t) => {
+  const { requester, agent, natsUrl } = await oneAgent(t, { behaviour: 'hold' });
+  await requester.submit('mine');
+  const { Executions } = await requester.jobIs('mine', 'Running');
+  const id = Executions.Items[0]?.ID ?? '';
+  const held = agent.executions.get(id);
+  if (held === undefined) throw new Error('the agent has no such execution');
+  const other = await ScriptedAgent.start(t, { natsUrl, nodeId: 'n-two', behaviour: 'hold' });
+  await eventually('its handshake', () => other.session);
+  other.executions.set(id, held);
+  await other.report(id, 'failed');
+  await eventually('its report to be taken', () => other.acknowledged);
+  t.equal((await requester.job('mine')).Job.State.StateType, 'Running');
+  await agent.report(id, 'completed', { outcome: { by: 'exit', code: 0, reason: '' } });
+  await requester.jobIs('mine', 'Completed');
 });
 
 t.test('a stopped job is stopped on its node, once', { skip }, async (t) => {

@@ -9,6 +9,7 @@ export interface OneAgent {
   readonly requester: RequesterProgram;
   /** Node `n-one`. */
   readonly agent: ScriptedAgent;
+  readonly natsUrl: string;
 }
 
 export async function oneAgent(
@@ -20,5 +21,5 @@ export async function oneAgent(
   await requester.start();
   const agent = await ScriptedAgent.start(t, { natsUrl: nats.url, nodeId: 'n-one', ...options });
   await eventually('the handshake', () => agent.session);
-  return { requester, agent };
+  return { requester, agent, natsUrl: nats.url };
 }

@@ -117,6 +117,11 @@ export class ScriptedAgent {
     return this.#session;
   }
 
+  /** Whether every report was acknowledged. */
+  get acknowledged(): boolean {
+    return this.#outbox.idle;
+  }
+
   get incarnation(): string {
     return this.#outbox.incarnation;
   }
