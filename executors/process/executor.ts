@@ -105,9 +105,12 @@ export class ProcessExecutor implements Executor<Params> {
   async observe(run: RunContext): Promise<Observation> {
     const { host } = this.#ports;
     const seen = observeHeld(run, host.processes);
-    if (seen.marked || existsSync(join(run.folder, 'run.json'))) return seen;
+    if (seen.marked) return seen;
     const stray = findStray(host, run.spec.key);
-    return stray === undefined ? seen : observeStray(stray, host.processes);
+    // Whoever deletes a folder takes the claim and run.json one after the other. Without a claim of its own a process beside
+    // a run.json is a holder that has yet to make it.
+    const isOne = stray?.holder !== undefined || !existsSync(join(run.folder, 'run.json'));
+    return stray !== undefined && isOne ? observeStray(stray, host.processes) : seen;
   }
 
   async rebuild(key: RunKey): Promise<RunSpec<Params> | undefined> {

@@ -35,7 +35,7 @@ import type { ModuleCache } from './module/cache.ts';
 import { observeRun, unreadableSpec } from './observe.ts';
 import type { RunnerPool } from './pool.ts';
 import type { Assignment } from './protocol.ts';
-import { readSocket } from './record.ts';
+import { readSocket, RUN_FILE } from './record.ts';
 import { findStrays, isSame, observeStray, writeStray, type Stray } from './strays.ts';
 
 const ASSIGN_MS = 10_000;
@@ -94,7 +94,7 @@ export class WasmExecutor implements Executor<WasmParams> {
   }
 
   async start(run: Run): Promise<Observation> {
-    const before = await this.observe(run);
+    const before = await observeRun(run, this.#options.host.processes);
     if (before.marked) return before;
     const assignment = assignmentOf(run, await this.#modulePath(run.spec), this.#options.config);
     for (let attempt = 0; attempt < ASSIGN_ATTEMPTS; attempt++) {
@@ -109,7 +109,7 @@ export class WasmExecutor implements Executor<WasmParams> {
 
   async observe(run: RunContext): Promise<Observation> {
     const seen = await observeRun(run, this.#options.host.processes);
-    if (seen.marked || existsSync(path.join(run.folder, 'run.json'))) return seen;
+    if (seen.marked) return seen;
     const stray = await this.#stray(run.spec.key);
     return stray === undefined ? seen : observeStray(stray, run.spec.specHash);
   }
@@ -184,8 +184,9 @@ export class WasmExecutor implements Executor<WasmParams> {
     const { processes } = host;
     const folder = host.runFolder(key);
     this.#runners.get(folder)?.close();
-    const stray = existsSync(folder) ? undefined : await this.#stray(key);
-    const holder = stray?.identity ?? readClaim(folder)?.holder;
+    const claim = readClaim(folder);
+    const stray = claim === undefined ? await this.#stray(key) : undefined;
+    const holder = stray?.identity ?? claim?.holder;
     const socket = stray?.socket ?? readSocket(folder);
     if (holder !== undefined) processes.signal(holder, 'SIGKILL');
     const until = performance.now() + REMOVE_MS;
@@ -206,7 +207,7 @@ export class WasmExecutor implements Executor<WasmParams> {
     const { host, pool } = this.#options;
     const known = new Set(named);
     for (const [folder, runner] of this.#runners)
-      if (existsSync(folder)) known.add(runner.socketPath);
+      if (existsSync(path.join(folder, RUN_FILE.claim))) known.add(runner.socketPath);
     return findStrays(host, (socket) => known.has(socket) || pool.has(socket));
   }
 

@@ -1,6 +1,6 @@
 /** Runs of the process executor go on without the plugin, and are found again; what becomes of them without their holder. */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Phase } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
@@ -71,6 +71,27 @@ t.test('a deadline is kept with neither plugin nor agent alive', async (t) => {
     phase: Phase.EXITED,
     outcome: { by: 'limit', code: 143, reason: 'deadline' },
   });
+});
+
+t.test('a run goes on while its folder is deleted, one file after the other', async (t) => {
+  const plugin = await processPlugin(t);
+  const run = { executionId: 'e-deleted' };
+  await plugin.start({
+    ...run,
+    params: sh("trap 'echo asked; exit 9' TERM; echo up; sleep 300 & wait"),
+  });
+  await eventually('its output', async () => (await plugin.logs(run)).stdout === 'up\n');
+  const before = await pids(plugin, run);
+  for (const name of ['claim', 'stdout', 'run.json', 'child']) {
+    rmSync(join(plugin.runFolder(run), name));
+    t.match(await plugin.status(run), { phase: Phase.RUNNING }, `without ${name}`);
+  }
+  rmSync(plugin.runFolder(run), { recursive: true });
+  t.match(await plugin.status(run), { phase: Phase.RUNNING });
+  t.ok(isAlive(before.holder) && isAlive(before.command));
+  await plugin.stop(run, 20_000);
+  t.match(await plugin.wait(run), { phase: Phase.EXITED, outcome: { by: 'stop', code: 9 } });
+  t.equal((await plugin.logs(run)).stdout, 'up\nasked\n');
 });
 
 t.test('a dead holder makes the run absent but marked, and nothing of it goes on', async (t) => {

@@ -110,7 +110,7 @@ export class TestAgent {
       `an agent without ${lists.join(', ')}`,
       async () => {
         const status = await this.status();
-        const left = lists.flatMap((list) => status[list]);
+        const left = lists.flatMap((list): readonly unknown[] => status[list]);
         if (left.length > 0) throw new Error(JSON.stringify(left));
         return true;
       },

@@ -10,6 +10,7 @@ import {
   countedTask,
   endedOnce,
   IDLE,
+  killAndWait,
   nothingLeft,
   processesOfRun,
   runFolder,
@@ -35,15 +36,19 @@ t.test('folders that are gone', async (t) => {
 
   const live = {
     wasm: await begin(cluster, wasmTask('ticker', ['600', '100'])),
-    process: await begin(cluster, countedTask(count('batch'), IDLE)),
+    process: await begin(cluster, processTask(IDLE)),
   };
+  const orphan = await begin(cluster, countedTask(count('orphan'), IDLE));
   const service = await begin(cluster, countedTask(count('service'), IDLE));
   const script = 'echo kept > out/file; echo told; sleep 1; exit 0';
   const published = await begin(cluster, processTask(script, RESULTS));
   const emptied = await begin(cluster, processTask(script, RESULTS));
   const finished = await begin(cluster, processTask('sleep 1; exit 7'));
   const runner = await agent.claim('wasm', live.wasm.execution);
+  const holder = await agent.claim('process', live.process.execution);
+  const orphaned = [orphan, service].map(({ execution }) => agent.claim('process', execution));
   await vanish(agent);
+  for (const claim of await Promise.all(orphaned)) await killAndWait(Number.parseInt(claim));
   await becomeService(agent, service.execution);
   const folderOf = (work: Work, executor = 'process'): string =>
     runFolder(agent, executor, work.execution);
@@ -56,29 +61,34 @@ t.test('folders that are gone', async (t) => {
     join(folderOf(emptied), 'outputs'),
     folderOf(finished),
     folderOf(live.process),
+    folderOf(orphan),
     folderOf(service),
     folderOf(live.wasm, 'wasm'),
   ])
     rmSync(folder, { recursive: true });
   await agent.start();
 
-  await t.test(
-    'without its run folder a live run is lost, and nothing of it lives on',
-    async (t) => {
-      const { state, run, outcome } = await endedOnce(t, world, live.process);
-      t.match({ state, run, outcome }, { state: 'failed', run: 0, outcome: { by: 'lost' } });
-      await nothingLeft(agent, live.process);
-      t.equal(starts(count('batch')), 1);
-    },
-  );
+  await t.test('without its run folder a live run goes on: what holds it proves it', async (t) => {
+    for (const [executor, claim] of [
+      ['wasm', runner],
+      ['process', holder],
+    ] as const) {
+      const work = live[executor];
+      const { executions } = await agent.status();
+      const mine = executions.filter(({ id }) => id === work.execution);
+      t.match(mine, [{ state: 'running', run: 0 }]);
+      t.equal(await agent.claim(executor, work.execution), claim, 'held as before');
+      await cluster.stop(work.job);
+      t.match(await endedOnce(t, world, work), { state: 'cancelled', run: 0 });
+      await nothingLeft(agent, work);
+    }
+  });
 
-  await t.test('but for one whose runner proves over its socket that it holds it', async (t) => {
-    const { job, execution } = live.wasm;
-    t.match((await agent.status()).executions, [{ id: execution, state: 'running', run: 0 }]);
-    t.equal(await agent.claim('wasm', execution), runner, 'the same runner');
-    await cluster.stop(job);
-    t.match(await endedOnce(t, world, live.wasm), { state: 'cancelled', run: 0 });
-    await nothingLeft(agent, live.wasm);
+  await t.test('one whose holder is dead is lost, and nothing of it lives on', async (t) => {
+    const { state, run, outcome } = await endedOnce(t, world, orphan);
+    t.match({ state, run, outcome }, { state: 'failed', run: 0, outcome: { by: 'lost' } });
+    await nothingLeft(agent, orphan);
+    t.equal(starts(count('orphan')), 1);
   });
 
   await t.test('so is one that had ended: its code is not made up', async (t) => {
