@@ -82,10 +82,11 @@ t.test('under a lease', { skip: privateEngineSkip() }, async (t) => {
     works = [a, b];
   };
 
-  await t.test('the agent stops them', async (t) => {
+  await t.test('the agent stops them, or who holds them is a moment faster', async (t) => {
+    const either = /^(stop: lease|run 0 ended: limit \(lease\), code \d+)$/m;
     const holder = await holderOf(agent, 'wasm', works[1].execution);
     await cluster.broker.kill();
-    for (const work of works) t.match(await endThere(work), /^stop: lease$/m);
+    for (const work of works) t.match(await endThere(work), either);
     t.ok(isGone(holder), 'the runner is gone while the link is away');
     await cluster.broker.restart();
     await bothNext(t);
