@@ -169,9 +169,30 @@ const forgotten = fc
     return { ...rest, steps };
   });
 
+/** Work that runs for long is stopped, and something dies on the way of that: by chance alone too few live until then. */
+const stopped = fc
+  .record({
+    ...world,
+    first: submit.map((one) => ({ ...one, runs: [{ afterMs: 30_000, code: 0, termMs: 5 }] })),
+    armed: fc.record({
+      type: fc.constant('arm' as const),
+      point: fc.constantFrom(...CRASH_POINTS),
+      passage: fc.constantFrom(1, 1, 2),
+      awayMs: away,
+    }),
+    runsMs: fc.constantFrom<number>(30, 300, 2_000),
+    after: fc.array(timed, { maxLength: 6 }),
+  })
+  .map(({ armed, runsMs, after, ...rest }) => {
+    const stop = { type: 'stop-job' as const, which: 0 };
+    const steps = [{ step: armed, thenMs: runsMs }, { step: stop, thenMs: 300 }, ...after];
+    return { ...rest, steps };
+  });
+
 export const script = fc.oneof(
-  { weight: 3, arbitrary: anything },
-  { weight: 1, arbitrary: forgotten },
+  { weight: 5, arbitrary: anything },
+  { weight: 2, arbitrary: forgotten },
+  { weight: 1, arbitrary: stopped },
 );
 
 export type Script = typeof script extends fc.Arbitrary<infer T> ? T : never;
