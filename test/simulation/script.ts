@@ -173,7 +173,10 @@ const forgotten = fc
 const stopped = fc
   .record({
     ...world,
-    first: submit.map((one) => ({ ...one, runs: [{ afterMs: 30_000, code: 0, termMs: 5 }] })),
+    first: submit.map((one) => ({
+      ...one,
+      runs: one.runs.map((run) => ({ ...run, afterMs: 30_000 })),
+    })),
     armed: fc.record({
       type: fc.constant('arm' as const),
       point: fc.constantFrom(...CRASH_POINTS),
