@@ -8,6 +8,7 @@ import { clockOffset, systemClock } from '../adapters/clock/system-clock.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
 import { envFaults } from '../adapters/faults/env-faults.ts';
 import type { Logger } from '../adapters/log/port.ts';
+import { passwordOf } from '../adapters/nats/credentials.ts';
 import { connectTransport } from '../adapters/nats/nats-transport.ts';
 import { procProcesses } from '../adapters/processes/proc.ts';
 import { createStreamServer } from '../adapters/streams/stream-server.ts';
@@ -70,8 +71,7 @@ export async function composeAgent(
       name: `limpet-agent ${identity.nodeId}`,
       inboxPrefix: inboxPrefix(identity.nodeId),
       pingIntervalMs: config.nats.pingIntervalMs,
-      ...(config.nats.user === undefined ? {} : { user: config.nats.user }),
-      ...(config.nats.password === undefined ? {} : { password: config.nats.password }),
+      credentials: () => passwordOf(config.nats),
     },
     log,
   );

@@ -2,6 +2,7 @@
 import type { Clock, Random } from '../adapters/clock/port.ts';
 import type { Faults } from '../adapters/faults/port.ts';
 import type { Logger } from '../adapters/log/port.ts';
+import { passwordOf } from '../adapters/nats/credentials.ts';
 import { connectTransport } from '../adapters/nats/nats-transport.ts';
 import type { Transport } from '../adapters/nats/port.ts';
 import type { Store } from '../adapters/store/port.ts';
@@ -48,14 +49,13 @@ export async function compose(setting: Setting): Promise<Requester> {
 }
 
 function connect(config: Config, log: Logger): Promise<Transport> {
-  const { servers, user, password } = config.nats;
+  const { servers } = config.nats;
   return connectTransport(
     {
       servers,
       name: 'limpet-requester',
       inboxPrefix: '_INBOX.requester',
-      ...(user === undefined ? {} : { user }),
-      ...(password === undefined ? {} : { password }),
+      credentials: () => passwordOf(config.nats),
     },
     log,
   );

@@ -1,6 +1,7 @@
 /**
  * Subjects. Requester to agent: `node.compute.<nodeId>.<Method>/v1`; agent to requester:
- * `node.requester.<nodeId>.<Method>/v1`, so that one permission pins each agent to its id.
+ * `node.requester.<nodeId>.<Method>/v1`, so that one permission pins each agent to its id. A node that has no
+ * credentials yet asks for them below `node.join.<tokenId>`.
  */
 import type { NodeId } from '../core/ids.ts';
 
@@ -17,6 +18,7 @@ export const TO_REQUESTER = [
   'Push',
   'Stream',
   'StreamHeartbeat',
+  'Renew',
 ] as const;
 
 export function toAgent(node: NodeId, method: (typeof TO_AGENT)[number], tail?: string): string {
@@ -30,6 +32,11 @@ export function toRequester(
   tail?: string,
 ): string {
   return `node.requester.${node}.${method}/v1${tail === undefined ? '' : `.${tail}`}`;
+}
+
+/** Where a node asks to join; `tokenId` may be `*` to subscribe to all of them. */
+export function toJoin(tokenId: string): string {
+  return `node.join.${tokenId}.Join/v1`;
 }
 
 export function inboxPrefix(node: NodeId): string {

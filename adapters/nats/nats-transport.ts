@@ -4,12 +4,20 @@
  * when the connection breaks fail with it. The first connection is retried for ever, as later ones are.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { connect, Events, type NatsConnection, type Status } from 'nats';
+import {
+  connect,
+  Events,
+  jwtAuthenticator,
+  usernamePasswordAuthenticator,
+  type Auth,
+  type NatsConnection,
+  type Status,
+} from 'nats';
 import { LimpetError } from '../../core/errors.ts';
 import type { Logger } from '../log/port.ts';
 import { LiveSubscription, type Handler } from './live-subscription.ts';
 import { connectionDetail, requestError, sendError } from './nats-errors.ts';
-import type { Subscription, Transport, TransportOptions } from './port.ts';
+import type { Credentials, Subscription, Transport, TransportOptions } from './port.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT_WAIT_MS = 500;
@@ -130,6 +138,10 @@ class NatsTransport implements Transport {
     return () => this.#listeners.delete(listener);
   }
 
+  async renew(): Promise<void> {
+    await this.#connection?.reconnect();
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#disposed ??= this.#dispose();
     return this.#disposed;
@@ -177,14 +189,14 @@ class NatsTransport implements Transport {
   }
 
   #connectOnce(): Promise<NatsConnection> {
-    const { servers, name, inboxPrefix, user, password, pingIntervalMs } = this.#options;
+    const { servers, name, inboxPrefix, tls, pingIntervalMs } = this.#options;
     return connect({
       servers: [...servers],
       noRandomize: true,
       name,
       inboxPrefix,
-      ...(user === undefined ? {} : { user }),
-      ...(password === undefined ? {} : { pass: password }),
+      authenticator: (nonce) => proofOf(this.#options.credentials?.(), nonce),
+      ...(tls === undefined ? {} : { tls }),
       timeout: CONNECT_TIMEOUT_MS,
       pingInterval: pingIntervalMs ?? PING_INTERVAL_MS,
       maxPingOut: MAX_PINGS_OUT,
@@ -268,4 +280,12 @@ class NatsTransport implements Transport {
 
 function reconnectWaitMs(): number {
   return RECONNECT_WAIT_MS + Math.floor(Math.random() * RECONNECT_JITTER_MS);
+}
+
+function proofOf(credentials: Credentials | undefined, nonce?: string): Auth {
+  if (credentials === undefined) return undefined;
+  if (credentials.type === 'password')
+    return usernamePasswordAuthenticator(credentials.user, credentials.password)();
+  const seed = new TextEncoder().encode(credentials.seed);
+  return jwtAuthenticator(credentials.jwt, seed)(nonce);
 }

@@ -17,6 +17,11 @@ export interface Transport {
     subject: string,
     handler: (message: IncomingMessage) => Promise<Uint8Array | undefined> | Uint8Array | undefined,
   ): Subscription;
+  /**
+   * Connects anew with what `credentials` says now, before it lets go of the old connection: nothing that is under way fails.
+   * Errors: `permission-denied`, `unavailable`; the old connection then stays.
+   */
+  renew(): Promise<void>;
   /** Calls back on every change; the first call tells the present state. Returns the way to stop. */
   onConnection(listener: (connected: boolean, detail: string) => void): () => void;
   /** Stops taking messages, waits for running handlers, flushes, closes. Twice is the same as once. */
@@ -39,7 +44,22 @@ export interface TransportOptions {
   readonly name: string;
   /** `_INBOX.<nodeId>` for agents, so that permissions can pin it. */
   readonly inboxPrefix: string;
-  readonly user?: string;
-  readonly password?: string;
+  /** Asked at each attempt to connect; undefined at a broker that asks for nothing. */
+  readonly credentials?: () => Credentials | undefined;
+  readonly tls?: TransportTls;
   readonly pingIntervalMs?: number;
+}
+
+/** How a program shows the broker who it is. */
+export type Credentials =
+  | { readonly type: 'password'; readonly user: string; readonly password: string }
+  /** A user JWT, and the seed (`SU...`) of the key that it is about. */
+  | { readonly type: 'jwt'; readonly jwt: string; readonly seed: string };
+
+/** Files in PEM form. Without `caFile` the authorities of Node count. */
+export interface TransportTls {
+  readonly caFile?: string;
+  /** Of this program, where the broker asks for one (mTLS). */
+  readonly certFile?: string;
+  readonly keyFile?: string;
 }

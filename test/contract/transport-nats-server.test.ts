@@ -20,7 +20,9 @@ t.test('transport over nats-server', { skip: natsServerSkip() }, (t) => {
 
   t.test('wrong credentials are named', async (t) => {
     const { url } = await startNatsServer(t, { config: 'authorization { user: a, password: p }' });
-    const transport = await open(t, url, { user: 'a', password: 'wrong' });
+    const transport = await open(t, url, {
+      credentials: () => ({ type: 'password', user: 'a', password: 'wrong' }),
+    });
     const refused = {
       code: 'permission-denied',
       message: /permission-denied.*refuses these credentials/,

@@ -82,6 +82,7 @@ export class Broker {
         this.#request(life, { subject, payload }, timeoutMs),
       publish: () => undefined,
       subscribe: (subject, handler) => this.#subscribe(life, subject, handler),
+      renew: () => Promise.resolve(),
       onConnection: (listener) => this.#listen(life, listener),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
