@@ -11,8 +11,10 @@ t.test('transport over nats-server', { skip: natsServerSkip() }, (t) => {
     const allowed = 'publish: ["ok.>"], subscribe: ["ok.>", "_INBOX.n-a.>"]';
     const user = `{ user: a, password: p, permissions { ${allowed} } }`;
     const { url } = await startNatsServer(t, { config: `authorization { users = [ ${user} ] }` });
-    const options = { user: 'a', password: 'p', inboxPrefix: '_INBOX.n-a' };
-    const transport = await open(t, url, options);
+    const transport = await open(t, url, {
+      credentials: () => ({ type: 'password', user: 'a', password: 'p' }),
+      inboxPrefix: '_INBOX.n-a',
+    });
     const denied = transport.request('node.other', new Uint8Array(), 30_000);
     await t.rejects(denied, { code: 'permission-denied', message: /node\.other/ });
     await t.rejects(transport.request('ok.x', new Uint8Array(), 5_000), { code: 'unavailable' });
