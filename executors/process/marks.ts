@@ -6,30 +6,20 @@
  *   LIMPET_LABELS    what its owner is told by, JSON                 the holder's alone
  */
 import { realpathSync } from 'node:fs';
-import { z } from 'zod';
 import {
   NONCE_VARIABLE,
   nonceOf,
+  runLabels,
   type ExecutorHost,
   type RunKey,
+  type RunLabels,
   type RunSpec,
 } from '../../plugins/sdk/index.ts';
 
 export const HELD_FOR = 'LIMPET_HELD_FOR';
 export const LABELS = 'LIMPET_LABELS';
 
-const labelsSchema = z.object({
-  specHash: z.string(),
-  jobId: z.string(),
-  jobName: z.string(),
-  kind: z.string(),
-  owner: z.string(),
-  token: z.string(),
-  deadlineAt: z.number(),
-});
-export type Labels = z.infer<typeof labelsSchema>;
-
-export const NO_LABELS: Labels = {
+export const NO_LABELS: RunLabels = {
   ...{ specHash: '', jobId: '', jobName: '', kind: '', owner: '', token: '', deadlineAt: 0 },
 };
 
@@ -45,14 +35,14 @@ export function marksOf(host: Host, spec: RunSpec): Record<string, string> {
     [NONCE_VARIABLE]: nonceOf(spec.key),
     [HELD_FOR]: heldFor(host),
     // Names that are not in the schema are left out.
-    [LABELS]: JSON.stringify(labelsSchema.parse(spec)),
+    [LABELS]: JSON.stringify(runLabels.parse(spec)),
   };
 }
 
 /** Of one that cannot be read nothing is known. */
-export function parseLabels(text: string | undefined): Labels {
+export function parseLabels(text: string | undefined): RunLabels {
   try {
-    return labelsSchema.parse(JSON.parse(text ?? ''));
+    return runLabels.parse(JSON.parse(text ?? ''));
   } catch {
     return NO_LABELS;
   }

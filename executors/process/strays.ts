@@ -19,18 +19,11 @@ import {
   type RawName,
   type RunContext,
   type RunKey,
+  type RunLabels,
   type RunSpec,
 } from '../../plugins/sdk/index.ts';
 import { graceOf, commandOf } from './launch.ts';
-import {
-  HELD_FOR,
-  heldFor,
-  LABELS,
-  NO_LABELS,
-  parseLabels,
-  runOfNonce,
-  type Labels,
-} from './marks.ts';
+import { HELD_FOR, heldFor, LABELS, NO_LABELS, parseLabels, runOfNonce } from './marks.ts';
 import { argumentsOf, freedBytes, leadsTo, parentOf } from './proc-facts.ts';
 import type { Params } from './settings.ts';
 
@@ -47,7 +40,7 @@ export interface Stray {
 interface Holder {
   readonly identity: ProcessIdentity;
   readonly claimedAt: number;
-  readonly labels: Labels;
+  readonly labels: RunLabels;
 }
 
 /** All of this agent. */

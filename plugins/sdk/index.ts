@@ -8,6 +8,7 @@ export { removeFolder, syncFolder } from '../../adapters/durable/folders.ts';
 export { readIfThere } from '../../adapters/durable/if-there.ts';
 export { writeDurably } from '../../adapters/durable/write-durably.ts';
 export { listRuns } from './list-runs.ts';
+export { runLabels, type RunLabels } from './run-folder.ts';
 export {
   formatExit,
   killSurvivors,

@@ -36,6 +36,13 @@ const runFile = z.object({
   }),
 });
 
+/** What a run's owner is told by: of its spec all that names it, and nothing of the work. */
+export const runLabels = runFile.shape.spec.pick({
+  ...{ specHash: true, jobId: true, jobName: true, kind: true, owner: true, token: true },
+  deadlineAt: true,
+});
+export type RunLabels = z.infer<typeof runLabels>;
+
 export function keyText(key: RunKey): string {
   return `${key.executionId}/${key.run}`;
 }

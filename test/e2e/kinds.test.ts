@@ -100,7 +100,8 @@ t.test('the node itself starts runs again', async (t) => {
     await agent.kill();
     await agent.start();
     await until(cluster, job, ({ state, run }) => state === 'running' && run === 1);
-    t.equal(readFileSync(runs, 'utf8'), 'run\nrun\n');
+    // It runs from its launch on; its shell comes to the first line a moment later.
+    await eventually('two runs', () => readFileSync(runs, 'utf8') === 'run\nrun\n');
     const history = await agent.history(id);
     t.equal(history.filter(({ to }) => to === 'restarting').length, 1);
     await cluster.stop(job);
