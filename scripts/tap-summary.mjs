@@ -66,11 +66,13 @@ export class TapSummary {
   #result(depth, [, not, , rest = '']) {
     this.#release();
     const [, name = rest, kind = '', reason = ''] = DIRECTIVE.exec(rest) ?? [];
+    const took = kind === 'time=' ? ` (${secondsOf(reason)} s)` : '';
     const below = this.#levels[depth + 1] ?? { points: 0, failed: 0 };
     this.#held = {
       depth,
       ok: not === undefined,
       name,
+      took,
       kind: kind.toUpperCase(),
       reason,
       below,
@@ -103,7 +105,8 @@ export class TapSummary {
     level.points++;
     level.failed += failed;
     level.name = undefined;
-    if (point.depth === 0 && point.ok && !this.#isSkip(point)) this.#print(`ok   ${point.name}`);
+    if (point.depth === 0 && point.ok && !this.#isSkip(point))
+      this.#print(`ok   ${point.name}${point.took}`);
   }
 
   #settleLeaf(point) {
@@ -145,4 +148,9 @@ export class TapSummary {
     this.#levels[depth] ??= { points: 0, failed: 0, name: undefined };
     return this.#levels[depth];
   }
+}
+
+/** As tap writes it: `2897.504ms`. */
+function secondsOf(time) {
+  return (Number.parseFloat(time) / 1000).toFixed(1);
 }

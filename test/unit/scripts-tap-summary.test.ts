@@ -72,9 +72,9 @@ ok 1 - b.test.ts # SKIP needs docker
 # Subtest: d.test.ts
     ok 1 - fine
     1..1
-ok 2 - d.test.ts # time=1ms`);
+ok 2 - d.test.ts # time=1240.7ms`);
   t.equal(counts, '1 passed, 0 failed, 1 skipped');
-  t.equal(printed, 'ok   d.test.ts\nskip b.test.ts: needs docker');
+  t.equal(printed, 'ok   d.test.ts (1.2 s)\nskip b.test.ts: needs docker');
 });
 
 t.test('a run without any test is a failure', async (t) => {
