@@ -1,5 +1,5 @@
 /** `GET /api/v1/limpet/executions/:id/explain`: what its owner stores, and what its node says now. */
-import type { Context, Hono } from 'hono';
+import type { Context } from 'hono';
 import { LimpetError } from '../../core/errors.ts';
 import { explainAnswerSchema, type NodeSide } from '../../wire/explain.ts';
 import type { ExecutionExplanation } from '../../wire/http.ts';
@@ -9,11 +9,12 @@ import { answer, pathPart } from './answer.ts';
 import type { ApiContext } from './context.ts';
 import { summaryOf } from './execution-summary.ts';
 import { findExecution } from './lookup.ts';
+import type { RouteTable } from './route-table.ts';
 
 const ANSWER_MS = 3_000;
 
-export function explainRoute(app: Hono, context: ApiContext): void {
-  app.get('/api/v1/limpet/executions/:id/explain', async (c: Context) => {
+export function explainRoute(routes: RouteTable, context: ApiContext): void {
+  routes.add('reader', 'GET /api/v1/limpet/executions/:id/explain', async (c: Context) => {
     const execution = await findExecution(context.reader, pathPart(c, 'id'));
     const explanation: ExecutionExplanation = {
       owner: {

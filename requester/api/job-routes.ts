@@ -1,5 +1,5 @@
 /** /api/v1/orchestrator/jobs */
-import type { Context, Hono } from 'hono';
+import type { Context } from 'hono';
 import { LimpetError } from '../../core/errors.ts';
 import { parseSelector } from '../../core/label-selector.ts';
 import { matchConstraints } from '../../core/labels.ts';
@@ -14,37 +14,39 @@ import { member } from './json.ts';
 import { findJob } from './lookup.ts';
 import { count, flag, pageOffset, pageToken } from './query.ts';
 import { resultItems } from './results.ts';
+import type { RouteTable } from './route-table.ts';
 
 const JOBS = '/api/v1/orchestrator/jobs';
 
-export function jobRoutes(app: Hono, context: ApiContext): void {
+export function jobRoutes(routes: RouteTable, context: ApiContext): void {
   const { reader } = context;
   const named = (c: Context): Promise<JobRecord> =>
     findJob(reader, pathPart(c, 'id'), c.req.query('namespace') ?? '');
-  app.on(['PUT', 'POST'], JOBS, (c) => submit(context, c));
-  app.get(JOBS, (c) => list(context, c));
-  app.get(`${JOBS}/:id`, async (c) => describe(context, c, await named(c)));
-  app.delete(`${JOBS}/:id`, async (c) => {
+  for (const method of ['PUT', 'POST'] as const)
+    routes.add('submitter', `${method} ${JOBS}`, (c) => submit(context, c));
+  routes.add('reader', `GET ${JOBS}`, (c) => list(context, c));
+  routes.add('reader', `GET ${JOBS}/:id`, async (c) => describe(context, c, await named(c)));
+  routes.add('submitter', `DELETE ${JOBS}/:id`, async (c) => {
     const body = await readBody(c);
     const told = member(body, 'reason') ?? c.req.query('reason');
     const reason = typeof told === 'string' ? told : '';
     const evaluation = await stopJob(context, (await named(c)).id, reason);
     return answer(c, { EvaluationID: evaluation ?? '' });
   });
-  app.get(`${JOBS}/:id/history`, async (c) =>
+  routes.add('reader', `GET ${JOBS}/:id/history`, async (c) =>
     answer(c, await historyPage(reader, await named(c), c.req.query())),
   );
-  app.get(`${JOBS}/:id/executions`, async (c) => {
+  routes.add('reader', `GET ${JOBS}/:id/executions`, async (c) => {
     const job = await named(c);
     const items = (await executions(context, job, c)).map((e) =>
       executionShape(e, job.spec.Namespace),
     );
     return answer(c, { NextToken: '', Items: items });
   });
-  app.get(`${JOBS}/:id/versions`, async (c) =>
+  routes.add('reader', `GET ${JOBS}/:id/versions`, async (c) =>
     answer(c, { NextToken: '', Items: [jobShape(await named(c), context.requesterId)] }),
   );
-  app.get(`${JOBS}/:id/results`, async (c) => {
+  routes.add('reader', `GET ${JOBS}/:id/results`, async (c) => {
     const items = await resultItems(context, await named(c), new URL(c.req.url).origin);
     return answer(c, { NextToken: '', Items: items });
   });

@@ -1,5 +1,5 @@
 /** /api/v1/limpet: what is ours beyond Bacalhau. */
-import type { Context, Hono } from 'hono';
+import type { Context } from 'hono';
 import { streamSSE, type SSEStreamingApi } from 'hono/streaming';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
@@ -14,12 +14,13 @@ import { explainRoute } from './explain.ts';
 import type { ApiContext } from './context.ts';
 import { findExecution, findJob } from './lookup.ts';
 import { count, flag } from './query.ts';
+import type { RouteTable } from './route-table.ts';
 
-export function limpetRoutes(app: Hono, context: ApiContext): void {
+export function limpetRoutes(routes: RouteTable, context: ApiContext): void {
   const { reader, world, transport, requesterId } = context;
-  app.get('/api/v1/limpet/jobs/:id/logs', (c) => logs(context, c));
-  app.get('/api/v1/limpet/jobs/:id/watch', (c) => watch(context, c));
-  app.get('/api/v1/limpet/executions/:id', async (c) => {
+  routes.add('reader', 'GET /api/v1/limpet/jobs/:id/logs', (c) => logs(context, c));
+  routes.add('reader', 'GET /api/v1/limpet/jobs/:id/watch', (c) => watch(context, c));
+  routes.add('reader', 'GET /api/v1/limpet/executions/:id', async (c) => {
     const execution = await findExecution(reader, pathPart(c, 'id'));
     const { jobId, desired, startedAt, finishedAt } = execution;
     const detail: ExecutionDetail = {
@@ -32,9 +33,9 @@ export function limpetRoutes(app: Hono, context: ApiContext): void {
     };
     return answer(c, detail);
   });
-  foreignRoute(app, context);
-  explainRoute(app, context);
-  app.get('/api/v1/limpet/status', (c) =>
+  foreignRoute(routes, context);
+  explainRoute(routes, context);
+  routes.add('reader', 'GET /api/v1/limpet/status', (c) =>
     answer(c, {
       RequesterID: requesterId,
       Version: VERSION,
@@ -49,8 +50,8 @@ export function limpetRoutes(app: Hono, context: ApiContext): void {
 const foreignOrder = z.strictObject({ word: z.enum(['adopt', 'stop']) });
 
 /** An operator's word; it reaches the node like every order, when the node is there. */
-function foreignRoute(app: Hono, { coordinator }: ApiContext): void {
-  app.post('/api/v1/limpet/foreign/:id', async (c) => {
+function foreignRoute(routes: RouteTable, { coordinator }: ApiContext): void {
+  routes.add('operator', 'POST /api/v1/limpet/foreign/:id', async (c) => {
     const body = foreignOrder.safeParse(await c.req.json().catch(() => undefined));
     if (!body.success)
       throw new LimpetError('invalid-argument', 'foreign: expected {"word": "adopt" or "stop"}');

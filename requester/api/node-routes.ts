@@ -1,5 +1,4 @@
 /** /api/v1/orchestrator/nodes */
-import type { Hono } from 'hono';
 import { matchConstraints } from '../../core/labels.ts';
 import { parseSelector } from '../../core/label-selector.ts';
 import { LimpetError } from '../../core/errors.ts';
@@ -12,10 +11,11 @@ import type { ApiContext } from './context.ts';
 import { findNode } from './lookup.ts';
 import { nodeShape, requesterShape, type NodeNow } from './node-shape.ts';
 import { count, flag } from './query.ts';
+import type { RouteTable } from './route-table.ts';
 
-export function nodeRoutes(app: Hono, context: ApiContext): void {
+export function nodeRoutes(routes: RouteTable, context: ApiContext): void {
   const { world, requesterId } = context;
-  app.get('/api/v1/orchestrator/nodes', (c) => {
+  routes.add('reader', 'GET /api/v1/orchestrator/nodes', (c) => {
     const selectors = (c.req.queries('labels') ?? []).flatMap((text) => parseSelector(text));
     const wanted = oneOf(c.req.query('filter-approval'), 'filter-approval', [
       'approved',
@@ -36,7 +36,7 @@ export function nodeRoutes(app: Hono, context: ApiContext): void {
     const limit = count(c.req.query('limit'), 'limit') ?? 0;
     return answer(c, { NextToken: '', Nodes: limit === 0 ? nodes : nodes.slice(0, limit) });
   });
-  app.get('/api/v1/orchestrator/nodes/:id', (c) => {
+  routes.add('reader', 'GET /api/v1/orchestrator/nodes/:id', (c) => {
     const id = pathPart(c, 'id');
     if (id === requesterId)
       return answer(c, {

@@ -1,14 +1,14 @@
 /** Published results: the list with URLs that need no token for a while, and the archive itself. */
-import type { Hono } from 'hono';
 import { LimpetError } from '../../core/errors.ts';
 import type { ExecutionId } from '../../core/ids.ts';
 import type { ExecutionRecord, JobRecord } from '../state/records.ts';
 import { pathPart } from './answer.ts';
 import type { ApiContext } from './context.ts';
 import { findExecution } from './lookup.ts';
+import type { RouteTable } from './route-table.ts';
 import { signPath } from './token.ts';
 
-const ARCHIVE = '/api/v1/limpet/executions/:id/result.tar.gz';
+const ARCHIVE = '/api/v1/limpet/executions/:id/result.tar.gz' as const;
 
 /** `origin` is how the client has reached us. Failed runs have results too. */
 export async function resultItems(context: ApiContext, job: JobRecord, origin: string) {
@@ -35,8 +35,8 @@ function archivePath(id: ExecutionId): string {
   return ARCHIVE.replace(':id', id);
 }
 
-export function resultRoutes(app: Hono, context: ApiContext): void {
-  app.get(ARCHIVE, async (c) => {
+export function resultRoutes(routes: RouteTable, context: ApiContext): void {
+  routes.add('signed', `GET ${ARCHIVE}`, async (c) => {
     const execution = await findExecution(context.reader, pathPart(c, 'id'));
     if (execution.published === undefined)
       throw new LimpetError(

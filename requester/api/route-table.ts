@@ -1,0 +1,76 @@
+/**
+ * The only way to add a route: its access stands before its path, and nothing answers without one.
+ *
+ *   routes.add('operator', 'PUT /api/v1/orchestrator/nodes/:id', (c) => ...)
+ *
+ * Access is the least role that may ask (wire/roles.ts), `open` (no token) or `signed` (a reader, or a URL signed by us).
+ * `c.get('caller')` is who asks. docs/security.md has the table of all routes, and a test holds the two together.
+ */
+import type { Context, Hono, MiddlewareHandler } from 'hono';
+import type { Role } from '../../wire/roles.ts';
+
+export type Access = Role | 'open' | 'signed';
+
+/** Who asks. The file `token` is the admin's, and has no name. */
+export interface Caller {
+  readonly role: Role;
+  readonly name?: string;
+}
+
+export interface ApiEnv {
+  Variables: { caller: Caller };
+}
+
+export type ApiCall = Context<ApiEnv>;
+
+export interface RouteRule {
+  readonly method: string;
+  readonly path: string;
+  readonly access: Access;
+}
+
+type Pattern = `${'GET' | 'PUT' | 'POST' | 'DELETE'} /${string}`;
+
+export interface RouteTableParts {
+  readonly app: Hono<ApiEnv>;
+  /** Runs before the route: lets the caller in, or throws. */
+  readonly admit: (access: Access) => MiddlewareHandler<ApiEnv>;
+  /** Runs after `admit`. */
+  readonly limit: MiddlewareHandler;
+  readonly answered: (rule: RouteRule, status: number) => void;
+}
+
+export class RouteTable {
+  readonly #parts: RouteTableParts;
+  readonly #rules: RouteRule[] = [];
+
+  constructor(parts: RouteTableParts) {
+    this.#parts = parts;
+  }
+
+  get rules(): readonly RouteRule[] {
+    return this.#rules;
+  }
+
+  add(
+    access: Access,
+    pattern: Pattern,
+    answer: (call: ApiCall) => Response | Promise<Response>,
+  ): void {
+    const [method = '', path = ''] = pattern.split(' ');
+    const rule = { method, path, access };
+    const { app, admit, limit, answered } = this.#parts;
+    this.#rules.push(rule);
+    app.on(
+      method,
+      path,
+      async (c, next) => {
+        await next();
+        answered(rule, c.res.status);
+      },
+      admit(access),
+      limit,
+      answer,
+    );
+  }
+}
