@@ -32,6 +32,7 @@ const PROGRAMS = {
   'wasm-runner': 'executors/wasm/runner.ts',
   'wasm-watchdog': 'executors/wasm/watchdog.ts',
   'executor-process': 'executors/process/main.ts',
+  'make-code-cache': 'scripts/make-code-cache.mjs',
 };
 
 /** Somebody waits for its start, a fifth of which is compiling: it has a code cache, made with the flags that it is run with. */
@@ -39,7 +40,7 @@ const CACHED = ['agent'];
 const CACHE_FLAGS = ['--max-semi-space-size=2'];
 
 /** Loaded from node_modules at run time: native code, or files that it looks for beside itself. */
-const EXTERNAL = ['level', 'classic-level', '@extism/extism'];
+export const EXTERNAL = ['level', 'classic-level', '@extism/extism'];
 
 const WASM_FEATURES = { bulk_memory: true };
 

@@ -1,7 +1,7 @@
 /** What a build is made from, as one hash; dist/ keeps the hash that it was built from. Only node:* here. */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 
 export const STAMP = '.sources';
 
@@ -43,7 +43,9 @@ function filesIn(root, input) {
   const stat = statSync(join(root, input), { throwIfNoEntry: false });
   if (stat === undefined) return [];
   if (stat.isFile()) return [input];
-  const entries = readdirSync(join(root, input), { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() && !entry.path.includes('node_modules'));
-  return files.map((entry) => relative(root, join(entry.path, entry.name))).sort();
+  const names = readdirSync(join(root, input), { recursive: true });
+  const files = names
+    .map((name) => join(input, name))
+    .filter((file) => !file.includes('node_modules'));
+  return files.filter((file) => statSync(join(root, file)).isFile()).sort();
 }
