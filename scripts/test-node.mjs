@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from './run.mjs';
+import { setup } from './setup.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const FETCH_MS = 300_000;
@@ -17,6 +18,8 @@ if (!/^\d+(\.\d+\.\d+)?$/.test(version ?? '')) {
   process.exit(2);
 }
 
+// It may make node_modules anew, where the runtime is kept.
+await setup();
 const runtime = await fetchRuntime(`node-linux-${process.arch}`);
 const bin = join(runtime, 'bin');
 console.log(`Node ${nodeVersion(join(bin, 'node'))}`);
