@@ -20,7 +20,7 @@ const EMPTY_PATTERNS = [
   }));
 
 export default defineConfig(
-  { ignores: ['dist/', '.tap/', 'plugins/proto/gen/', 'tap-snapshots/'] },
+  { ignores: ['dist/', 'release/', '.tap/', 'plugins/proto/gen/', 'tap-snapshots/'] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],

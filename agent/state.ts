@@ -6,6 +6,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { LimpetError, messageOf } from '../core/errors.ts';
 import { parseNodeId, uuidV7 } from '../core/ids.ts';
+import { STORE_SCHEMAS } from '../wire/version.ts';
 import type { Clock } from '../adapters/clock/port.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
 import {
@@ -29,7 +30,7 @@ import { onThisMachine, TAKEN_OVER } from './host.ts';
 import { reportRow } from './link/report.ts';
 import { SettlingStore, type Settling } from './settle-later.ts';
 
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = STORE_SCHEMAS.agent;
 /** A socket path may have 100 bytes; below the run folder up to 40 are used. */
 const RUN_DIR_BYTES = 60;
 

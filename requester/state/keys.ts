@@ -16,7 +16,9 @@
  *   node/<nodeId>                       NodeRecord
  *   link/<nodeId>/out/..., in/...       adapters/link
  */
-export const SCHEMA_VERSION = 1;
+import { STORE_SCHEMAS } from '../../wire/version.ts';
+
+export const SCHEMA_VERSION = STORE_SCHEMAS.requester;
 
 export const IDENTITY_KEY = 'meta/identity';
 export const SET_BACK_KEY = 'meta/set-back';

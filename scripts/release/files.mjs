@@ -1,0 +1,74 @@
+/** Which files a release has: what its programs load, and what an operator needs to install them. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { EXTERNAL } from '../build.mjs';
+
+/** LevelDB as machine code for glibc, made by its authors: `linux-ARCH/NAME`. */
+const PREBUILDS = {
+  x64: 'linux-x64/classic-level.node',
+  arm64: 'linux-arm64/classic-level.armv8.node',
+};
+export const ARCHITECTURES = Object.keys(PREBUILDS);
+
+/** Relative to `root`, sorted. */
+export async function releaseFiles(root, arch) {
+  const packages = await loadedPackages(root);
+  const files = [
+    ...['bin/limpet', 'bin/package.json', 'LICENSE', 'agent.config.json', 'requester.config.json'],
+    ...filesBelow(root, 'dist').filter(isProgram),
+    ...filesBelow(root, 'deploy').filter((file) => !file.endsWith('.md')),
+    ...filesBelow(root, 'docs/reference').filter((file) => file.endsWith('.schema.json')),
+    ...packages,
+    `node_modules/classic-level/prebuilds/${PREBUILDS[arch]}`,
+  ];
+  return [...new Set(files)].sort();
+}
+
+/** The code cache is made by the Node of the host that it is installed on. */
+function isProgram(file) {
+  return /^dist\/[^/]+\.(js|cjs|sh)$/.test(file);
+}
+
+/** Every file that the external packages load, as the bundler follows it; each package's description and licence. */
+async function loadedPackages(root) {
+  const { metafile } = await build({
+    stdin: {
+      contents: EXTERNAL.map((name, at) => `export * as p${at} from '${name}';`).join('\n'),
+      resolveDir: root,
+    },
+    absWorkingDir: root,
+    bundle: true,
+    write: false,
+    metafile: true,
+    treeShaking: false,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    logLevel: 'error',
+    outfile: 'none.js',
+  });
+  const loaded = Object.keys(metafile.inputs).filter((file) => file.startsWith('node_modules/'));
+  const folders = new Set(loaded.map(packageFolder));
+  return [...loaded, ...[...folders].flatMap((folder) => descriptionOf(root, folder))];
+}
+
+/** Of `node_modules/@scope/name/lib/x.js`: `node_modules/@scope/name`, nested packages as well. */
+function packageFolder(file) {
+  return /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)[1];
+}
+
+/** `type` and `exports` stand in package.json; the folder of one form of a package may have its own. */
+function descriptionOf(root, folder) {
+  return filesBelow(root, folder).filter((file) => {
+    const name = file.slice(folder.length + 1);
+    return /^licen[cs]e[^/]*$/i.test(name) || /^(dist\/esm\/)?package\.json$/.test(name);
+  });
+}
+
+function filesBelow(root, folder) {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { recursive: true })
+    .map((name) => join(folder, name))
+    .filter((file) => statSync(join(root, file)).isFile());
+}
