@@ -33,6 +33,12 @@ const NEEDS = [
     find: findStaticBusybox,
     without: 'no image can be made for Docker jobs; their tests are skipped',
   },
+  {
+    name: 'mmdebstrap',
+    package: 'mmdebstrap',
+    find: () => findProgram('mmdebstrap'),
+    without: 'no machine with systemd can be made; its tests are skipped',
+  },
 ];
 
 /**

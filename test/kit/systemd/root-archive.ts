@@ -1,0 +1,124 @@
+/**
+ * A root file system with systemd, as a tar: made once by mmdebstrap from the Debian or Ubuntu that this machine runs, by its own
+ * apt sources, and kept in node_modules/.cache under the hash of the recipe.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findProgram } from '../../../scripts/programs.mjs';
+import { run } from '../../../scripts/run.mjs';
+
+const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/limpet/', import.meta.url));
+const BUILD_SECONDS = 120;
+/** A file of the test waits for another one that builds the same archive. */
+const LOCK_SECONDS = BUILD_SECONDS + 15;
+
+const PACKAGES = [
+  'systemd',
+  'systemd-sysv',
+  'dbus',
+  'procps',
+  'passwd',
+  'util-linux',
+  'iproute2',
+  'libstdc++6',
+  'ca-certificates',
+  'busybox-static',
+];
+const LEFT_OUT = ['man', 'doc', 'locale', 'info'].map((name) => `/usr/share/${name}/*`);
+/** Of no use in a container, or a hindrance. */
+const MASKED = [
+  'systemd-udevd.service',
+  'systemd-udevd-kernel.socket',
+  'systemd-udevd-control.socket',
+  'getty@.service',
+  'console-getty.service',
+  'systemd-logind.service',
+  'sys-kernel-debug.mount',
+  'dev-hugepages.mount',
+  'systemd-timesyncd.service',
+  'apt-daily.timer',
+  'apt-daily-upgrade.timer',
+  'dpkg-db-backup.timer',
+  'e2scrub_all.timer',
+  'e2scrub_reap.service',
+];
+
+interface System {
+  readonly codename: string;
+  readonly mirror: string;
+  readonly component: string;
+}
+
+/** Its path; rejects with the reason when there is none and none can be made in two minutes. */
+export async function rootArchive(): Promise<string> {
+  const codename = releaseField('VERSION_CODENAME');
+  const path = join(CACHE, `systemd-${hashOf(codename)}.tar`);
+  if (existsSync(path)) return path;
+  if (findProgram('mmdebstrap') === undefined) throw new Error('no mmdebstrap on this machine');
+  const system = await systemOf(codename);
+  mkdirSync(CACHE, { recursive: true });
+  await build(path, system);
+  for (const name of readdirSync(CACHE))
+    if (/^systemd-.*\.tar$/.test(name) && join(CACHE, name) !== path) rmSync(join(CACHE, name));
+  return path;
+}
+
+/** Two that come at once build it once. */
+async function build(path: string, system: System): Promise<void> {
+  const unfinished = `${path}.new`;
+  const script = '[ -e "$1" ] || { unfinished=$2; shift 2; "$@" && mv "$unfinished" "$0"; }';
+  const command = ['timeout', '--kill-after=10', String(BUILD_SECONDS), ...recipe(system)];
+  const shell = ['sh', '-c', script, path, path, unfinished, ...command, unfinished];
+  shell.push(`deb ${system.mirror} ${system.codename} ${system.component}`);
+  const lock = join(dirname(path), 'systemd.lock');
+  try {
+    const timeoutMs = (LOCK_SECONDS + LOCK_SECONDS) * 1000;
+    await run('flock', ['--wait', String(LOCK_SECONDS), lock, ...shell], { timeoutMs });
+  } finally {
+    rmSync(unfinished, { force: true });
+  }
+}
+
+function recipe({ codename }: { readonly codename: string }): string[] {
+  const masks = MASKED.map((unit) => `ln -sf /dev/null "$1/etc/systemd/system/${unit}"`);
+  return [
+    'mmdebstrap',
+    '--variant=minbase',
+    '--format=tar',
+    '--skip=output/dev',
+    `--include=${PACKAGES.join(',')}`,
+    ...LEFT_OUT.map((path) => `--dpkgopt=path-exclude=${path}`),
+    `--customize-hook=${masks.join(' && ')}`,
+    codename,
+  ];
+}
+
+function hashOf(codename: string): string {
+  const text = JSON.stringify([process.arch, ...recipe({ codename })]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+}
+
+/** Where this machine takes its own packages from. */
+async function systemOf(codename: string): Promise<System> {
+  const ubuntu = releaseField('ID') === 'ubuntu';
+  const origin = ubuntu ? 'Ubuntu' : 'Debian';
+  const component = ubuntu ? 'main universe' : 'main';
+  const format = '$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(REPO_URI)';
+  const args = ['indextargets', '--format', format, 'Identifier: Packages'];
+  const targets = (await run('apt-get', args, { timeoutMs: 20_000 })).split('\n');
+  const ours = targets
+    .map((line) => line.split('|'))
+    .filter(([release, name]) => release === codename && name === 'main');
+  const mirror = (ours.find((target) => target[2] === origin) ?? ours[0])?.[3];
+  if (mirror === undefined) throw new Error(`apt of this machine has no source of ${codename}`);
+  return { codename, mirror, component };
+}
+
+function releaseField(name: string): string {
+  const text = readFileSync('/etc/os-release', 'utf8');
+  const value = new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1]?.replaceAll('"', '');
+  if (value === undefined) throw new Error(`/etc/os-release names no ${name}`);
+  return value;
+}
