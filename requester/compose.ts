@@ -6,6 +6,7 @@ import { passwordOf } from '../adapters/nats/credentials.ts';
 import { connectTransport } from '../adapters/nats/nats-transport.ts';
 import type { Transport } from '../adapters/nats/port.ts';
 import type { Store } from '../adapters/store/port.ts';
+import { ApiTokens } from './api/api-tokens.ts';
 import { serveApi, type Api } from './api/server.ts';
 import { readToken } from './api/token.ts';
 import type { Config } from './config.ts';
@@ -78,9 +79,11 @@ async function assemble(given: Assembly): Promise<Api> {
   const { requestTimeoutMs } = config.nats;
   const streams = new NodeStreams({ transport, clock, requestTimeoutMs, requesterId });
   undo.unshift(() => streams[Symbol.asyncDispose]());
+  const tokens = await ApiTokens.load({ store, clock, log });
+  undo.unshift(() => tokens.close());
   const logs = new LogReader({ streams, reader, watchers, clock });
   return serveApi({
-    ...{ config, folder, token, log, clock, world, reader, mint, coordinator, presence },
+    ...{ config, folder, token, tokens, log, clock, world, reader, mint, coordinator, presence },
     ...{ transport, logs, streams, watchers, requesterId },
     problems: () => [
       ...(store.failing === undefined ? [] : [`the store cannot be written: ${store.failing}`]),

@@ -11,14 +11,19 @@
  *   GET  /api/v1/limpet/executions/{id}/result.tar.gz                      the published archive (token by header, or
  *                                                                         the expiring `?sig=` of the results list)
  *   POST /api/v1/limpet/foreign/{id}                                       {word: adopt | stop}: an operator's word
+ *   POST /api/v1/limpet/api-tokens                                         {role, name?, ttlMs?} -> NewApiToken
+ *   GET  /api/v1/limpet/api-tokens                                         {tokens: ApiTokenView[]}
+ *   DELETE /api/v1/limpet/api-tokens/{id}                                  ApiTokenView: it is revoked
+ *   GET  /api/v1/limpet/metrics                                            Prometheus' text form
  *   GET  /api/v1/limpet/status                                             {RequesterID, Version, Nats, Nodes, Jobs}
  *
- * Where the API is: the requester writes `endpoint.json` {url, pid} and `token` (0600) into its data folder.
+ * Where the API is: the requester writes `endpoint.json` {url, pid, caFile?} and `token` (0600) into its data folder.
  */
 import type { ExecutionState } from '../core/execution/states.ts';
 import type { Outcome } from '../core/execution/outcome.ts';
 import type { NodeSide } from './explain.ts';
 import type { ExecutionEvent } from './messages.ts';
+import type { Role } from './roles.ts';
 
 /** `data:` of an SSE message of type `message`. */
 export interface LogEvent {
@@ -66,4 +71,21 @@ export interface ExecutionDetail extends ExecutionSummary {
 export interface ExecutionExplanation {
   readonly owner: ExecutionDetail & { readonly desiredReason: string };
   readonly node: NodeSide;
+}
+
+/** Times are ms since the epoch. A token without `expiresAt` has no end. */
+export interface ApiTokenView {
+  readonly id: string;
+  readonly name: string;
+  readonly role: Role;
+  readonly state: 'active' | 'expired' | 'revoked';
+  readonly createdAt: number;
+  readonly expiresAt?: number;
+  readonly revokedAt?: number;
+  readonly lastUsedAt?: number;
+}
+
+export interface NewApiToken extends ApiTokenView {
+  /** Shown this once; only its hash is stored. */
+  readonly token: string;
 }

@@ -11,11 +11,13 @@ import type { Coordinator } from '../state/coordinator.ts';
 import type { Mint } from '../state/minting.ts';
 import type { Reader } from '../state/reader.ts';
 import type { WorldView } from '../state/world.ts';
+import type { ApiTokens } from './api-tokens.ts';
 
 export interface ApiContext {
   readonly config: Config;
   readonly folder: string;
   readonly token: string;
+  readonly tokens: ApiTokens;
   readonly requesterId: string;
   /** What is not as it should be with the store, one sentence each. */
   problems(): readonly string[];

@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import { LimpetError } from '../../core/errors.ts';
 import { parseSelector } from '../../core/label-selector.ts';
 import { matchConstraints } from '../../core/labels.ts';
+import { hasRole } from '../../wire/roles.ts';
 import { stopJob } from '../jobs/stop.ts';
 import { submitJob } from '../jobs/submit.ts';
 import type { ExecutionRecord, JobRecord } from '../state/records.ts';
@@ -14,7 +15,7 @@ import { member } from './json.ts';
 import { findJob } from './lookup.ts';
 import { count, flag, pageOffset, pageToken } from './query.ts';
 import { resultItems } from './results.ts';
-import type { RouteTable } from './route-table.ts';
+import type { ApiCall, Caller, RouteTable } from './route-table.ts';
 
 const JOBS = '/api/v1/orchestrator/jobs';
 
@@ -30,7 +31,9 @@ export function jobRoutes(routes: RouteTable, context: ApiContext): void {
     const body = await readBody(c);
     const told = member(body, 'reason') ?? c.req.query('reason');
     const reason = typeof told === 'string' ? told : '';
-    const evaluation = await stopJob(context, (await named(c)).id, reason);
+    const job = await named(c);
+    checkStop(c.get('caller'), job);
+    const evaluation = await stopJob(context, job.id, reason);
     return answer(c, { EvaluationID: evaluation ?? '' });
   });
   routes.add('reader', `GET ${JOBS}/:id/history`, async (c) =>
@@ -55,7 +58,16 @@ export function jobRoutes(routes: RouteTable, context: ApiContext): void {
 /** What a node takes at the most, with its default grace, to end a run whose lease is over. */
 const KILL_GRACE_MS = 10_000;
 
-async function submit(context: ApiContext, c: Context): Promise<Response> {
+/** A submitter's own: submitted with a token of the same name, so that a renewed token still may. */
+function checkStop({ role, name }: Caller, job: JobRecord): void {
+  if (hasRole(role, 'operator') || job.submittedBy === name) return;
+  throw new LimpetError(
+    'forbidden',
+    `job ${job.id} was submitted by ${job.submittedBy ?? 'the admin'}, not by '${name ?? ''}'; stopping it needs the role operator`,
+  );
+}
+
+async function submit(context: ApiContext, c: ApiCall): Promise<Response> {
   const body = await readBody(c);
   const job = member(body, 'Job');
   if (job === undefined || job === null)
@@ -64,7 +76,7 @@ async function submit(context: ApiContext, c: Context): Promise<Response> {
   const { maxSpecBytes } = scheduling;
   const leastMs = 2 * nodes.heartbeatIntervalMs;
   const lease = { leastMs, mostMs: Math.max(leastMs, nodes.unhealthyAfterMs - KILL_GRACE_MS) };
-  const submitter = { ...context, maxSpecBytes, lease };
+  const submitter = { ...context, maxSpecBytes, lease, submittedBy: c.get('caller').name };
   const { jobId, evaluationId, warnings } = await submitJob(submitter, job);
   return answer(c, {
     JobID: jobId,

@@ -8,6 +8,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { writeDurably } from '../../adapters/durable/write-durably.ts';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import { agentRoutes } from './agent-routes.ts';
+import { apiTokenRoutes } from './api-token-routes.ts';
 import type { ApiContext } from './context.ts';
 import { errorAnswer } from './errors.ts';
 import { Gate, guardPlace } from './guard.ts';
@@ -47,7 +48,7 @@ export function buildApp(context: ApiContext): {
   readonly app: Hono<ApiEnv>;
   readonly rules: readonly RouteRule[];
 } {
-  const { config, log, token, clock } = context;
+  const { config, log, token, tokens, clock } = context;
   const app = new Hono<ApiEnv>();
   app.use(async (c, next) => {
     c.header('X-Request-Id', c.req.header('x-request-id') ?? randomUUID());
@@ -55,7 +56,7 @@ export function buildApp(context: ApiContext): {
     await next();
   });
   app.use(guardPlace([]));
-  const gate = new Gate({ token, clock, find: () => undefined });
+  const gate = new Gate({ token, clock, find: (text) => tokens.find(text) });
   const routes = new RouteTable({
     app,
     admit: (access) => gate.admit(access),
@@ -67,6 +68,7 @@ export function buildApp(context: ApiContext): {
   nodeRoutes(routes, context);
   resultRoutes(routes, context);
   limpetRoutes(routes, context);
+  apiTokenRoutes(routes, context);
   app.notFound((c) => {
     // Whoever has no token does not learn what there is.
     gate.caller(c.req.header('authorization'));

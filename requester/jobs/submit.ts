@@ -22,6 +22,8 @@ export interface Submitter {
   readonly maxSpecBytes: number;
   /** What `Disconnect: {StopAfter}` may ask for. */
   readonly lease: { readonly leastMs: number; readonly mostMs: number };
+  /** Name of the caller's token. */
+  readonly submittedBy?: string | undefined;
 }
 
 export interface Submitted {
@@ -41,7 +43,7 @@ export function submitJob(by: Submitter, data: unknown): Promise<Submitted> {
   return by.coordinator.run(async (draft) => {
     if (spec.Name !== undefined)
       await checkName(draft, by.reader, { namespace: spec.Namespace, name: spec.Name });
-    const job = newJob(spec, specHash, { mint: by.mint, now: draft.now });
+    const job = newJob(spec, specHash, { ...by, now: draft.now });
     store(draft, job);
     return { jobId: job.id, evaluationId: job.evaluationId, warnings };
   });
@@ -86,7 +88,7 @@ async function checkName(
 function newJob(
   spec: JobSpec,
   specHash: string,
-  { mint, now }: { readonly mint: Mint; readonly now: number },
+  { mint, now, submittedBy }: Pick<Submitter, 'mint' | 'submittedBy'> & { readonly now: number },
 ): JobRecord {
   const id = mint.job();
   return {
@@ -104,6 +106,7 @@ function newJob(
     createdAt: now,
     modifiedAt: now,
     historySeq: 0,
+    ...(submittedBy === undefined ? {} : { submittedBy }),
   };
 }
 

@@ -15,6 +15,7 @@
  *   event/<executionId>/<revision>      ExecutionEvent, as the node recorded it
  *   node/<nodeId>                       NodeRecord
  *   link/<nodeId>/out/..., in/...       adapters/link
+ *   api-token/<tokenId>                 ApiTokenRecord (api/api-tokens.ts)
  */
 import { STORE_SCHEMAS } from '../../wire/version.ts';
 
@@ -26,6 +27,8 @@ export const SET_BACK_KEY = 'meta/set-back';
 export const jobKey = (id: string): string => `job/${id}`;
 export const liveKey = (id: string): string => `live/${id}`;
 export const executionKey = (id: string): string => `exec/${id}`;
+export const API_TOKEN_PREFIX = 'api-token/';
+export const apiTokenKey = (id: string): string => `${API_TOKEN_PREFIX}${id}`;
 export const nodeKey = (id: string): string => `node/${id}`;
 export const executionsOfPrefix = (jobId: string): string => `exec-of/${jobId}/`;
 export const executionOfKey = (jobId: string, id: string): string => `exec-of/${jobId}/${id}`;

@@ -41,6 +41,8 @@ export const jobRecordSchema = z.object({
   modifiedAt: z.number(),
   /** Number of the last history item. */
   historySeq: z.number().int(),
+  /** Name of the API token that it was submitted with; absent when the file `token` was. */
+  submittedBy: z.string().exactOptional(),
 });
 export type JobRecord = Readonly<z.infer<typeof jobRecordSchema>>;
 
