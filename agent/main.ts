@@ -7,6 +7,7 @@ import { LimpetError } from '../core/errors.ts';
 import { logFormat, pinoLog } from '../adapters/log/pino-log.ts';
 import { silentLog } from '../adapters/log/silent-log.ts';
 import { systemClock } from '../adapters/clock/system-clock.ts';
+import { agentDoctor } from './doctor/doctor.ts';
 import { planOfDeadAgent } from './explain/dead-agent.ts';
 import { composeAgent } from './compose.ts';
 import { loadAgentConfig, type AgentConfig } from './config.ts';
@@ -14,9 +15,10 @@ import { adoptHost } from './host.ts';
 import { resetAgent } from './reset.ts';
 import type { StopMode } from './stopping.ts';
 
-const USAGE = `usage: agent [--config FILE] [--data DIR] [--plan]
+const USAGE = `usage: agent [--config FILE] [--data DIR] [--doctor] [--plan]
   --config FILE  JSON; every field has a default (see agent.config.json)
   --data DIR     everything it keeps; else dataDir of the config
+  --doctor       look at everything that it needs, print as JSON what was found, and end; change nothing
   --plan         print as JSON what recovery would do, on a copy of the store; start and change nothing
   --reset        remove everything of this agent, print what as JSON, and end; --identity: who it is, too
   --adopt-host   make the folder this machine's, print what it was as JSON, and end
@@ -26,6 +28,7 @@ const USAGE = `usage: agent [--config FILE] [--data DIR] [--plan]
 const OPTIONS = {
   config: { type: 'string' },
   data: { type: 'string' },
+  doctor: { type: 'boolean' },
   plan: { type: 'boolean' },
   reset: { type: 'boolean' },
   'adopt-host': { type: 'boolean' },
@@ -66,16 +69,18 @@ async function main(): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  const config = await loadAgentConfig(asked.config, asked.data);
   // Timers of the clock keep no program alive: an order is carried out to its end, and a started agent has its sockets.
   const alive = setInterval(() => undefined, 60_000);
+  if (asked.doctor === true) return tell(await agentDoctor(asked));
+  const config = await loadAgentConfig(asked.config, asked.data);
   const answer = await order(config, asked);
-  if (answer !== undefined) {
-    process.stdout.write(`${JSON.stringify(answer)}\n`, () => process.exit(0));
-    return;
-  }
+  if (answer !== undefined) return tell(answer);
   await run(config);
   clearInterval(alive);
+}
+
+function tell(answer: unknown): void {
+  process.stdout.write(`${JSON.stringify(answer)}\n`, () => process.exit(0));
 }
 
 async function run(config: AgentConfig): Promise<void> {

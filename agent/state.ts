@@ -154,12 +154,7 @@ async function ownIdentity(
 
 /** The same folder at every start, so that plugins and runners are found again. */
 async function openRunDir(config: AgentConfig): Promise<string> {
-  const folder = config.runDir ?? defaultRunDir(config.dataDir);
-  if (Buffer.byteLength(folder) > RUN_DIR_BYTES)
-    throw new LimpetError(
-      'invalid-config',
-      `runDir ${folder} is longer than ${RUN_DIR_BYTES} bytes; unix sockets below it would not work`,
-    );
+  const folder = runDirOf(config);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const stat = await lstat(folder);
   if (!stat.isDirectory() || stat.uid !== userInfo().uid)
@@ -170,6 +165,16 @@ async function openRunDir(config: AgentConfig): Promise<string> {
   await chmod(folder, 0o700);
   await mkdir(join(folder, 's'), { recursive: true, mode: 0o700 });
   return folder;
+}
+
+/** Errors: `invalid-config`, when it is too long. */
+export function runDirOf(config: Pick<AgentConfig, 'runDir' | 'dataDir'>): string {
+  const folder = config.runDir ?? defaultRunDir(config.dataDir);
+  if (Buffer.byteLength(folder) <= RUN_DIR_BYTES) return folder;
+  throw new LimpetError(
+    'invalid-config',
+    `runDir ${folder} is longer than ${RUN_DIR_BYTES} bytes; unix sockets below it would not work`,
+  );
 }
 
 function defaultRunDir(dataDir: string): string {

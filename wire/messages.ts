@@ -226,9 +226,13 @@ export const heartbeatSchema = z.object({
 });
 export type Heartbeat = z.infer<typeof heartbeatSchema>;
 
+/** The requester's clock, ms since the epoch; older ones do not tell. */
+const at = z.number().optional();
+
 export const heartbeatAnswerSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('ok'),
+    at,
     heartbeatIntervalMs: z.number().int(),
     /** Executions that the owner wants stopped or does not want here: found again when a stop was missed. */
     stop: z.array(z.string()),
@@ -237,8 +241,8 @@ export const heartbeatAnswerSchema = z.discriminatedUnion('type', [
     /** sha256 over the sorted (execution id, run or stop) of what the owner wants here, and where the link stood then. */
     desired: z.object({ digest: z.string(), link: linkPositionSchema }).optional(),
   }),
-  z.object({ type: z.literal('handshake-required'), reason: z.string() }),
-  z.object({ type: z.literal('superseded'), reason: z.string() }),
+  z.object({ type: z.literal('handshake-required'), at, reason: z.string() }),
+  z.object({ type: z.literal('superseded'), at, reason: z.string() }),
 ]);
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
 

@@ -41,7 +41,10 @@ export function serveAgents(context: GatewayContext): () => void {
     });
   const subscriptions = [
     on('Handshake', handshakeSchema, (node, message) => shakeHands(context, node, message)),
-    on('Heartbeat', heartbeatSchema, (node, message) => takeHeartbeat(context, node, message)),
+    on('Heartbeat', heartbeatSchema, async (node, message) => ({
+      ...(await takeHeartbeat(context, node, message)),
+      at: context.clock.now(),
+    })),
     on('Push', pushSchema, (node, message) => takePush(context, node, message)),
   ];
   return () => {

@@ -1,0 +1,61 @@
+/** The status of the agent that runs on a data folder, by its socket; a doctor changes nothing, so it only asks. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LimpetError } from '../../core/errors.ts';
+import { getOnSocket } from '../../adapters/doctor/http-on-socket.ts';
+
+const statusSchema = z.looseObject({
+  pid: z.number(),
+  nodeId: z.string(),
+  degraded: z.array(z.string()),
+  link: z.looseObject({ state: z.string(), detail: z.string() }),
+  executors: z.array(
+    z.looseObject({
+      name: z.string(),
+      health: z.string(),
+      reason: z.string(),
+      version: z.string(),
+      pid: z.number().optional(),
+      restarts: z.number(),
+    }),
+  ),
+  quarantined: z.array(z.string()),
+});
+export type LiveStatus = z.infer<typeof statusSchema>;
+
+export type LiveAgent =
+  | { readonly state: 'answers'; readonly status: LiveStatus; readonly socket: string }
+  /** Nobody listens there. */
+  | { readonly state: 'away'; readonly socket: string | undefined }
+  /** There is one that cannot be asked, for this reason. */
+  | {
+      readonly state: 'silent';
+      readonly socket: string;
+      readonly reason: string;
+      readonly denied: boolean;
+    };
+
+const fileSchema = z.object({ socket: z.string() });
+
+export async function askLiveAgent(dataDir: string): Promise<LiveAgent> {
+  const socket = await socketOf(dataDir);
+  try {
+    const status = statusSchema.parse(JSON.parse(await getOnSocket(socket, '/status')));
+    return { state: 'answers', status, socket };
+  } catch (thrown) {
+    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') return { state: 'away', socket };
+    const reason = LimpetError.from(thrown).message;
+    return { state: 'silent', socket, reason, denied: code === 'EACCES' || code === 'EPERM' };
+  }
+}
+
+async function socketOf(dataDir: string): Promise<string> {
+  const text = await readFile(join(dataDir, 'agent.json'), 'utf8').catch(() => '');
+  try {
+    return fileSchema.parse(JSON.parse(text)).socket;
+  } catch {
+    return join(dataDir, 'run', 'agent.sock');
+  }
+}

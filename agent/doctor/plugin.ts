@@ -1,0 +1,110 @@
+/**
+ * One configured plugin: its program, who may write it, and whether it works. That of a living agent is told by the
+ * agent; else the program is started in a folder of its own, asked for its handshake, health and schema, and ended again.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { systemClock } from '../../adapters/clock/system-clock.ts';
+import { systemRandom } from '../../adapters/clock/system-random.ts';
+import { failure, fine, warning, type Check, type Finding } from '../../adapters/doctor/check.ts';
+import { envFaults } from '../../adapters/faults/env-faults.ts';
+import { silentLog } from '../../adapters/log/silent-log.ts';
+import { procProcesses } from '../../adapters/processes/proc.ts';
+import { openMemoryStore } from '../../adapters/store/memory-store.ts';
+import { LimpetError } from '../../core/errors.ts';
+import { shutDown } from '../plugins/ending.ts';
+import { launch } from '../plugins/launch.ts';
+import type { LivePlugin } from '../plugins/live-plugin.ts';
+import { DEFAULT_TIMINGS, type PluginDeps } from '../plugins/options.ts';
+import type { PluginSpec } from '../plugins/port.ts';
+import { checkProgram } from '../plugins/program.ts';
+import { identityOf } from '../plugins/record.ts';
+import type { LiveAgent } from './ask-agent.ts';
+
+const DEADLINE_MS = 25_000;
+
+export function pluginCheck(spec: PluginSpec, startMs: number, agent: LiveAgent): Check {
+  return {
+    name: `plugin ${spec.name}`,
+    deadlineMs: DEADLINE_MS,
+    look: async () => {
+      const program = spec.command.at(-1) ?? '';
+      try {
+        await checkProgram(spec);
+      } catch (thrown) {
+        return failure(LimpetError.from(thrown).message, 'install it, or correct its command');
+      }
+      if (agent.state === 'answers') return ofLiveAgent(spec.name, agent);
+      return startOnce(spec, program, startMs);
+    },
+  };
+}
+
+function ofLiveAgent(name: string, agent: Extract<LiveAgent, { state: 'answers' }>): Finding {
+  const plugin = agent.status.executors.find((one) => one.name === name);
+  if (plugin === undefined)
+    return warning(
+      'in the config, and the running agent does not have it',
+      'restart the agent: plugins are read at its start',
+    );
+  const { health, reason, version, pid, restarts } = plugin;
+  const again = restarts === 0 ? '' : `, started again ${restarts} times`;
+  const found = `${health}, version ${version}${pid === undefined ? '' : `, pid ${pid}`}${again}`;
+  return health === 'healthy'
+    ? fine(found)
+    : failure(`${found}: ${reason}`, `see plugins/${name}.log in the agent's folder`);
+}
+
+async function startOnce(spec: PluginSpec, program: string, startMs: number): Promise<Finding> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'ld-')));
+  const deps = await depsIn(folder, startMs);
+  const began = performance.now();
+  try {
+    const live = await launch(spec, deps, new AbortController().signal);
+    const tookMs = Math.round(performance.now() - began);
+    const wrong = await wrongConfig(spec, live).finally(() =>
+      shutDown(deps, identityOf(live.record), live.link).finally(() => live.link.close()),
+    );
+    const found = `${program} starts and answers within ${tookMs} ms, version ${live.info.version}`;
+    return wrong === undefined
+      ? fine(found)
+      : failure(`its config is wrong: ${wrong}`, 'correct its section of the config');
+  } catch (thrown) {
+    return failure(LimpetError.from(thrown).message, `run it by hand: ${spec.command.join(' ')}`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function wrongConfig(spec: PluginSpec, live: LivePlugin): Promise<string | undefined> {
+  const options = { deadlineMs: DEFAULT_TIMINGS.calls.configureMs, signal: live.link.closed };
+  const { configSchemaJson } = await live.link.executor.configSchema({}, options);
+  if (configSchemaJson === '') return undefined;
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  const validate = ajv.compile(JSON.parse(configSchemaJson) as object);
+  if (validate(spec.config ?? {})) return undefined;
+  return ajv.errorsText(validate.errors, { dataVar: 'config' });
+}
+
+/** Nothing of the agent is touched: the record of the plugin lives in memory, its files in this folder. */
+async function depsIn(folder: string, startMs: number): Promise<PluginDeps> {
+  return {
+    store: await openMemoryStore(),
+    clock: systemClock(),
+    processes: procProcesses(),
+    log: silentLog,
+    faults: envFaults({}),
+    random: systemRandom,
+    runDir: folder,
+    configureFacts: {
+      nodeId: '',
+      instanceId: randomUUID(),
+      ...{ runsDir: folder, logsDir: folder, stateDir: folder, socketsDir: folder },
+    },
+    env: process.env,
+    timings: { ...DEFAULT_TIMINGS, startMs },
+  };
+}
