@@ -1,4 +1,7 @@
-/** The requester program: `main.ts [--config FILE] --data DIR`. Exit codes: 0 stopped, 1 failed, 2 usage. */
+/**
+ * The requester program: `main.ts [--config FILE] --data DIR`; `main.ts --init` makes an authority over a broker instead.
+ * Exit codes: 0 stopped, 1 failed, 2 usage.
+ */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,7 +15,9 @@ import { loadConfig } from './config.ts';
 
 const USAGE = `usage: requester [--config FILE] [--data DIR]
   --config FILE  JSON; every field has a default (see requester.config.json)
-  --data DIR     store, token and endpoint.json; default: $LIMPET_DATA/requester`;
+  --data DIR     store, token and endpoint.json; default: $LIMPET_DATA/requester
+usage: requester --init --folder DIR
+  makes operator, account, keys and nats-server.conf, and ends`;
 
 interface Flags {
   readonly config: string | undefined;
@@ -74,9 +79,25 @@ function usage(): Flags {
   }
 }
 
-try {
-  stopOnSignals(await start(usage()));
-} catch (thrown) {
-  process.stderr.write(`requester: ${messageOf(thrown)}\n`);
-  process.exit(1);
+async function init(args: readonly string[]): Promise<void> {
+  try {
+    // Loads what only this takes.
+    await (await import('./authority/init-program.ts')).runInit(args);
+  } catch (thrown) {
+    process.stderr.write(`requester: ${messageOf(thrown)}\n`);
+    process.exitCode = LimpetError.from(thrown).code === 'invalid-argument' ? 2 : 1;
+  }
 }
+
+async function serve(): Promise<void> {
+  try {
+    stopOnSignals(await start(usage()));
+  } catch (thrown) {
+    process.stderr.write(`requester: ${messageOf(thrown)}\n`);
+    process.exit(1);
+  }
+}
+
+const [, , first, ...rest] = process.argv;
+if (first === '--init') await init(rest);
+else await serve();

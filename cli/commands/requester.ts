@@ -1,10 +1,11 @@
-/** `limpet requester` runs the requester here. */
+/** `limpet requester` runs the requester here; `limpet requester init` makes the authority over its broker. */
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { dataFolder } from '../api/endpoint.ts';
 import type { Context } from '../context.ts';
 import { runProgram } from '../programs.ts';
 import { programArgs } from './agent.ts';
+import { requesterInit } from './requester-init.ts';
 import type { ProgramOptions } from './agent.ts';
 
 export function requester(context: Context, done: (exitCode: number) => void): Command {
@@ -15,5 +16,6 @@ export function requester(context: Context, done: (exitCode: number) => void): C
     .action(async (options: ProgramOptions) => {
       const data = join(dataFolder(context.env), 'requester');
       done(await runProgram('requester', programArgs({ data, ...options })));
-    });
+    })
+    .addCommand(requesterInit(context, done));
 }
