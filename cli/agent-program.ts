@@ -1,4 +1,4 @@
-/** The agent's program, run for one order on the folder of an agent that does not run; it answers in JSON. */
+/** The agent's program, or the requester's, run for one order instead of as a service; it answers in JSON. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { LimpetError } from '../core/errors.ts';
@@ -6,12 +6,17 @@ import { programPath } from './programs.ts';
 
 const ANSWER_BYTES = 256 * 1024 * 1024;
 
+export function runAgentProgram(args: readonly string[], timeoutMs: number): Promise<unknown> {
+  return runProgramForAnswer('agent', args, timeoutMs);
+}
+
 /** Throws `unavailable` with what the program said. */
-export async function runAgentProgram(
+export async function runProgramForAnswer(
+  program: 'agent' | 'requester',
   args: readonly string[],
   timeoutMs: number,
 ): Promise<unknown> {
-  const command = [programPath('agent'), ...args];
+  const command = [programPath(program), ...args];
   const options = { timeout: timeoutMs, maxBuffer: ANSWER_BYTES };
   try {
     const { stdout } = await promisify(execFile)(process.execPath, command, options);
@@ -24,5 +29,7 @@ export async function runAgentProgram(
 
 function saidOf(thrown: unknown): string {
   const said = thrown instanceof Error && 'stderr' in thrown ? String(thrown.stderr).trim() : '';
-  return said === '' ? LimpetError.from(thrown).message : said.replace(/^limpet agent: /, '');
+  return said === ''
+    ? LimpetError.from(thrown).message
+    : said.replace(/^(limpet agent|requester): /, '');
 }

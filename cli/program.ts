@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { VERSION } from '../wire/version.ts';
 import { agent } from './commands/agent.ts';
 import { dev } from './commands/dev.ts';
+import { doctor } from './commands/doctor.ts';
 import { dockerRun } from './commands/docker-run.ts';
 import { executionDescribe, executionHistory } from './commands/execution.ts';
 import { jobAdopt } from './commands/job-adopt.ts';
@@ -57,6 +58,7 @@ export function createProgram(context: Context, done: (exitCode: number) => void
   program
     .addCommand(agent(context, done))
     .addCommand(recover(context))
+    .addCommand(doctor(context, done))
     .addCommand(requester(context, done))
     .addCommand(dev(context, done));
   configure(program, context);

@@ -59,7 +59,7 @@ export async function openState(opening: Opening): Promise<OpenedState> {
 }
 
 /** A data folder of an older version has none, and neither has a new one. */
-async function readBeside(file: string): Promise<Beside> {
+export async function readBeside(file: string): Promise<Beside> {
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return NOTHING_BESIDE;
   try {
