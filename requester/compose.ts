@@ -27,6 +27,9 @@ export interface Setting {
 
 export interface Requester {
   readonly url: string;
+  readonly routes: Api['routes'];
+  /** Takes what the files of http.tls hold now. Errors: `invalid-config`; the certificate of before stays. */
+  renewCertificate(): Promise<void>;
   /** Stops taking requests, finishes what was begun, closes. Twice is the same as once. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -42,7 +45,11 @@ export async function compose(setting: Setting): Promise<Requester> {
     const api = await assemble({ ...setting, store, problems, transport, token, undo });
     undo.unshift(() => api[Symbol.asyncDispose]());
     log.info('requester.ready', { url: api.url });
-    return { url: api.url, [Symbol.asyncDispose]: once(() => unwind(undo)) };
+    const { url, routes } = api;
+    return {
+      ...{ url, routes, renewCertificate: () => api.renewCertificate() },
+      [Symbol.asyncDispose]: once(() => unwind(undo)),
+    };
   } catch (thrown) {
     await unwind(undo);
     throw thrown;

@@ -3,7 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { LimpetError, messageOf } from '../core/errors.ts';
 
-const LOOPBACK = ['127.0.0.1', '::1', 'localhost'] as const;
+const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
+
+function isLoopback(host: string): boolean {
+  return LOOPBACK.includes(host);
+}
+
+const absolute = z.string().regex(/^\//, 'expected an absolute path');
 
 function durationMs(
   fallback: number,
@@ -16,9 +22,12 @@ function durationMs(
 const httpSchema = z
   .strictObject({
     host: z
-      .enum(LOOPBACK)
+      .string()
+      .min(1)
       .default('127.0.0.1')
-      .describe('Where the API listens. Loopback only, since it speaks no TLS.'),
+      .describe(
+        'Address on which the API listens. One other than 127.0.0.1, ::1 and localhost only with http.tls.',
+      ),
     port: z
       .int()
       .min(0)
@@ -31,8 +40,28 @@ const httpSchema = z
       .max(64 * 1024 * 1024)
       .default(10 * 1024 * 1024)
       .describe('Largest request body. Bytes.'),
+    names: z
+      .array(z.string().regex(/^[A-Za-z0-9.:[\]-]+$/, 'expected a name or an address, no port'))
+      .default([])
+      .describe(
+        'Names and addresses under which clients reach the API, besides host and loopback; requests for others are refused.',
+      ),
+    tls: z
+      .strictObject({
+        certFile: absolute.describe("The server's certificate and what links it to its CA, PEM."),
+        keyFile: absolute.describe('Its key, PEM; readable by the requester alone.'),
+        caFile: absolute
+          .optional()
+          .describe('The CA by which clients on this host know the certificate, PEM.'),
+      })
+      .optional()
+      .describe('The API speaks https.'),
   })
   .prefault({})
+  .refine(({ host, tls }) => tls !== undefined || isLoopback(host), {
+    path: ['host'],
+    error: `expected ${LOOPBACK.join(', ')}; another address needs http.tls with certFile and keyFile`,
+  })
   .describe('The HTTP API.');
 
 const natsSchema = z
@@ -183,6 +212,7 @@ function parseConfigShape(): unknown {
   return {
     $schema: '',
     ...configSchema.parse({}),
+    http: { ...configSchema.parse({}).http, tls: { certFile: '', keyFile: '', caFile: '' } },
     nats: { ...configSchema.parse({}).nats, user: '', password: '' },
   };
 }

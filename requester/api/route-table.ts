@@ -7,6 +7,7 @@
  * `c.get('caller')` is who asks. docs/security.md has the table of all routes, and a test holds the two together.
  */
 import type { Context, Hono, MiddlewareHandler } from 'hono';
+import { LimpetError } from '../../core/errors.ts';
 import type { Role } from '../../wire/roles.ts';
 
 export type Access = Role | 'open' | 'signed';
@@ -50,6 +51,13 @@ export class RouteTable {
 
   get rules(): readonly RouteRule[] {
     return this.#rules;
+  }
+
+  /** No route has come in beside this table. Errors: `internal`. */
+  seal(): void {
+    for (const { method, path } of this.#parts.app.routes)
+      if (method !== 'ALL' && !this.#rules.some((r) => r.method === method && r.path === path))
+        throw new LimpetError('internal', `route ${method} ${path} names no access`);
   }
 
   add(

@@ -1,12 +1,11 @@
-/** The HTTP server on loopback, and endpoint.json, which tells clients of this machine where it is. */
+/** The HTTP API: its app, the server, and endpoint.json, which tells clients of this machine where it is. */
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { serve, type ServerType } from '@hono/node-server';
 import { Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { writeDurably } from '../../adapters/durable/write-durably.ts';
-import { LimpetError, messageOf } from '../../core/errors.ts';
+import { LimpetError } from '../../core/errors.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { apiTokenRoutes } from './api-token-routes.ts';
 import type { ApiContext } from './context.ts';
@@ -14,6 +13,7 @@ import { errorAnswer } from './errors.ts';
 import { Gate, guardPlace } from './guard.ts';
 import { jobRoutes } from './job-routes.ts';
 import { limpetRoutes } from './limpet-routes.ts';
+import { inUrl, listen } from './listen.ts';
 import { nodeRoutes } from './node-routes.ts';
 import { resultRoutes } from './results.ts';
 import { RouteTable, type ApiEnv, type RouteRule } from './route-table.ts';
@@ -21,30 +21,33 @@ import { API_VERSION } from './version.ts';
 
 export interface Api {
   readonly url: string;
+  readonly routes: readonly RouteRule[];
+  /** See `Listening`. */
+  renewCertificate(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** How long requests that run get to end when the server stops; streams are cut. */
-const GRACE_MS = 500;
-
-/** Errors: `unavailable` when the port is taken. */
+/** Errors: `unavailable` when the port is taken, `invalid-config`. */
 export async function serveApi(context: ApiContext): Promise<Api> {
-  const { host } = context.config.http;
-  const { server, port } = await listen(buildApp(context).app, context);
-  const url = `http://${host === '::1' ? '[::1]' : host}:${port}`;
-  const endpoint = join(context.folder, 'endpoint.json');
-  await writeDurably(endpoint, `${JSON.stringify({ url, pid: process.pid })}\n`);
+  const { config, folder, log } = context;
+  const { app, rules } = buildApp(context);
+  const { url, misnamed, renewCertificate, close } = await listen(app, config.http);
+  if (misnamed !== undefined) log.warn('api.misnamed', { url, reason: misnamed });
+  const endpoint = join(folder, 'endpoint.json');
+  const caFile = config.http.tls?.caFile;
+  const told = { url, pid: process.pid, ...(caFile === undefined ? {} : { caFile }) };
+  await writeDurably(endpoint, `${JSON.stringify(told)}\n`);
   return {
-    url,
+    ...{ url, routes: rules, renewCertificate },
     [Symbol.asyncDispose]: async () => {
       await rm(endpoint, { force: true });
-      await close(server);
+      await close();
     },
   };
 }
 
 /** The app, and the table of its routes. */
-export function buildApp(context: ApiContext): {
+function buildApp(context: ApiContext): {
   readonly app: Hono<ApiEnv>;
   readonly rules: readonly RouteRule[];
 } {
@@ -55,7 +58,7 @@ export function buildApp(context: ApiContext): {
     c.header('X-Bacalhau-Git-Version', API_VERSION);
     await next();
   });
-  app.use(guardPlace([]));
+  app.use(guardPlace([config.http.host, ...config.http.names].map(inUrl)));
   const gate = new Gate({ token, clock, find: (text) => tokens.find(text) });
   const routes = new RouteTable({
     app,
@@ -69,6 +72,7 @@ export function buildApp(context: ApiContext): {
   resultRoutes(routes, context);
   limpetRoutes(routes, context);
   apiTokenRoutes(routes, context);
+  routes.seal();
   app.notFound((c) => {
     // Whoever has no token does not learn what there is.
     gate.caller(c.req.header('authorization'));
@@ -90,34 +94,4 @@ function limitBody(maxSize: number): MiddlewareHandler {
       throw new LimpetError('too-large', `the body is larger than ${maxSize} bytes`);
     },
   });
-}
-
-function listen(
-  app: Hono<ApiEnv>,
-  { config }: ApiContext,
-): Promise<{ readonly server: ServerType; readonly port: number }> {
-  const { host, port } = config.http;
-  return new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, hostname: host, port }, (info) =>
-      resolve({ server, port: info.port }),
-    );
-    server.once('error', (error) =>
-      reject(
-        new LimpetError('unavailable', `cannot listen on ${host}:${port}: ${messageOf(error)}`, {
-          cause: error,
-        }),
-      ),
-    );
-  });
-}
-
-async function close(server: ServerType): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  const cut = setTimeout(() => cutAll(server), GRACE_MS);
-  await closed;
-  clearTimeout(cut);
-}
-
-function cutAll(server: ServerType): void {
-  if ('closeAllConnections' in server) server.closeAllConnections();
 }

@@ -23,7 +23,7 @@ t.test('the shipped config is the default config', async (t) => {
 t.test('a mistake is told by path, value and what is allowed', async (t) => {
   t.equal(
     refusal({ http: { host: '0.0.0.0' } }),
-    'r.json: http.host is "0.0.0.0": invalid option: expected one of "127.0.0.1"|"::1"|"localhost"',
+    'r.json: http.host is "0.0.0.0": expected 127.0.0.1, ::1, localhost; another address needs http.tls with certFile and keyFile',
   );
   t.equal(
     refusal({ nodes: { heartbeat: 1 } }),
