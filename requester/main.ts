@@ -16,6 +16,8 @@ import { loadConfig } from './config.ts';
 const USAGE = `usage: requester [--config FILE] [--data DIR]
   --config FILE  JSON; every field has a default (see requester.config.json)
   --data DIR     store, token and endpoint.json; default: $LIMPET_DATA/requester
+usage: requester --doctor [--config FILE] [--data DIR]
+  looks at what it needs, prints as JSON what was found, and ends; changes nothing
 usage: requester --init --folder DIR
   makes operator, account, keys and nats-server.conf, and ends`;
 
@@ -24,8 +26,9 @@ interface Flags {
   readonly data: string;
 }
 
-function readFlags(): Flags {
+function readFlags(args?: string[]): Flags {
   const { values } = parseArgs({
+    ...(args === undefined ? {} : { args }),
     options: {
       config: { type: 'string' },
       data: { type: 'string' },
@@ -70,9 +73,9 @@ function stopOnSignals(requester: Requester): void {
   process.on('SIGINT', stop);
 }
 
-function usage(): Flags {
+function usage(args?: string[]): Flags {
   try {
-    return readFlags();
+    return readFlags(args);
   } catch (thrown) {
     process.stderr.write(`${messageOf(thrown)}\n`);
     process.exit(2);
@@ -89,6 +92,12 @@ async function init(args: readonly string[]): Promise<void> {
   }
 }
 
+async function doctor(args: readonly string[]): Promise<void> {
+  const { requesterDoctor } = await import('./doctor/doctor.ts');
+  const report = await requesterDoctor(usage([...args]));
+  process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit(0));
+}
+
 async function serve(): Promise<void> {
   try {
     stopOnSignals(await start(usage()));
@@ -100,4 +109,5 @@ async function serve(): Promise<void> {
 
 const [, , first, ...rest] = process.argv;
 if (first === '--init') await init(rest);
+else if (first === '--doctor') await doctor(rest);
 else await serve();
