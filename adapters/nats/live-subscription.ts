@@ -2,10 +2,15 @@
  * One subscription that outlives connections: it is attached to each new one. Handlers are started in the order of
  * arrival and run concurrently. Bound: MAX_RUNNING handlers; a message beyond that is dropped with a warning, as core
  * NATS may drop any message, and its sender sees a time-out.
+ *
+ * On its way from one connection to the next (`join`, `leave`, `release`) it is attached to both, so that none is
+ * missed. What comes by the new one waits until all of the old one is there: the order stays. A request that came by both
+ * is handled once, known by its reply subject; what asks for no answer is handled twice then, and its receivers number it.
  */
-import type { Msg, NatsConnection, Subscription as NatsSubscription } from 'nats';
+import type { Msg, Subscription as NatsSubscription } from 'nats';
 import { messageOf } from '../../core/errors.ts';
 import type { Logger } from '../log/port.ts';
+import type { BrokerConnection } from './broker-connection.ts';
 import type { Subscription, Transport } from './port.ts';
 
 export const MAX_RUNNING = 16_384;
@@ -16,15 +21,21 @@ export interface LiveSubscriptionOptions {
   readonly subject: string;
   readonly handler: Handler;
   readonly log: Logger;
-  /** Sends an answer; throws when it cannot. */
-  readonly respond: (reply: string, payload: Uint8Array) => void;
   readonly onEnd: (subscription: LiveSubscription) => void;
+}
+
+/** Of a move: what came by the next connection, and the requests that came by the one before meanwhile. */
+interface Moving {
+  readonly held: { readonly message: Msg; readonly by: BrokerConnection }[];
+  readonly seen: Set<string>;
+  readonly next: NatsSubscription;
 }
 
 export class LiveSubscription implements Subscription {
   readonly #options: LiveSubscriptionOptions;
   readonly #running = new Set<Promise<void>>();
   #attached: NatsSubscription | undefined;
+  #moving: Moving | undefined;
   #overloaded = false;
   #ended = false;
 
@@ -36,28 +47,57 @@ export class LiveSubscription implements Subscription {
     return this.#running;
   }
 
-  attach(connection: NatsConnection): void {
-    this.#attached = connection.subscribe(this.#options.subject, {
-      callback: (failed, message) => {
-        if (failed === null) this.#take(message);
-        else this.#denied(failed.message);
-      },
+  attach(connection: BrokerConnection): void {
+    if (this.#attached?.isClosed() === false) this.#attached.unsubscribe();
+    this.#attached = this.#listen(connection, (message) => {
+      this.#moving?.seen.add(message.reply ?? '');
+      this.#take(message, connection);
     });
+  }
+
+  /** Begins to move to `next`. */
+  join(next: BrokerConnection): void {
+    const held: { message: Msg; by: BrokerConnection }[] = [];
+    const subscription = this.#listen(next, (message) => {
+      if (this.#moving?.held === held) held.push({ message, by: next });
+      else this.#take(message, next);
+    });
+    this.#moving = { held, seen: new Set(), next: subscription };
+  }
+
+  /** Resolves when nothing more can come by the connection before. */
+  async leave(): Promise<void> {
+    if (this.#attached?.isClosed() === false) await this.#attached.drain();
+  }
+
+  /** The move is over: what has waited is handled, but for what was handled before. */
+  release(): void {
+    if (this.#moving === undefined) return;
+    const { held, seen, next } = this.#moving;
+    this.#moving = undefined;
+    this.#attached = next;
+    for (const { message, by } of held)
+      if (!isRequest(message) || !seen.has(message.reply)) this.#take(message, by);
   }
 
   unsubscribe(): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (this.#attached?.isClosed() === false) this.#attached.unsubscribe();
+    for (const attached of [this.#attached, this.#moving?.next])
+      if (attached?.isClosed() === false) attached.unsubscribe();
     this.#options.onEnd(this);
   }
 
-  #denied(detail: string): void {
-    const { log, subject } = this.#options;
-    log.error('transport.permission-denied', { subject, detail });
+  #listen(connection: BrokerConnection, take: (message: Msg) => void): NatsSubscription {
+    return connection.nats.subscribe(this.#options.subject, {
+      callback: (failed, message) => {
+        // What is not allowed the transport hears too, and tells.
+        if (failed === null) take(message);
+      },
+    });
   }
 
-  #take(message: Msg): void {
+  #take(message: Msg, by: BrokerConnection): void {
     if (this.#ended) return;
     if (this.#running.size >= MAX_RUNNING) {
       if (!this.#overloaded)
@@ -66,20 +106,25 @@ export class LiveSubscription implements Subscription {
       return;
     }
     this.#overloaded = false;
-    const run = this.#handle(message).finally(() => this.#running.delete(run));
+    const run = by.during(this.#handle(message, by)).finally(() => this.#running.delete(run));
     this.#running.add(run);
   }
 
-  /** Runs synchronously up to the handler's first await, so that handlers start in order. */
-  async #handle(message: Msg): Promise<void> {
-    const { handler, log, respond } = this.#options;
+  /**
+   * Runs synchronously up to the handler's first await, so that handlers start in order. The answer takes the way of the
+   * question: a broker may let that connection alone give it.
+   */
+  async #handle(message: Msg, by: BrokerConnection): Promise<void> {
+    const { handler, log } = this.#options;
     try {
       const answer = await handler({ subject: message.subject, payload: message.data });
-      if (answer !== undefined && message.reply !== undefined && message.reply !== '') {
-        respond(message.reply, answer);
-      }
+      if (answer !== undefined && isRequest(message)) by.publish(message.reply, answer);
     } catch (thrown) {
       log.error('transport.handler-failed', { subject: message.subject, error: messageOf(thrown) });
     }
   }
+}
+
+function isRequest(message: Msg): message is Msg & { readonly reply: string } {
+  return message.reply !== undefined && message.reply !== '';
 }

@@ -1,34 +1,25 @@
 /**
- * The transport over npm nats. npm nats buffers without bound while it reconnects; core NATS promises nothing for such
- * messages anyway, so here a request or publish without a connection fails at once, and requests that are under way
- * when the connection breaks fail with it. The first connection is retried for ever, as later ones are.
+ * The transport over npm nats. Each connection lives once; here it is replaced, for ever, and by `renew` before its end.
+ * A request or publish without a connection fails at once: npm nats would buffer it, and core NATS promises nothing for it.
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import {
-  connect,
-  Events,
-  jwtAuthenticator,
-  usernamePasswordAuthenticator,
-  type Auth,
-  type NatsConnection,
-  type Status,
-} from 'nats';
+import { Events, type Status } from 'nats';
 import { LimpetError } from '../../core/errors.ts';
 import type { Logger } from '../log/port.ts';
+import { Attempts } from './attempts.ts';
+import { BrokerConnection, within } from './broker-connection.ts';
+import { Denials } from './denials.ts';
+import { dial } from './dial.ts';
 import { LiveSubscription, type Handler } from './live-subscription.ts';
-import { connectionDetail, requestError, sendError } from './nats-errors.ts';
-import type { Credentials, Subscription, Transport, TransportOptions } from './port.ts';
+import { connectionDetail, REFUSED } from './nats-errors.ts';
+import type { BrokerTransport, Subscription, TransportOptions } from './port.ts';
+import { replace } from './replace.ts';
+import { SendGate } from './send-gate.ts';
 
-const CONNECT_TIMEOUT_MS = 5_000;
-const RECONNECT_WAIT_MS = 500;
-const RECONNECT_JITTER_MS = 250;
-const PING_INTERVAL_MS = 10_000;
-const MAX_PINGS_OUT = 2;
 /** How long `connectTransport` gives the first attempt before it returns without a connection. */
 const FIRST_ATTEMPT_MS = 500;
 const HANDLERS_DEADLINE_MS = 5_000;
-const FLUSH_DEADLINE_MS = 2_000;
-/** Of the NATS default; the true limit is read from the broker. */
+/** From a renewal on: what is under way on the old connection may take as long as any request. */
+const RETIRE_DEADLINE_MS = 60_000;
 const ASSUMED_MAX_PAYLOAD = 1_048_576;
 const BAD_SUBJECT = /[\s*>]|^$|^\.|\.$|\.\./;
 
@@ -38,42 +29,44 @@ type Listener = (connected: boolean, detail: string) => void;
  * Answers once the first attempt to connect has ended either way, at the latest after half a second; the transport
  * goes on to connect in the background. Never rejects for a broker that is down.
  */
-export async function connectTransport(options: TransportOptions, log: Logger): Promise<Transport> {
+export async function connectTransport(
+  options: TransportOptions,
+  log: Logger,
+): Promise<BrokerTransport> {
   const transport = new NatsTransport(options, log);
-  const waiting = new AbortController();
-  await Promise.race([
-    transport.firstAttempt,
-    delay(FIRST_ATTEMPT_MS, undefined, { signal: waiting.signal }).catch(() => undefined),
-  ]);
-  waiting.abort();
+  await within(FIRST_ATTEMPT_MS, transport.firstAttempt);
   return transport;
 }
 
-class NatsTransport implements Transport {
+class NatsTransport implements BrokerTransport {
   readonly firstAttempt: Promise<void>;
   readonly #options: TransportOptions;
   readonly #log: Logger;
   readonly #broker: string;
+  readonly #denials: Denials;
   readonly #listeners = new Set<Listener>();
   readonly #subscriptions = new Set<LiveSubscription>();
   /** Ended subscriptions whose handlers still run. */
   readonly #leaving = new Set<LiveSubscription>();
-  /** Fails one request that is under way. */
-  readonly #underWay = new Set<() => void>();
+  /** Replaced connections on which something is under way. */
+  readonly #retiring = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   readonly #loop: Promise<void>;
-  #connection: NatsConnection | undefined;
-  #connected = false;
-  /** The broker is there and does not take these credentials. */
-  #refused = false;
+  readonly #attempts = new Attempts();
+  readonly #gate: SendGate;
+  #connection: BrokerConnection | undefined;
+  #renewal: Promise<void> = Promise.resolve();
+  /** The last step of a renewal: the present connection may end now without its being a loss. */
+  #replacing: Promise<void> = Promise.resolve();
   #detail: string;
-  #maxPayload = ASSUMED_MAX_PAYLOAD;
   #disposed: Promise<void> | undefined;
 
   constructor(options: TransportOptions, log: Logger) {
     this.#options = options;
     this.#log = log;
     this.#broker = options.servers.join(', ');
+    this.#denials = new Denials(log);
+    this.#gate = new SendGate(log);
     this.#detail = `connecting to the broker ${this.#broker}`;
     let firstDone: () => void = () => undefined;
     this.firstAttempt = new Promise((resolve) => (firstDone = resolve));
@@ -81,37 +74,35 @@ class NatsTransport implements Transport {
   }
 
   get maxPayload(): number {
-    return this.#maxPayload;
+    return this.#connection?.maxPayload ?? ASSUMED_MAX_PAYLOAD;
   }
 
   get connected(): boolean {
-    return this.#connected;
+    return this.#connection !== undefined;
+  }
+
+  get refused(): boolean {
+    return this.#attempts.refused;
+  }
+
+  problems(): readonly string[] {
+    return this.#denials.all;
   }
 
   async request(subject: string, payload: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    const connection = this.#online(subject, payload);
-    let lost: () => void = () => undefined;
-    try {
-      return await new Promise<Uint8Array>((resolve, reject) => {
-        lost = () => reject(this.#unavailable(`the answer on ${subject} is lost`));
-        this.#underWay.add(lost);
-        connection.request(subject, payload, { timeout: timeoutMs }).then(
-          (message) => resolve(message.data),
-          (thrown: unknown) => reject(requestError(thrown, subject, timeoutMs)),
-        );
+    this.#check(subject, payload);
+    return new Promise((resolve, reject) => {
+      this.#gate.send(() => {
+        const connection = this.#connection;
+        if (connection === undefined) reject(this.#unavailable(`nothing was sent on ${subject}`));
+        else connection.request(subject, payload, timeoutMs).then(resolve, reject);
       });
-    } finally {
-      this.#underWay.delete(lost);
-    }
+    });
   }
 
   publish(subject: string, payload: Uint8Array): void {
-    const connection = this.#online(subject, payload);
-    try {
-      connection.publish(subject, payload);
-    } catch (thrown) {
-      throw sendError(thrown, subject);
-    }
+    this.#check(subject, payload);
+    this.#gate.send(() => this.#connection?.publish(subject, payload));
   }
 
   subscribe(subject: string, handler: Handler): Subscription {
@@ -120,7 +111,6 @@ class NatsTransport implements Transport {
       subject,
       handler,
       log: this.#log,
-      respond: (reply, payload) => this.publish(reply, payload),
       onEnd: (ended) => {
         this.#subscriptions.delete(ended);
         this.#leaving.add(ended);
@@ -134,12 +124,14 @@ class NatsTransport implements Transport {
 
   onConnection(listener: Listener): () => void {
     this.#listeners.add(listener);
-    listener(this.#connected, this.#detail);
+    listener(this.connected, this.#detail);
     return () => this.#listeners.delete(listener);
   }
 
-  async renew(): Promise<void> {
-    await this.#connection?.reconnect();
+  renew(): Promise<void> {
+    const renewal = this.#renewal.then(() => this.#renew());
+    this.#renewal = renewal.catch(() => undefined);
+    return renewal;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -149,143 +141,147 @@ class NatsTransport implements Transport {
 
   async #dispose(): Promise<void> {
     this.#closing.abort();
+    await this.#renewal;
     for (const subscription of [...this.#subscriptions]) subscription.unsubscribe();
     const running = [...this.#leaving].flatMap((subscription) => [...subscription.running]);
-    await this.#within(HANDLERS_DEADLINE_MS, Promise.all(running), 'handlers');
-    const connection = this.#connection;
-    if (connection !== undefined) {
-      if (this.#connected) await this.#within(FLUSH_DEADLINE_MS, connection.flush(), 'flush');
-      await connection.close();
-    }
+    if (!(await within(HANDLERS_DEADLINE_MS, Promise.all(running))))
+      this.#log.warn('transport.close-late', { deadlineMs: HANDLERS_DEADLINE_MS });
+    await this.#connection?.close();
     await this.#loop;
-    this.#change(false, 'the transport is closed');
+    await within(HANDLERS_DEADLINE_MS, Promise.all(this.#retiring));
+    this.#down('the transport is closed');
     this.#listeners.clear();
-  }
-
-  async #within(deadlineMs: number, work: Promise<unknown>, what: string): Promise<void> {
-    const done = new AbortController();
-    const late = delay(deadlineMs, 'late', { signal: done.signal }).catch(() => undefined);
-    const result = await Promise.race([work.catch(() => undefined), late]);
-    done.abort();
-    if (result === 'late') this.#log.warn('transport.close-late', { what, deadlineMs });
   }
 
   async #connectForEver(firstDone: () => void): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       try {
-        const connection = await this.#connectOnce();
-        const ended = this.#follow(connection);
+        const connection = await this.#dial();
+        for (const subscription of this.#subscriptions) subscription.attach(connection);
+        this.#up(connection);
         firstDone();
-        await ended;
+        await this.#gone();
       } catch (thrown) {
-        const detail = connectionDetail(thrown, this.#broker);
-        this.#refused = detail.startsWith('permission-denied');
-        this.#change(false, detail);
+        this.#failed(thrown);
         firstDone();
       }
-      await delay(reconnectWaitMs(), undefined, { signal }).catch(() => undefined);
+      if (!signal.aborted) await this.#attempts.pause(signal);
     }
   }
 
-  #connectOnce(): Promise<NatsConnection> {
-    const { servers, name, inboxPrefix, tls, pingIntervalMs } = this.#options;
-    return connect({
-      servers: [...servers],
-      noRandomize: true,
-      name,
-      inboxPrefix,
-      authenticator: (nonce) => proofOf(this.#options.credentials?.(), nonce),
-      ...(tls === undefined ? {} : { tls }),
-      timeout: CONNECT_TIMEOUT_MS,
-      pingInterval: pingIntervalMs ?? PING_INTERVAL_MS,
-      maxPingOut: MAX_PINGS_OUT,
-      maxReconnectAttempts: -1,
-      reconnectDelayHandler: reconnectWaitMs,
-      ignoreAuthErrorAbort: true,
-      noAsyncTraces: true,
+  /** Of the present connection, and of those that replace it. */
+  async #gone(): Promise<void> {
+    while (this.#connection !== undefined) {
+      const connection = this.#connection;
+      const why = await connection.gone;
+      await this.#replacing;
+      if (this.#connection !== connection) continue;
+      this.#connection = undefined;
+      if (why === undefined) this.#down(`the broker ${this.#broker} is gone`);
+      else this.#failed(why);
+    }
+  }
+
+  /** Errors: as of `dial`, what `credentials` throws; and `cancelled` when this is closing. */
+  async #dial(): Promise<BrokerConnection> {
+    const nats = await dial(this.#options, this.#options.credentials?.());
+    const connection = new BrokerConnection(nats, this.#broker, (event) => this.#told(event));
+    if (!this.#closing.signal.aborted) return connection;
+    await connection.close();
+    throw new LimpetError('cancelled', 'the transport is closing');
+  }
+
+  async #renew(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    const before = this.#connection;
+    this.#attempts.now();
+    if (before === undefined) return;
+    const next = await this.#dial().catch((thrown: unknown) => {
+      throw this.#error(connectionDetail(thrown, this.#broker, this.#credentials()));
     });
+    if (this.#connection === before) this.#replacing = this.#replace(before, next);
+    else await next.close();
+    await this.#replacing;
   }
 
-  /** Resolves when this connection has ended for good. */
-  async #follow(connection: NatsConnection): Promise<void> {
-    if (this.#closing.signal.aborted) {
-      await connection.close();
-      return;
+  async #replace(before: BrokerConnection, next: BrokerConnection): Promise<void> {
+    const taken = [...this.#subscriptions];
+    await replace({ before, next, gate: this.#gate }, taken);
+    for (const subscription of this.#subscriptions)
+      if (!taken.includes(subscription)) subscription.attach(next);
+    this.#denials.clear();
+    this.#up(next);
+    this.#gate.open();
+    const retiring = before
+      .retire(RETIRE_DEADLINE_MS)
+      .finally(() => this.#retiring.delete(retiring));
+    this.#retiring.add(retiring);
+  }
+
+  #told({ type, permissionContext, data }: Status): void {
+    if (permissionContext !== undefined) this.#denials.note(permissionContext);
+    else if (type === Events.Error)
+      this.#log.warn('transport.error', { detail: JSON.stringify(data) });
+  }
+
+  #failed(thrown: unknown): void {
+    const detail = connectionDetail(thrown, this.#broker, this.#credentials());
+    this.#attempts.failed(detail.startsWith(REFUSED));
+    this.#down(detail);
+  }
+
+  #credentials() {
+    try {
+      return this.#options.credentials?.();
+    } catch {
+      return undefined;
     }
-    const status = connection.status();
+  }
+
+  #up(connection: BrokerConnection): void {
+    const anew = this.#connection === undefined;
+    if (anew) this.#denials.clear();
     this.#connection = connection;
-    for (const subscription of this.#subscriptions) subscription.attach(connection);
-    this.#up(connection);
-    const following = (async () => {
-      for await (const event of status) this.#event(connection, event);
-    })();
-    const why = await Promise.race([connection.closed(), following]);
-    this.#connection = undefined;
-    this.#change(false, connectionDetail(why ?? new Error('closed'), this.#broker));
+    this.#attempts.succeeded();
+    this.#detail = `connected to the broker ${connection.nats.getServer()}`;
+    this.#log.info('transport.connection', { connected: true, detail: this.#detail, anew });
+    if (anew) this.#tell();
   }
 
-  #event(connection: NatsConnection, event: Status): void {
-    if (event.type === Events.Disconnect) this.#change(false, `the broker ${this.#broker} is gone`);
-    else if (event.type === Events.Reconnect) this.#up(connection);
-    else if (event.type === Events.Error && event.permissionContext !== undefined) {
-      this.#log.error('transport.permission-denied', {
-        code: 'permission-denied',
-        ...event.permissionContext,
-      });
-    } else if (event.type === Events.Error) {
-      this.#log.warn('transport.error', { detail: JSON.stringify(event.data) });
-    }
-  }
-
-  #up(connection: NatsConnection): void {
-    this.#refused = false;
-    this.#maxPayload = connection.info?.max_payload ?? ASSUMED_MAX_PAYLOAD;
-    this.#change(true, `connected to the broker ${connection.getServer()}`);
-  }
-
-  #change(connected: boolean, detail: string): void {
-    if (connected === this.#connected && detail === this.#detail) return;
-    const before = this.#connected;
-    this.#connected = connected;
+  #down(detail: string): void {
+    if (detail === this.#detail) return;
     this.#detail = detail;
-    this.#log[connected ? 'info' : 'warn']('transport.connection', { connected, detail });
-    if (!connected) for (const lost of [...this.#underWay]) lost();
-    if (before === connected && connected) return;
-    for (const listener of [...this.#listeners]) listener(connected, detail);
+    this.#log.warn('transport.connection', { connected: false, detail });
+    this.#tell();
   }
 
-  #online(subject: string, payload: Uint8Array): NatsConnection {
+  #tell(): void {
+    for (const listener of [...this.#listeners]) listener(this.connected, this.#detail);
+  }
+
+  #check(subject: string, payload: Uint8Array): void {
     if (BAD_SUBJECT.test(subject)) {
       throw new LimpetError(
         'invalid-argument',
         `'${subject}' is not a subject that can be sent to`,
       );
     }
-    if (!this.#connected || this.#connection === undefined) {
-      throw this.#unavailable(`nothing was sent on ${subject}`);
-    }
-    if (payload.length > this.#maxPayload) {
-      const sizes = `${payload.length} bytes for ${subject}, the broker takes at most ${this.#maxPayload}`;
+    if (!this.connected) throw this.#unavailable(`nothing was sent on ${subject}`);
+    if (payload.length > this.maxPayload) {
+      const sizes = `${payload.length} bytes for ${subject}, the broker takes at most ${this.maxPayload}`;
       throw new LimpetError('too-large', `the message is too large: ${sizes}`);
     }
-    return this.#connection;
   }
 
   #unavailable(consequence: string): LimpetError {
-    const code = this.#refused ? 'permission-denied' : 'unavailable';
-    return new LimpetError(code, `${this.#detail}; ${consequence}`);
+    return this.#error(`${this.#detail}; ${consequence}`);
   }
-}
 
-function reconnectWaitMs(): number {
-  return RECONNECT_WAIT_MS + Math.floor(Math.random() * RECONNECT_JITTER_MS);
-}
-
-function proofOf(credentials: Credentials | undefined, nonce?: string): Auth {
-  if (credentials === undefined) return undefined;
-  if (credentials.type === 'password')
-    return usernamePasswordAuthenticator(credentials.user, credentials.password)();
-  const seed = new TextEncoder().encode(credentials.seed);
-  return jwtAuthenticator(credentials.jwt, seed)(nonce);
+  #error(message: string): LimpetError {
+    return new LimpetError(
+      message.startsWith(REFUSED) ? 'permission-denied' : 'unavailable',
+      message,
+    );
+  }
 }

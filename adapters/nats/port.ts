@@ -18,14 +18,23 @@ export interface Transport {
     handler: (message: IncomingMessage) => Promise<Uint8Array | undefined> | Uint8Array | undefined,
   ): Subscription;
   /**
-   * Connects anew with what `credentials` says now, before it lets go of the old connection: nothing that is under way fails.
-   * Errors: `permission-denied`, `unavailable`; the old connection then stays.
+   * Connects anew with what `credentials` says now, before it lets go of the old connection: nothing that is under way
+   * fails, no message is missed, their order stays. What asks for no answer may be handled twice. Without a connection
+   * the next attempt begins at once. Errors: `permission-denied`, `unavailable`; the old connection then stays.
    */
   renew(): Promise<void>;
   /** Calls back on every change; the first call tells the present state. Returns the way to stop. */
   onConnection(listener: (connected: boolean, detail: string) => void): () => void;
   /** Stops taking messages, waits for running handlers, flushes, closes. Twice is the same as once. */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What the connection to a broker adds. */
+export interface BrokerTransport extends Transport {
+  /** The broker is there, and does not take these credentials. */
+  readonly refused: boolean;
+  /** One sentence for each thing that the broker does not allow on the present connection. */
+  problems(): readonly string[];
 }
 
 export interface IncomingMessage {
@@ -44,7 +53,7 @@ export interface TransportOptions {
   readonly name: string;
   /** `_INBOX.<nodeId>` for agents, so that permissions can pin it. */
   readonly inboxPrefix: string;
-  /** Asked at each attempt to connect; undefined at a broker that asks for nothing. */
+  /** Asked at each attempt to connect; undefined at a broker that asks for nothing. What it throws ends the attempt. */
   readonly credentials?: () => Credentials | undefined;
   readonly tls?: TransportTls;
   readonly pingIntervalMs?: number;

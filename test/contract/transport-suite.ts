@@ -130,7 +130,10 @@ export function testTransport(t: Test, start: (t: Test) => Promise<BrokerUnderTe
     await broker.restart();
     await eventually('connected', () => transport.connected, 10_000);
     t.equal(text(await transport.request('s', bytes(''), 2_000)), 'ok');
-    t.same(seen, [true, false, true]);
+    t.same(
+      seen.filter((one, i) => one !== seen[i - 1]),
+      [true, false, true],
+    );
   });
 
   t.test('returns without a broker and connects when there is one', async (t) => {

@@ -1,0 +1,40 @@
+/** When to connect again. A broker that refuses is asked less and less often. */
+import { setTimeout as delay } from 'node:timers/promises';
+
+const WAIT_MS = 500;
+const JITTER_MS = 250;
+const REFUSED_WAIT_MS = 15_000;
+
+export class Attempts {
+  #refusals = 0;
+  #failed = false;
+  #waiting = new AbortController();
+
+  get refused(): boolean {
+    return this.#refusals > 0;
+  }
+
+  succeeded(): void {
+    this.#refusals = 0;
+    this.#failed = false;
+  }
+
+  failed(refused: boolean): void {
+    this.#refusals = refused ? this.#refusals + 1 : 0;
+    this.#failed = true;
+  }
+
+  /** After a connection that was good it is tried again almost at once. */
+  async pause(closing: AbortSignal): Promise<void> {
+    this.#waiting = new AbortController();
+    const refusedMs = Math.min(REFUSED_WAIT_MS, WAIT_MS * 2 ** (this.#refusals - 1));
+    const waitMs = this.refused ? refusedMs : this.#failed ? WAIT_MS : 0;
+    const jitterMs = Math.floor(Math.random() * Math.max(JITTER_MS, waitMs / 4));
+    const signal = AbortSignal.any([closing, this.#waiting.signal]);
+    await delay(waitMs + jitterMs, undefined, { signal }).catch(() => undefined);
+  }
+
+  now(): void {
+    this.#waiting.abort();
+  }
+}
