@@ -12,12 +12,13 @@ import { passwordOf } from '../adapters/nats/credentials.ts';
 import { connectTransport } from '../adapters/nats/nats-transport.ts';
 import { procProcesses } from '../adapters/processes/proc.ts';
 import { createStreamServer } from '../adapters/streams/stream-server.ts';
+import { serviceManager } from '../adapters/systemd/notify.ts';
 import { VERSION } from '../wire/version.ts';
 import { inboxPrefix } from '../wire/subjects.ts';
 import { Announcement } from './announce.ts';
 import { listenLocal, localApi } from './api/local-api.ts';
 import type { AgentStatus } from './api/status.ts';
-import { agentStatus } from './api/status-of.ts';
+import { agentStatus, degradedOf, type StatusParts } from './api/status-of.ts';
 import type { AgentConfig } from './config.ts';
 import { Explainer } from './explain/explainer.ts';
 import { formatMetrics } from './explain/metrics.ts';
@@ -32,6 +33,8 @@ import { ownPlugins } from './own-plugins.ts';
 import { openState } from './state.ts';
 import { Stopping, type StopMode } from './stopping.ts';
 import { StoreWatch } from './store-watch.ts';
+import { OwnUnit } from './unit/own-unit.ts';
+import { unitProblems } from './unit/unit-check.ts';
 
 export interface Agent {
   status(): AgentStatus;
@@ -112,18 +115,29 @@ export async function composeAgent(
     client: (name) => host.client(name),
   });
 
-  const status = (): AgentStatus =>
-    agentStatus({
-      config,
-      identity,
-      startedAt,
-      version: VERSION,
-      sources,
-      service,
-      link: link.status,
-      quarantined: loaded.quarantined,
-      store: { damage, amiss, noRoom: () => room.noRoom },
-    });
+  const unit = new OwnUnit({
+    service: serviceManager(process.env, log),
+    clock,
+    log,
+    executions: () => engine.all(),
+    health: () => host.health(),
+    isRecovered: (executor) => service.isRecovered(executor),
+    degraded: () => degradedOf(statusParts()),
+    problems: unitProblems({ processExecutor: config.executors.process.enabled, log }),
+  });
+  const statusParts = (): StatusParts => ({
+    config,
+    identity,
+    startedAt,
+    version: VERSION,
+    sources,
+    service,
+    link: link.status,
+    quarantined: loaded.quarantined,
+    store: { damage, amiss, noRoom: () => room.noRoom },
+    unit: unit.problems,
+  });
+  const status = (): AgentStatus => agentStatus(statusParts());
   const explainer = new Explainer({
     nodeId: identity.nodeId,
     clock,
@@ -186,6 +200,7 @@ export async function composeAgent(
   streams.start();
   link.start();
   service.start();
+  void unit.start();
   void room.start(() => {
     for (const health of host.health()) service.health(health);
     announcement.write().catch((thrown: unknown) => {
@@ -207,6 +222,7 @@ export async function composeAgent(
         'the agent was told to end everything',
         config.stopGraceMs + KILL_TIMEOUT_SLACK_MS,
       );
+    unit.stopping();
     streams.close();
     explanations.unsubscribe();
     await streamServer[Symbol.asyncDispose]();
@@ -217,10 +233,12 @@ export async function composeAgent(
     await transport[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
     await announcement.withdraw();
+    unit.close();
     log.info('agent.stopped', { mode });
   };
   const drain = async (signal: AbortSignal): Promise<void> => {
     log.info('agent.draining', {});
+    unit.draining();
     await service.drain(signal);
     // Whoever waits for the work hears of its end; if not now, then at the next start.
     const until = clock.uptime() + REPORT_MS;

@@ -7,6 +7,7 @@ import { LimpetError } from '../core/errors.ts';
 import { logFormat, pinoLog } from '../adapters/log/pino-log.ts';
 import { silentLog } from '../adapters/log/silent-log.ts';
 import { systemClock } from '../adapters/clock/system-clock.ts';
+import { failedStart } from '../adapters/systemd/failed-start.ts';
 import { agentDoctor } from './doctor/doctor.ts';
 import { planOfDeadAgent } from './explain/dead-agent.ts';
 import { composeAgent } from './compose.ts';
@@ -107,5 +108,5 @@ async function run(config: AgentConfig): Promise<void> {
 main().catch((thrown: unknown) => {
   const error = LimpetError.from(thrown);
   process.stderr.write(`limpet agent: ${error.message}\n`);
-  process.exit(error.code === 'invalid-argument' ? 2 : 1);
+  void failedStart(error, process.env).then((code) => process.exit(code));
 });

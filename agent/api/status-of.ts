@@ -7,6 +7,7 @@ import type { LiveExecution } from '../executions/live.ts';
 import type { ExecutionService } from '../executions/service.ts';
 import { executorInfos, type NodeInfoSources } from '../link/node-info.ts';
 import type { LinkStatus } from '../link/condition.ts';
+import type { ExecutorHealth } from '../plugins/port.ts';
 import type { AgentStatus, ExecutorStatus } from './status.ts';
 import { storeProblems, type StoreFacts } from './store-problems.ts';
 
@@ -20,6 +21,18 @@ export interface StatusParts {
   readonly link: LinkStatus;
   readonly quarantined: readonly Corrupt[];
   readonly store: StoreFacts;
+  /** What its unit would do to its work. */
+  readonly unit: readonly string[];
+}
+
+/** One sentence for each thing that is not as it should be. */
+export function degradedOf(parts: StatusParts): readonly string[] {
+  const { sources, link, quarantined } = parts;
+  return [
+    ...parts.unit,
+    ...storeProblems(parts.store, sources.engine),
+    ...degradations(sources.health(), link, quarantined),
+  ];
 }
 
 export function agentStatus(parts: StatusParts): AgentStatus {
@@ -29,10 +42,7 @@ export function agentStatus(parts: StatusParts): AgentStatus {
   const readyMs = service.readyAt === undefined ? undefined : service.readyAt - parts.startedAt;
   return {
     ok: true,
-    degraded: [
-      ...storeProblems(parts.store, sources.engine),
-      ...degradations(executors, link, quarantined),
-    ],
+    degraded: degradedOf(parts),
     version: parts.version,
     pid: process.pid,
     nodeId: parts.identity.nodeId,
@@ -78,7 +88,7 @@ function executorStatus({ sources, service }: StatusParts): ExecutorStatus[] {
 }
 
 function degradations(
-  executors: readonly ExecutorStatus[],
+  executors: readonly ExecutorHealth[],
   link: LinkStatus,
   quarantined: readonly Corrupt[],
 ): string[] {

@@ -170,7 +170,8 @@ export class ExecutionEngine {
     const steps = this.#walk(live.record, event, known);
     const last = steps.at(-1);
     if (last === undefined) return;
-    await this.#commit(steps);
+    live.writing = true;
+    await this.#commit(steps).finally(() => (live.writing = false));
     this.#account(live.record, last.after);
     live.record = last.after;
     for (const { before, after, cause } of steps)

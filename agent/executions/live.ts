@@ -21,6 +21,8 @@ export class LiveExecution {
   readonly leftovers = new Set<number>();
   /** Retries of effects and looks that could not be done now. */
   retries = 0;
+  /** A change of it is on its way to the disk. */
+  writing = false;
   retryTimer: Timer | undefined;
   deadlineTimer: Timer | undefined;
   restartTimer: Timer | undefined;

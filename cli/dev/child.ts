@@ -64,7 +64,8 @@ export class Child {
     const child = spawn(command, args, {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...env },
+      // Whoever started this command waits for its word, not for that of each program.
+      env: { ...process.env, NOTIFY_SOCKET: undefined, ...env },
     });
     this.#process = child;
     this.#startedAt = performance.now();

@@ -45,9 +45,15 @@ export class Coordinator {
   readonly #queue: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
+  #writing = false;
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
+  }
+
+  /** A turn is on its way to the disk. */
+  get writing(): boolean {
+    return this.#writing;
   }
 
   /** Resolves with the step's answer once its turn is durable. */
@@ -134,10 +140,15 @@ export class Coordinator {
     for (const id of settled) draft.op({ type: 'del', key: liveKey(id) });
     const ops = draft.seal();
     faults.reach('requester.turn.before-commit');
-    await commit(ops).catch((thrown: unknown) => {
+    this.#writing = true;
+    try {
+      await commit(ops);
+    } catch (thrown) {
       unwritten(ops);
       throw thrown;
-    });
+    } finally {
+      this.#writing = false;
+    }
     faults.reach('requester.turn.after-commit');
     const changes = draft.changed;
     world.put(changes);
