@@ -21,7 +21,7 @@ export async function dial(
   { servers, name, inboxPrefix, tls, pingIntervalMs }: TransportOptions,
   credentials: Credentials | undefined,
 ): Promise<NatsConnection> {
-  const asked = tlsOptions(servers, tls);
+  const asked = tlsOptions(servers, tls?.());
   const proof = proofOf(credentials);
   return connect({
     servers: [...servers],

@@ -55,7 +55,8 @@ export interface TransportOptions {
   readonly inboxPrefix: string;
   /** Asked at each attempt to connect; undefined at a broker that asks for nothing. What it throws ends the attempt. */
   readonly credentials?: () => Credentials | undefined;
-  readonly tls?: TransportTls;
+  /** Asked at each attempt, too. */
+  readonly tls?: () => TransportTls | undefined;
   readonly pingIntervalMs?: number;
 }
 
