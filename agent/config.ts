@@ -5,6 +5,8 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { LimpetError, messageOf } from '../core/errors.ts';
 import { parseBytes, parseCpu, type Resources } from '../core/resources.ts';
+import { urlDownloadConfig } from './inputs/config.ts';
+import { natsConfig } from './join/config.ts';
 
 const absolute = z.string().regex(/^\//, 'expected an absolute path');
 const pattern = z.string().refine((text) => {
@@ -51,28 +53,7 @@ export const agentConfigSchema = z.strictObject({
     .optional()
     .describe('Display name of the node; the host name by default.'),
   labels: z.record(z.string(), z.string()).default({}).describe('Labels that jobs can ask for.'),
-  nats: z
-    .strictObject({
-      servers: z.array(z.string().min(1)).min(1).default(['nats://127.0.0.1:4222']),
-      user: z.string().optional(),
-      password: z.string().optional(),
-      pingIntervalMs: z
-        .number()
-        .int()
-        .min(500)
-        .max(60_000)
-        .default(10_000)
-        .describe('How often the broker is asked for a sign of life; it is gone after three, ms.'),
-      requestTimeoutMs: z
-        .number()
-        .int()
-        .min(100)
-        .max(60_000)
-        .default(5_000)
-        .describe('How long the requester may take to answer, ms.'),
-    })
-    .prefault({})
-    .describe('The broker between agent and requester.'),
+  nats: natsConfig,
   capacity: z
     .strictObject({
       CPU: z.string().optional().describe('Cores, such as 8 or 7500m; all cores by default.'),
@@ -116,6 +97,7 @@ export const agentConfigSchema = z.strictObject({
     .array(z.strictObject({ path: absolute, writable: z.boolean().default(false) }))
     .default([])
     .describe('Folders of this node that `local` input sources may mount.'),
+  urlDownload: urlDownloadConfig,
   allowEnv: z
     .array(pattern)
     .default([])

@@ -18,9 +18,11 @@ import { VERSION } from '../wire/version.ts';
 import { capacityOf, type AgentConfig } from './config.ts';
 import type { EnvironmentOptions } from './executions/environment.ts';
 import type { AgentFolders } from './executions/folders.ts';
+import type { InputOptions } from './executions/inputs.ts';
 import { Leases } from './executions/lease.ts';
 import { ExecutionRepository, type Loaded } from './executions/repository.ts';
 import { ExecutionService } from './executions/service.ts';
+import { downloadPorts, offeredSources } from './inputs/config.ts';
 import { reportRules } from './link/coalesce.ts';
 import { KnownEpochs } from './link/epochs.ts';
 import type { NodeInfoSources } from './link/node-info.ts';
@@ -113,7 +115,7 @@ function createService(
       wake: (how) => own.link()?.wake(how),
     },
     folders,
-    inputs: { folder: folders.inputs, allowLocal: config.allowLocal },
+    inputs: inputOptions(config, folders, clock),
     environment: { allow: config.allowEnv, node: environment },
     capacity: capacityOf(config),
     stopGraceMs: config.stopGraceMs,
@@ -131,6 +133,13 @@ function createService(
   });
 }
 
+function inputOptions(config: AgentConfig, folders: AgentFolders, clock: Clock): InputOptions {
+  const { allowLocal, urlDownload, minFreeBytes } = config;
+  const downloads = downloadPorts(urlDownload, { minFreeBytes, clock });
+  const options = { folder: folders.inputs, allowLocal };
+  return downloads === undefined ? options : { ...options, downloads };
+}
+
 function sourcesOf(
   { config, name, identity }: NodeParts,
   service: ExecutionService,
@@ -142,6 +151,7 @@ function sourcesOf(
       version: VERSION,
       labels: config.labels,
       capacity: capacityOf(config),
+      sources: offeredSources(config.urlDownload),
     },
     engine: service.engine,
     health: () => service.advertised(),

@@ -5,6 +5,7 @@ import type { ParsedJob, ParsedTask } from './job-spec-schema.ts';
 import { perNode } from './job.ts';
 import { constraintFault } from './labels.ts';
 import { checkRestart } from './job-restart.ts';
+import { URL_SOURCE, urlSource } from './url-source.ts';
 
 export function checkJob(job: ParsedJob): void {
   if (perNode(job.Type) && (job.Count ?? 0) > 1)
@@ -54,6 +55,9 @@ function checkInputs(task: ParsedTask, path: Path): void {
     inputs.map((input) => input.Alias),
     (i) => at(i, 'Alias'),
   );
+  inputs.forEach(({ Source }, i) => {
+    if (Source.Type === URL_SOURCE) urlSource(Source.Params, [...at(i, 'Source'), 'Params']);
+  });
 }
 
 const RESULT_NAME = /^(?!\.{1,2}$)(?!(?:stdout|stderr|exitCode)$)[^/\0]{1,200}$/;

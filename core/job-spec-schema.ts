@@ -16,6 +16,7 @@ import {
 import { JOB_KINDS } from './job.ts';
 import type { ConstraintOperator } from './job.ts';
 import { parseBytes, parseCpu } from './resources.ts';
+import { URL_SOURCE } from './url-source.ts';
 
 const A_TEXT = 'a string (numbers and true or false need quotes)';
 const A_MAPPING = 'a mapping';
@@ -45,7 +46,7 @@ function config(synonyms: Readonly<Record<string, string>>, example: string) {
   );
 }
 
-const SOURCE_SYNONYMS = { localdirectory: 'local', urldownload: 'url' };
+const SOURCE_SYNONYMS = { localdirectory: 'local', urldownload: URL_SOURCE };
 
 function amount(check: (text: string) => unknown, expected: string) {
   return z
@@ -146,7 +147,7 @@ export const taskSchema = z.object(
       .array(
         z.object(
           {
-            Source: config(SOURCE_SYNONYMS, 'inline or local'),
+            Source: config(SOURCE_SYNONYMS, 'inline, local or urlDownload'),
             Alias: text.exactOptional(),
             Target: text,
           },

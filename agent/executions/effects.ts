@@ -11,7 +11,7 @@ import type { ExecutorClient, RunOrder } from '../plugins/port.ts';
 import type { EffectRunner, ExecutionEngine } from './engine.ts';
 import { runEnvironment, type EnvironmentOptions } from './environment.ts';
 import type { AgentFolders } from './folders.ts';
-import { removeInputs, stageInputs, type InputOptions } from './inputs.ts';
+import { removeInputs, stageInputs, type InputOptions, type Staging } from './inputs.ts';
 import type { Leases } from './lease.ts';
 import type { LiveExecution } from './live.ts';
 import type { Observer } from './observer.ts';
@@ -79,10 +79,8 @@ export class Effects implements EffectRunner {
     if (live.record.state !== 'preparing') return;
     this.#deps.faults.reach('agent.effect.prepare.before');
     const order = await this.#order(live);
-    const onProgress = (message: string): void => {
-      live.progress = message;
-    };
-    const digest = await this.#client(live).prepare(order, onProgress, live.abort.signal);
+    const { progress, signal } = staging(live);
+    const digest = await this.#client(live).prepare(order, progress, signal);
     this.#deps.faults.reach('agent.effect.prepare.after');
     this.#answer(live, { type: 'prepared', digest });
   }
@@ -172,7 +170,7 @@ export class Effects implements EffectRunner {
     const { record } = live;
     const { placement } = record;
     const { task, token } = placement;
-    const inputs = await stageInputs(record, this.#deps.inputs);
+    const inputs = await stageInputs(record, this.#deps.inputs, staging(live));
     const outputs = await resultMounts(record, this.#deps.folders);
     const resources = taskResources(task);
     return {
@@ -198,6 +196,13 @@ export class Effects implements EffectRunner {
       stopGraceMs: this.#deps.stopGraceMs,
     };
   }
+}
+
+function staging(live: LiveExecution): Staging {
+  const progress = (message: string): void => {
+    live.progress = message;
+  };
+  return { progress, signal: live.abort.signal };
 }
 
 function ref(record: ExecutionRecord): { executionId: string; run: number } {

@@ -1,6 +1,6 @@
 /**
- * Input sources: `inline` is written below the agent's inputs folder, `local` is mounted from where it is, if the
- * operator allows it. Staging again gives the same mounts.
+ * Input sources: `inline` is written below the agent's inputs folder and `url` downloaded there, `local` is mounted from
+ * where it is, if the operator allows it. Staging again gives the same mounts.
  * Everything that is wrong with a source is `refused`: another attempt here would not help.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -14,6 +14,9 @@ import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { InputSource } from '../../core/job.ts';
 import { syncTree } from '../../adapters/durable/folders.ts';
 import { ignore } from '../../adapters/durable/if-there.ts';
+import { URL_SOURCE, urlSource } from '../../core/url-source.ts';
+import { offeredSources } from '../inputs/config.ts';
+import { download, type DownloadPorts } from '../inputs/download.ts';
 import type { RunOrder } from '../plugins/port.ts';
 
 export type Mount = RunOrder['mounts'][number];
@@ -27,18 +30,26 @@ export interface LocalAllowance {
 export interface InputOptions {
   readonly folder: string;
   readonly allowLocal: readonly LocalAllowance[];
+  /** Missing: this node downloads nothing. */
+  readonly downloads?: DownloadPorts;
+}
+
+export interface Staging {
+  readonly signal: AbortSignal;
+  readonly progress: (message: string) => void;
 }
 
 export async function stageInputs(
   record: ExecutionRecord,
   options: InputOptions,
+  staging: Staging,
 ): Promise<readonly Mount[]> {
-  const sources = record.placement.task.InputSources ?? [];
+  const { executionId, task, deadlineAt } = record.placement;
   const mounts: Mount[] = [];
-  for (const [index, source] of sources.entries()) {
-    const where = `input ${index} (${source.Source.Type}) for ${source.Target}`;
-    const target = join(options.folder, record.placement.executionId, String(index));
-    mounts.push(await stageOne(source, target, options, where));
+  for (const [index, input] of (task.InputSources ?? []).entries()) {
+    const where = `input ${index} (${input.Source.Type}) for ${input.Target}`;
+    const target = join(options.folder, executionId, String(index));
+    mounts.push(await stageOne({ input, target, where, deadlineAt, ...staging }, options));
   }
   return mounts;
 }
@@ -47,19 +58,43 @@ export async function removeInputs(executionId: string, options: InputOptions): 
   await rm(join(options.folder, executionId), { recursive: true, force: true });
 }
 
-async function stageOne(
-  input: InputSource,
-  target: string,
-  options: InputOptions,
-  where: string,
-): Promise<Mount> {
+interface Source extends Staging {
+  readonly input: InputSource;
+  /** Where it is staged. */
+  readonly target: string;
+  /** For messages. */
+  readonly where: string;
+  readonly deadlineAt: number | undefined;
+}
+
+async function stageOne(source: Source, options: InputOptions): Promise<Mount> {
+  const { input, target, where } = source;
   const { Type, Params } = input.Source;
   if (Type === 'inline') return stageInline(input, target, where);
   if (Type === 'local') return stageLocal(input, Params ?? {}, options, where);
+  if (Type === URL_SOURCE && options.downloads !== undefined)
+    return stageUrl(source, options.downloads);
   throw new LimpetError(
     'refused',
-    `${where}: this node has no source '${Type}'; it has inline and local`,
+    `${where}: this node has no source '${Type}'; it has ${offeredSources({ enabled: options.downloads !== undefined }).join(', ')}`,
   );
+}
+
+/** The file stands in the folder `Target` under its own name, as in Bacalhau. */
+async function stageUrl(source: Source, ports: DownloadPorts): Promise<Mount> {
+  const { input, target, where, deadlineAt, signal } = source;
+  const order = {
+    source: urlSource(input.Source.Params, ['Params']),
+    ...{ folder: target, deadlineAt, signal },
+    progress: (message: string) => source.progress(`${where}: ${message}`),
+  };
+  try {
+    const name = await download(order, ports);
+    return { source: join(target, name), target: join(input.Target, name), readOnly: true };
+  } catch (thrown) {
+    const { code, message } = LimpetError.from(thrown);
+    throw new LimpetError(code, `${where}: ${message}`, { cause: thrown });
+  }
 }
 
 /**

@@ -20,6 +20,8 @@ export interface NodeFacts {
   readonly version: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly capacity: Resources;
+  /** Types of input sources that jobs may ask for here. */
+  readonly sources: readonly string[];
 }
 
 export interface NodeInfoSources {
@@ -48,7 +50,7 @@ export function nodeInfo(sources: NodeInfoSources): NodeInfo {
     labels: { ...facts.labels },
     allocated: engine.allocated,
     executors: executorInfos(sources),
-    sources: ['inline', 'local'],
+    sources: [...facts.sources],
     publishers: ['local'],
     running: runningCount(engine),
   };

@@ -8,18 +8,19 @@ t.test(
   'an inline input that a power loss has torn is whole again before the run starts',
   async (t) => {
     const options = { folder: tempDir(t), allowLocal: [] };
+    const staging = { signal: new AbortController().signal, progress: () => undefined };
     const URL = `data:text/plain,${'x'.repeat(100)}`;
     const inputs = [{ Source: { Type: 'inline', Params: { URL } }, Target: '/in' }];
     const { task } = placement();
     const staged = record({}, { task: { ...task, InputSources: inputs } });
-    const [mount] = await stageInputs(staged, options);
+    const [mount] = await stageInputs(staged, options, staging);
     t.match(mount, { target: '/in', readOnly: true });
     const file = mount?.source ?? '';
     const { ino } = statSync(file);
-    await stageInputs(staged, options);
+    await stageInputs(staged, options, staging);
     t.equal(statSync(file).ino, ino, 'one that is whole is left as it is');
     truncateSync(file, 7);
-    await stageInputs(staged, options);
+    await stageInputs(staged, options, staging);
     t.equal(readFileSync(file, 'utf8'), 'x'.repeat(100));
   },
 );
