@@ -50,7 +50,9 @@ t.test(
 t.test('a reboot keeps files and enabled services, and ends every process', { skip }, async (t) => {
   await machine.copyIn('package.json', '/opt');
   const left = await children('sleep 3600');
+  const boot = await bootId();
   await machine.reboot();
+  t.not(await bootId(), boot);
   t.match(await machine.run(['cat', '/opt/package.json']), /"name": "limpet"/);
   t.equal((await machine.systemctl('is-active', 'small.service')).trim(), 'active');
   t.ok(left.length >= 2, 'there was something to end');
@@ -67,4 +69,8 @@ t.test('a command has its exit code and both of its streams', { skip }, async (t
 async function children(command: string): Promise<string[]> {
   const { stdout } = await machine.inside(['pgrep', '-f', '-x', command]);
   return stdout.split('\n').filter((line) => line !== '');
+}
+
+function bootId(): Promise<string> {
+  return machine.run(['cat', '/proc/sys/kernel/random/boot_id']);
 }

@@ -17,10 +17,15 @@ import { rootArchive } from './root-archive.ts';
 const BOOT_MS = 60_000;
 const STOP_SECONDS = 60;
 
-/** On cgroup v2 the tree of the container comes read-only; credentials of services need mounts that are shared. */
+/**
+ * On cgroup v2 the tree of the container comes read-only; credentials of services need mounts that are shared; and each
+ * boot has an id of its own, as in systemd-nspawn.
+ */
 const BOOT = `
 [ ! -e /sys/fs/cgroup/cgroup.controllers ] || mount -o remount,rw /sys/fs/cgroup
 mount --make-rshared /
+cat /proc/sys/kernel/random/uuid > /run/boot-id
+mount --bind /run/boot-id /proc/sys/kernel/random/boot_id
 exec /lib/systemd/systemd`;
 
 const HOST_CONFIG = {
@@ -33,8 +38,13 @@ const HOST_CONFIG = {
   Tmpfs: { '/run': '', '/run/lock': '', '/tmp': 'exec,mode=1777' },
 };
 
+export interface MachineOptions {
+  /** For all processes together; as much as the engine's host has, unless told. */
+  readonly memoryBytes?: number;
+}
+
 /** Boots a machine that ends with the test; where that cannot be, its `skip` says why, and nothing else of it works. */
-export async function bootMachine(t: Teardown): Promise<Machine> {
+export async function bootMachine(t: Teardown, options: MachineOptions = {}): Promise<Machine> {
   const engine = await testEngine(t);
   if (engine.skip !== false) return new Machine(engine.skip);
   if (!engine.host.startsWith('unix://'))
@@ -48,12 +58,16 @@ export async function bootMachine(t: Teardown): Promise<Machine> {
     Cmd: ['sh', '-c', BOOT],
     Hostname: 'limpet-host',
     StopSignal: 'SIGRTMIN+3',
-    HostConfig: { ...HOST_CONFIG, Binds: programs() },
+    HostConfig: { ...HOST_CONFIG, ...limits(options), Binds: programs() },
   });
   t.teardown(() => container.remove({ force: true, v: true }));
   const machine = new Machine(container);
   await machine.boot();
   return machine;
+}
+
+function limits({ memoryBytes }: MachineOptions): object {
+  return memoryBytes === undefined ? {} : { Memory: memoryBytes, MemorySwap: memoryBytes };
 }
 
 function programs(): string[] {
