@@ -20,17 +20,17 @@ t.test('old Node, old cgroups and a unit that kills its work are found', async (
   writeFileSync(join(root, 'cgroup.controllers'), 'cpu memory\n');
   t.equal((await look(cgroupVersion(root)))?.found, 'version 2');
 
-  const good = 'LoadState=loaded\nKillMode=process\nOOMPolicy=continue\nDelegate=no\n';
-  t.equal(unitFinding('a.service', good, false).result, 'ok');
-  t.match(unitFinding('a.service', good, true).found, /Delegate=yes/);
-  const bad = unitFinding('a.service', good.replace('=process', '=control-group'), false);
+  const good = { LoadState: 'loaded', KillMode: 'process', OOMPolicy: 'continue', Delegate: 'no' };
+  const unit = { name: 'a.service', user: false };
+  const judge = (over: Readonly<Record<string, string>>, processExecutor = false) =>
+    unitFinding(unit, new Map(Object.entries({ ...good, ...over })), processExecutor);
+  t.equal(judge({}).result, 'ok');
+  t.match(judge({}, true).found, /set Delegate=yes/);
+  const bad = judge({ KillMode: 'control-group' });
   t.equal(bad.result, 'fail');
-  t.match(bad.found, /KillMode=control-group .*set KillMode=process/);
-  t.match(
-    unitFinding('a.service', good.replace('continue', 'stop'), false).found,
-    /OOMPolicy=stop/,
-  );
-  t.equal(unitFinding('a.service', 'LoadState=not-found\n', false).result, 'skipped');
+  t.match(bad.found, /KillMode=control-group.*set KillMode=process/);
+  t.match(judge({ OOMPolicy: 'stop' }).found, /OOMPolicy=stop/);
+  t.equal(judge({ LoadState: 'not-found' }).result, 'skipped');
 });
 
 t.test('a look that never ends is ended by its deadline, and the others are told', async (t) => {
