@@ -6,6 +6,7 @@ import { dev } from './commands/dev.ts';
 import { doctor } from './commands/doctor.ts';
 import { dockerRun } from './commands/docker-run.ts';
 import { executionDescribe, executionHistory } from './commands/execution.ts';
+import { install } from './commands/install.ts';
 import { jobAdopt } from './commands/job-adopt.ts';
 import { jobDescribe } from './commands/job-describe.ts';
 import { jobExecutions } from './commands/job-executions.ts';
@@ -19,6 +20,7 @@ import { jobValidate } from './commands/job-validate.ts';
 import { nodeDescribe, nodeList } from './commands/node-list.ts';
 import { recover } from './commands/recover.ts';
 import { requester } from './commands/requester.ts';
+import { uninstall } from './commands/uninstall.ts';
 import { wasmRun } from './commands/wasm-run.ts';
 import type { Context } from './context.ts';
 
@@ -60,7 +62,9 @@ export function createProgram(context: Context, done: (exitCode: number) => void
     .addCommand(recover(context))
     .addCommand(doctor(context, done))
     .addCommand(requester(context, done))
-    .addCommand(dev(context, done));
+    .addCommand(dev(context, done))
+    .addCommand(install(context))
+    .addCommand(uninstall(context));
   configure(program, context);
   return program;
 }

@@ -19,6 +19,7 @@ export async function releaseFiles(root, arch) {
     ...filesBelow(root, 'dist').filter(isProgram),
     ...filesBelow(root, 'deploy').filter((file) => !file.endsWith('.md')),
     ...filesBelow(root, 'docs/reference').filter((file) => file.endsWith('.schema.json')),
+    ...filesBelow(root, 'docs').filter((file) => /^docs\/[^/]+\.md$/.test(file)),
     ...packages,
     `node_modules/classic-level/prebuilds/${PREBUILDS[arch]}`,
   ];
