@@ -2,10 +2,11 @@
 import type { Clock, Random } from '../adapters/clock/port.ts';
 import type { Faults } from '../adapters/faults/port.ts';
 import type { Logger } from '../adapters/log/port.ts';
-import { passwordOf } from '../adapters/nats/credentials.ts';
 import { connectTransport } from '../adapters/nats/nats-transport.ts';
 import type { Transport } from '../adapters/nats/port.ts';
 import type { Store } from '../adapters/store/port.ts';
+import type { ServiceManager } from '../adapters/systemd/port.ts';
+import { silentService } from '../adapters/systemd/silent.ts';
 import { ApiTokens } from './api/api-tokens.ts';
 import { serveApi, type Api } from './api/server.ts';
 import { readToken } from './api/token.ts';
@@ -14,6 +15,8 @@ import { startCore } from './core.ts';
 import { LogReader } from './logs/log-reader.ts';
 import { NodeStreams } from './nodes/streams.ts';
 import { openState } from './state/open.ts';
+import { transportOptions } from './transport.ts';
+import { OwnUnit } from './unit/own-unit.ts';
 
 export interface Setting {
   readonly config: Config;
@@ -23,6 +26,8 @@ export interface Setting {
   readonly random: Random;
   readonly faults: Faults;
   readonly log: Logger;
+  /** Who started this requester and waits for its word; nobody when missing. */
+  readonly service?: ServiceManager;
 }
 
 export interface Requester {
@@ -30,6 +35,7 @@ export interface Requester {
   readonly routes: Api['routes'];
   /** Takes what the files of http.tls hold now. Errors: `invalid-config`; the certificate of before stays. */
   renewCertificate(): Promise<void>;
+  readonly unit: Pick<OwnUnit, 'reload'>;
   /** Stops taking requests, finishes what was begun, closes. Twice is the same as once. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -40,33 +46,22 @@ export async function compose(setting: Setting): Promise<Requester> {
   const { store, problems } = await openState(setting);
   const undo: (() => Promise<void> | void)[] = [() => store[Symbol.asyncDispose]()];
   try {
-    const transport = await connect(config, log);
+    const transport = await connectTransport(transportOptions(config), log);
     undo.unshift(() => transport[Symbol.asyncDispose]());
-    const api = await assemble({ ...setting, store, problems, transport, token, undo });
+    const { api, unit } = await assemble({ ...setting, store, problems, transport, token, undo });
     undo.unshift(() => api[Symbol.asyncDispose]());
+    undo.unshift(() => unit.stopping());
+    undo.push(() => unit.close());
     log.info('requester.ready', { url: api.url });
     const { url, routes } = api;
     return {
-      ...{ url, routes, renewCertificate: () => api.renewCertificate() },
+      ...{ url, routes, unit, renewCertificate: () => api.renewCertificate() },
       [Symbol.asyncDispose]: once(() => unwind(undo)),
     };
   } catch (thrown) {
     await unwind(undo);
     throw thrown;
   }
-}
-
-function connect(config: Config, log: Logger): Promise<Transport> {
-  const { servers } = config.nats;
-  return connectTransport(
-    {
-      servers,
-      name: 'limpet-requester',
-      inboxPrefix: '_INBOX.requester',
-      credentials: () => passwordOf(config.nats),
-    },
-    log,
-  );
 }
 
 interface Assembly extends Setting {
@@ -78,7 +73,12 @@ interface Assembly extends Setting {
   readonly undo: (() => Promise<void> | void)[];
 }
 
-async function assemble(given: Assembly): Promise<Api> {
+interface Assembled {
+  readonly api: Api;
+  readonly unit: OwnUnit;
+}
+
+async function assemble(given: Assembly): Promise<Assembled> {
   const { config, clock, log, folder, token, transport, undo, store } = given;
   const core = await startCore(given);
   undo.unshift(() => core.close());
@@ -89,15 +89,18 @@ async function assemble(given: Assembly): Promise<Api> {
   const tokens = await ApiTokens.load({ store, clock, log });
   undo.unshift(() => tokens.close());
   const logs = new LogReader({ streams, reader, watchers, clock });
-  return serveApi({
+  const problems = (): string[] => [
+    ...(store.failing === undefined ? [] : [`the store cannot be written: ${store.failing}`]),
+    ...given.problems,
+    ...(rollCall.problem === undefined ? [] : [rollCall.problem]),
+  ];
+  const api = await serveApi({
     ...{ config, folder, token, tokens, log, clock, world, reader, mint, coordinator, presence },
     ...{ transport, logs, streams, watchers, requesterId },
-    problems: () => [
-      ...(store.failing === undefined ? [] : [`the store cannot be written: ${store.failing}`]),
-      ...given.problems,
-      ...(rollCall.problem === undefined ? [] : [rollCall.problem]),
-    ],
+    problems,
   });
+  const { service = silentService } = given;
+  return { api, unit: new OwnUnit({ service, coordinator, clock, log, problems }) };
 }
 
 async function unwind(undo: readonly (() => Promise<void> | void)[]): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * The requester program: `main.ts [--config FILE] --data DIR`; `main.ts --init` makes an authority over a broker instead.
- * Exit codes: 0 stopped, 1 failed, 2 usage.
+ * Exit codes: 0 stopped, 1 failed, 2 usage or config.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,6 +8,8 @@ import { parseArgs } from 'node:util';
 import { envFaults } from '../adapters/faults/env-faults.ts';
 import { systemClock } from '../adapters/clock/system-clock.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
+import { failedStart } from '../adapters/systemd/failed-start.ts';
+import { serviceManager } from '../adapters/systemd/notify.ts';
 import { logFormat, pinoLog } from '../adapters/log/pino-log.ts';
 import { LimpetError, messageOf } from '../core/errors.ts';
 import { compose, type Requester } from './compose.ts';
@@ -46,13 +48,16 @@ function readFlags(args?: string[]): Flags {
 async function start({ config: file, data }: Flags): Promise<Requester> {
   const config = await loadConfig(file);
   mkdirSync(data, { recursive: true, mode: 0o700 });
+  const { level } = config.log;
+  const log = pinoLog({ format: logFormat(process.env, process.stderr.isTTY), level });
   return compose({
     config,
     folder: data,
     clock: systemClock(),
     random: systemRandom,
     faults: envFaults(process.env),
-    log: pinoLog({ format: logFormat(process.env, process.stderr.isTTY), level: config.log.level }),
+    log,
+    service: serviceManager(process.env, log),
   });
 }
 
@@ -103,7 +108,7 @@ async function serve(): Promise<void> {
     stopOnSignals(await start(usage()));
   } catch (thrown) {
     process.stderr.write(`requester: ${messageOf(thrown)}\n`);
-    process.exit(1);
+    process.exit(await failedStart(LimpetError.from(thrown), process.env));
   }
 }
 
