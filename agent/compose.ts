@@ -20,6 +20,7 @@ import { listenLocal, localApi } from './api/local-api.ts';
 import type { AgentStatus } from './api/status.ts';
 import { agentStatus, degradedOf, type StatusParts } from './api/status-of.ts';
 import type { AgentConfig } from './config.ts';
+import { Drain } from './drain.ts';
 import { Explainer } from './explain/explainer.ts';
 import { formatMetrics } from './explain/metrics.ts';
 import { serveExplanations } from './explain/requests.ts';
@@ -115,6 +116,12 @@ export async function composeAgent(
     client: (name) => host.client(name),
   });
 
+  const drain = await Drain.load({
+    ...{ store, clock, log },
+    refuse: (reason) => {
+      service.refuse(reason);
+    },
+  });
   const unit = new OwnUnit({
     service: serviceManager(process.env, log),
     clock,
@@ -136,6 +143,7 @@ export async function composeAgent(
     quarantined: loaded.quarantined,
     store: { damage, amiss, noRoom: () => room.noRoom },
     unit: unit.problems,
+    drainedSince: drain.since,
   });
   const status = (): AgentStatus => agentStatus(statusParts());
   const explainer = new Explainer({
@@ -165,6 +173,7 @@ export async function composeAgent(
       status,
       explainer,
       metrics,
+      drain,
       history: (id) => repository.events(id),
       foreign: service.foreign,
       sweep: (order) => leftovers.run(order),
@@ -236,7 +245,7 @@ export async function composeAgent(
     unit.close();
     log.info('agent.stopped', { mode });
   };
-  const drain = async (signal: AbortSignal): Promise<void> => {
+  const finish = async (signal: AbortSignal): Promise<void> => {
     log.info('agent.draining', {});
     unit.draining();
     await service.drain(signal);
@@ -244,6 +253,6 @@ export async function composeAgent(
     const until = clock.uptime() + REPORT_MS;
     while (!outbox.idle && !signal.aborted && clock.uptime() < until) await clock.sleep(50);
   };
-  const stopping = new Stopping({ drain, end });
+  const stopping = new Stopping({ drain: finish, end });
   return { status, stop: (mode) => stopping.stop(mode) };
 }

@@ -157,6 +157,7 @@ function sourcesOf(
     health: () => service.advertised(),
     recovered: (executor) => service.isRecovered(executor),
     questions: () => service.words.questions,
+    drained: () => service.intake.drained,
   };
 }
 

@@ -122,6 +122,8 @@ export const nodeInfoSchema = z.object({
   sources: z.array(z.string()),
   publishers: z.array(z.string()),
   running: z.number().int(),
+  /** Why the node takes no new work, by its operator's order; missing while it does. */
+  draining: z.string().optional(),
 });
 export type NodeInfo = z.infer<typeof nodeInfoSchema>;
 
@@ -220,6 +222,8 @@ export const heartbeatSchema = z.object({
   allocated: resources,
   running: z.number().int(),
   executors: z.array(executorInfo),
+  /** As in the handshake. */
+  draining: z.string().optional(),
   foreign: z.array(foreignSchema).optional(),
   /** Executions that left something on the node, of which it has no record: have they ended? */
   asks: z.array(z.string()).optional(),

@@ -6,6 +6,7 @@
  *   GET  /executions/:id/history
  *   what explains: see explain/routes.ts
  *   POST /executors/:name/accept-engine   {engineId, givenUp}: see engine-route.ts
+ *   POST /drain        {on: boolean}: see drain.ts
  *   POST /stop         {mode?: "detach" | "drain" | "kill"}: see stopping.ts; as SIGTERM when there is none
  */
 import { chmod, rm } from 'node:fs/promises';
@@ -14,13 +15,15 @@ import { LimpetError } from '../../core/errors.ts';
 import { parseExecutionId, type ExecutionId } from '../../core/ids.ts';
 import type { ExecutionEvent } from '../../wire/messages.ts';
 import { explainRoutes, type ExplainDeps } from '../explain/routes.ts';
+import { drainRoute, type DrainRouteDeps } from './drain-route.ts';
 import { engineRoute, type EngineRouteDeps } from './engine-route.ts';
 import { foreignRoutes, type ForeignRoutesDeps } from './foreign-routes.ts';
 import { STOP_MODES, type StopMode } from '../stopping.ts';
 import { serveRoutes, type ApiRequest, type Reply, type Route } from './routes.ts';
 import type { AgentStatus } from './status.ts';
 
-export interface LocalApiDeps extends ExplainDeps, EngineRouteDeps, ForeignRoutesDeps {
+export interface LocalApiDeps
+  extends ExplainDeps, EngineRouteDeps, ForeignRoutesDeps, DrainRouteDeps {
   status(): AgentStatus;
   history(id: ExecutionId): Promise<readonly ExecutionEvent[]>;
   /** Ends the program, as its config says when no mode is given; answers before it does. */
@@ -37,6 +40,7 @@ export function localApi(deps: LocalApiDeps): readonly Route[] {
     { method: 'POST', path: '/stop', answer: (request) => stop(deps, request) },
     ...explainRoutes(deps),
     engineRoute(deps),
+    drainRoute(deps),
     ...foreignRoutes(deps),
   ];
 }

@@ -23,6 +23,8 @@ export interface StatusParts {
   readonly store: StoreFacts;
   /** What its unit would do to its work. */
   readonly unit: readonly string[];
+  /** By an operator's order. */
+  readonly drainedSince: number | undefined;
 }
 
 /** One sentence for each thing that is not as it should be. */
@@ -30,6 +32,7 @@ export function degradedOf(parts: StatusParts): readonly string[] {
   const { sources, link, quarantined } = parts;
   return [
     ...parts.unit,
+    ...drainLine(parts.drainedSince),
     ...storeProblems(parts.store, sources.engine),
     ...degradations(sources.health(), link, quarantined),
   ];
@@ -50,6 +53,7 @@ export function agentStatus(parts: StatusParts): AgentStatus {
     dataDir: parts.config.dataDir,
     startedAt: parts.startedAt,
     ...(readyMs === undefined ? {} : { readyMs }),
+    ...(parts.drainedSince === undefined ? {} : { drainedSince: parts.drainedSince }),
     capacity: sources.facts.capacity,
     allocated: sources.engine.allocated,
     link,
@@ -71,6 +75,13 @@ export function agentStatus(parts: StatusParts): AgentStatus {
       ),
     ],
   };
+}
+
+function drainLine(since: number | undefined): string[] {
+  if (since === undefined) return [];
+  return [
+    `drained since ${new Date(since).toISOString()}: no new work is taken; \`limpet agent drain --off\` ends it`,
+  ];
 }
 
 function executorStatus({ sources, service }: StatusParts): ExecutorStatus[] {

@@ -33,6 +33,8 @@ export interface AgentStatus {
   readonly startedAt: number;
   /** From process start to all executors recovered; undefined while one is not. */
   readonly readyMs?: number;
+  /** It takes no new work, by its operator's order; undefined while it does. */
+  readonly drainedSince?: number;
   readonly capacity: Resources;
   readonly allocated: Resources;
   readonly link: LinkStatus;

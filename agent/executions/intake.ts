@@ -26,6 +26,8 @@ export class Intake {
   readonly #admission: Admission;
   /** Why no work is taken any more; its owner would place it here again at once. */
   #closedTo: string | undefined;
+  /** Why no work is taken for now, as the owner knows too. */
+  #drained: string | undefined;
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps;
@@ -37,6 +39,15 @@ export class Intake {
     this.#closedTo = reason;
   }
 
+  /** New work is declined for this reason until it is undefined. */
+  drain(reason: string | undefined): void {
+    this.#drained = reason;
+  }
+
+  get drained(): string | undefined {
+    return this.#drained;
+  }
+
   /** Takes an accepted execution, declines it, or leaves it waiting for its executor's recovery. */
   admit(live: LiveExecution): void {
     const { engine, observer } = this.#deps;
@@ -45,11 +56,12 @@ export class Intake {
     // Found here by its traces, it goes the way of recovery.
     if (state !== 'accepted') observer.look(live);
     if (state !== 'accepted' || unconfirmed === true) return;
+    const closed = this.#closedTo ?? this.#drained;
     const event: ExecutionEvent | undefined =
       stop !== undefined
         ? { type: 'stop', ...stop }
-        : this.#closedTo !== undefined
-          ? { type: 'decline', reason: this.#closedTo }
+        : closed !== undefined
+          ? { type: 'decline', reason: closed }
           : this.#admission.judge(placement, engine.allocated);
     if (event !== undefined) void engine.dispatch(placement.executionId, event);
   }
@@ -67,7 +79,7 @@ export class Intake {
     allocated: Resources,
   ): boolean {
     if (state !== 'accepted' || stop !== undefined || unconfirmed === true) return false;
-    if (this.#closedTo !== undefined) return false;
+    if (this.#closedTo !== undefined || this.#drained !== undefined) return false;
     return this.#admission.judge(placement, allocated)?.type === 'admit';
   }
 

@@ -19,14 +19,21 @@ const LOOK_MS = 50;
  * Resolves when nothing else is left, or when the signal fires.
  */
 export async function letFinish(leaving: Leaving, signal: AbortSignal): Promise<void> {
-  const { engine, clock, admit } = leaving;
-  const known = (): LiveExecution[] =>
-    [...engine.all()].filter(({ record }) => !record.removed && record.foreign === undefined);
-  for (const live of known()) {
+  const { engine, clock } = leaving;
+  stopWhatStaysUp(leaving);
+  while (known(engine).length > 0 && !signal.aborted) await clock.sleep(LOOK_MS);
+}
+
+/** Without a wait; what was accepted and has not begun is declined. */
+export function stopWhatStaysUp({ engine, admit }: Pick<Leaving, 'engine' | 'admit'>): void {
+  for (const live of known(engine)) {
     if (live.record.state === 'accepted') admit(live);
     else if (staysUp(live.record.placement.kind)) stop(engine, live, 'drain');
   }
-  while (known().length > 0 && !signal.aborted) await clock.sleep(LOOK_MS);
+}
+
+function known(engine: ExecutionEngine): LiveExecution[] {
+  return [...engine.all()].filter(({ record }) => !record.removed && record.foreign === undefined);
 }
 
 /** Stops every run; resolves when the last has ended, or the time is over. */

@@ -26,7 +26,7 @@ import { ForeignWork, type OwnerProof } from './foreign.ts';
 import type { InputOptions } from './inputs.ts';
 import { Intake } from './intake.ts';
 import type { Leases } from './lease.ts';
-import { endAll, letFinish, type Leaving } from './leaving.ts';
+import { endAll, letFinish, stopWhatStaysUp, type Leaving } from './leaving.ts';
 import { Observer } from './observer.ts';
 import { takeOwnerWord, type KnownToOwner } from './owner-word.ts';
 import { Recoveries } from './recoveries.ts';
@@ -189,6 +189,13 @@ export class ExecutionService implements PluginHostEvents {
     this.intake.close('this node is being drained');
     this.#deps.changed();
     await letFinish(this.#leaving(), signal);
+  }
+
+  /** `agent drain`: new work is declined for this reason, what stays up is stopped; undefined takes work again. */
+  refuse(reason: string | undefined): void {
+    this.intake.drain(reason);
+    if (reason !== undefined) stopWhatStaysUp(this.#leaving());
+    this.#deps.changed();
   }
 
   /** `agent stop --kill`: stops every run, those without a record too; waits until the last has ended or the time is over. */

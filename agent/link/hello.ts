@@ -9,6 +9,7 @@ import {
 } from '../../wire/messages.ts';
 import type { KnownToOwner } from '../executions/owner-word.ts';
 import {
+  drainOf,
   executionList,
   executorInfos,
   foreignList,
@@ -67,6 +68,7 @@ export function heartbeatOf({
     executors: executorInfos(sources),
     foreign: foreignList(sources),
     asks: sources.questions(),
+    ...drainOf(sources),
   };
 }
 

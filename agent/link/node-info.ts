@@ -31,6 +31,8 @@ export interface NodeInfoSources {
   recovered(executor: string): boolean;
   /** Executions without a record that left something here. */
   questions(): string[];
+  /** Why this node takes no new work for now. */
+  drained(): string | undefined;
 }
 
 export function executorInfos(sources: NodeInfoSources): ExecutorInfo[] {
@@ -53,7 +55,14 @@ export function nodeInfo(sources: NodeInfoSources): NodeInfo {
     sources: [...facts.sources],
     publishers: ['local'],
     running: runningCount(engine),
+    ...drainOf(sources),
   };
+}
+
+/** Left out while it takes work. */
+export function drainOf(sources: NodeInfoSources): { readonly draining?: string } {
+  const draining = sources.drained();
+  return draining === undefined ? {} : { draining };
 }
 
 export function runningCount(engine: ExecutionEngine): number {

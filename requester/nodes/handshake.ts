@@ -23,6 +23,7 @@ import type { Links, NodeLink } from './links.ts';
 import type { Presence } from './presence.ts';
 import { reconcile, type Reconciled } from './reconcile.ts';
 import type { RollCall } from './roll-call.ts';
+import { schedulingOf } from './scheduling.ts';
 import { replaceSession } from './sessions.ts';
 
 export interface HandshakeContext {
@@ -252,12 +253,7 @@ function toRecord(
     instanceId: handshake.instanceId,
     info: handshake.node,
     connection: known?.connection ?? { state: 'unknown', reason: 'not accepted yet', at: now },
-    scheduling: known?.scheduling ?? {
-      state: 'eligible',
-      reason: 'registered',
-      by: 'requester',
-      at: now,
-    },
+    scheduling: schedulingOf(known?.scheduling, handshake.node.draining, now),
     session: known?.session ?? '',
     process: processOf(handshake),
     processStartedAt: handshake.startedAt,

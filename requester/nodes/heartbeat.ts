@@ -12,6 +12,7 @@ import type { Clock } from '../../adapters/clock/port.ts';
 import { answerForeign, endedOf, foreignHasChanged, type ForeignContext } from './foreign.ts';
 import type { Links } from './links.ts';
 import type { Presence } from './presence.ts';
+import { schedulingOf } from './scheduling.ts';
 import { checkSession } from './sessions.ts';
 
 export interface HeartbeatContext extends ForeignContext {
@@ -82,6 +83,7 @@ function hasNews(node: NodeRecord, beat: Heartbeat): boolean {
   return (
     node.connection.state !== 'connected' ||
     JSON.stringify(node.info.executors) !== JSON.stringify(beat.executors) ||
+    node.info.draining !== beat.draining ||
     foreignHasChanged(node, beat.foreign)
   );
 }
@@ -103,7 +105,9 @@ function store(draft: Draft, id: NodeId, beat: Heartbeat): void {
       executors: beat.executors,
       running: beat.running,
       allocated: beat.allocated,
+      draining: beat.draining,
     },
+    scheduling: schedulingOf(node.scheduling, beat.draining, draft.now),
     connection:
       node.connection.state === 'connected'
         ? node.connection
