@@ -7,7 +7,7 @@ import type { Context } from './context.ts';
 export function folderOf(command: Command): Command {
   return command.option(
     '--data <folder>',
-    "the agent's folder; else agent/ in LIMPET_DATA or ~/.limpet",
+    "the agent's folder; else agent/ in LIMPET_DATA, ~/.limpet or /var/lib/limpet",
   );
 }
 

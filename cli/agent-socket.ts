@@ -1,8 +1,8 @@
 /**
  * The agent's own API on its unix socket; where it is stands in `agent.json` of its data folder. An agent on a full disk may
- * have had no room for that file: its socket is where it is by default.
+ * have had no room for that file, and members of the socket's group may not read it: its socket is where it is by default.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ERROR_CODES, LimpetError } from '../core/errors.ts';
@@ -22,12 +22,22 @@ export function readAgentFile(folder: string): AgentFile | undefined {
   }
 }
 
+/** Undefined when there is none. Whether there is one, only a member of the folder's group may see. */
 function defaultSocket(folder: string): string | undefined {
   const socket = join(folder, 'run', 'agent.sock');
-  return existsSync(socket) ? socket : undefined;
+  try {
+    statSync(socket);
+    return socket;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EACCES')
+      throw new LimpetError('permission-denied', `${folder} is closed to you: ${JOIN}`);
+    return undefined;
+  }
 }
 
-/** Throws `unavailable` when no agent answers there. */
+const JOIN = "add yourself to the group of the agent's socket (`limpet` by default), or use sudo";
+
+/** Throws `unavailable` when no agent answers there, `permission-denied` when this user may not ask it. */
 export async function askAgent(
   folder: string,
   method: 'GET' | 'POST',
@@ -60,9 +70,11 @@ export async function askAgentText(
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   }).catch((error: unknown) => {
     const { code, message } = LimpetError.from(error);
-    throw new LimpetError(code, `the agent of ${folder} does not answer: ${message}`, {
-      cause: error,
-    });
+    const what =
+      code === 'permission-denied'
+        ? `the agent of ${folder} does not let you in: ${JOIN}`
+        : `the agent of ${folder} does not answer: ${message}`;
+    throw new LimpetError(code, what, { cause: error });
   });
   const text = await readBody(response);
   if ((response.statusCode ?? 500) >= 400) throw refusal(response.statusCode, text);

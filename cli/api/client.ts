@@ -94,6 +94,7 @@ export class ApiClient {
       method,
       url,
       idleMs,
+      ca: this.#endpoint.ca,
       headers: {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(hasBody ? { 'content-type': 'application/json' } : {}),
@@ -110,6 +111,10 @@ export class ApiClient {
 
 function nobodyThere(error: LimpetError, origin: string): LimpetError {
   if (error.code === 'cancelled') return error;
+  if (error.code === 'permission-denied')
+    return new LimpetError(error.code, `${origin} is not trusted: ${error.message}`, {
+      cause: error,
+    });
   const hint = 'start one with `limpet dev`, or name another with --api';
   return new LimpetError(
     error.code,
@@ -139,7 +144,10 @@ async function refusal(response: IncomingMessage, origin: string): Promise<Limpe
   const code = CODES[status] ?? 'internal';
   const body = errorBody.safeParse(tryParse(await readBody(response)));
   if (code === 'unauthorized')
-    return new LimpetError(code, `${origin} does not accept this token; set LIMPET_TOKEN`);
+    return new LimpetError(
+      code,
+      `${origin} does not accept this token: ${body.data?.Message ?? 'no reason given'}; set LIMPET_TOKEN`,
+    );
   if (!body.success) return new LimpetError(code, `${origin} answered ${status}`);
   const hint = body.data.Hint === undefined ? '' : `; ${body.data.Hint}`;
   return new LimpetError(code, `${body.data.Message}${hint}`);

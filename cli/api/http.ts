@@ -1,13 +1,16 @@
 /** One HTTP request over TCP or a unix socket; the body arrives as a stream. */
 import { request as requestHttp } from 'node:http';
-import type { IncomingMessage, RequestOptions } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { LimpetError } from '../../core/errors.ts';
+import { distrust } from './distrust.ts';
 
 export interface HttpCall {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** Of a unix socket: `http://socket/path`, with `socketPath`. */
   readonly url: URL;
   readonly socketPath?: string;
+  /** Of https: authorities beside those of Node, PEM. */
+  readonly ca?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   /** No byte for so long ends it; 0 waits for ever (streams). */
@@ -15,11 +18,10 @@ export interface HttpCall {
   readonly signal?: AbortSignal;
 }
 
-/** Rejects with `unavailable` (nobody is there), `timeout`, `permission-denied` or `cancelled`. */
+/** Rejects with `unavailable` (nobody is there), `timeout`, `permission-denied` (also: a certificate not to be trusted) or `cancelled`. */
 export async function send(call: HttpCall): Promise<IncomingMessage> {
-  const open = call.url.protocol === 'https:' ? (await import('node:https')).request : requestHttp;
+  const request = await begin(call);
   return new Promise((resolve, reject) => {
-    const request = open(call.url, requestOptions(call));
     request.on('response', resolve);
     request.on('timeout', () => {
       request.destroy(new LimpetError('timeout', `no answer within ${call.idleMs / 1000} s`));
@@ -29,6 +31,14 @@ export async function send(call: HttpCall): Promise<IncomingMessage> {
     });
     request.end(call.body);
   });
+}
+
+async function begin(call: HttpCall): Promise<ClientRequest> {
+  if (call.url.protocol !== 'https:') return requestHttp(call.url, requestOptions(call));
+  const { request } = await import('node:https');
+  if (call.ca === undefined) return request(call.url, requestOptions(call));
+  const { rootCertificates } = await import('node:tls');
+  return request(call.url, { ...requestOptions(call), ca: [...rootCertificates, call.ca] });
 }
 
 function requestOptions(call: HttpCall): RequestOptions {
@@ -48,6 +58,8 @@ const REFUSED = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN', 'EH
 
 function connectError(error: NodeJS.ErrnoException): LimpetError {
   if (error instanceof LimpetError) return error;
+  const reason = distrust(error);
+  if (reason !== undefined) return new LimpetError('permission-denied', reason, { cause: error });
   if (error.code === 'EACCES') return new LimpetError('permission-denied', 'permission denied');
   if (error.code !== undefined && REFUSED.has(error.code))
     return new LimpetError('unavailable', 'connection refused', { cause: error });

@@ -24,7 +24,7 @@ export function agent(context: Context, done: (exitCode: number) => void): Comma
     .option('--config <file>', 'its configuration')
     .option(
       '--data <folder>',
-      'its folder; else the one of --config, or agent/ in LIMPET_DATA or ~/.limpet',
+      'its folder; else the one of --config, or agent/ in LIMPET_DATA, ~/.limpet or /var/lib/limpet',
     )
     .action(async (options: ProgramOptions) => {
       const folder = join(dataFolder(context.env), 'agent');

@@ -1,7 +1,7 @@
 /** `limpet dev`: broker, requester and agent of one folder, for one person on one machine. */
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { dataFolder } from '../api/endpoint.ts';
+import { ownDataFolder } from '../api/endpoint.ts';
 import type { Context } from '../context.ts';
 import { runBackground, stopDev } from '../dev/background.ts';
 import type { BrokerKind } from '../dev/broker.ts';
@@ -46,7 +46,7 @@ export function dev(context: Context, done: (exitCode: number) => void): Command
     .option('--agent-config <file>', 'JSON, laid over the configuration of the agent')
     .addOption(dataOption())
     .action(async (options: Options) => {
-      const data = dataFolder(context.env, options.data);
+      const data = ownDataFolder(context.env, options.data);
       if (options.stop === true) await stopDev(context, data);
       else if (options.detach === true) await runBackground(context, data, foregroundArgs(options));
       else done(await runForeground(context, toDevOptions(options, data)));

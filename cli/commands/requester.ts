@@ -6,16 +6,21 @@ import type { Context } from '../context.ts';
 import { runProgram } from '../programs.ts';
 import { programArgs } from './agent.ts';
 import { requesterInit } from './requester-init.ts';
+import { requesterToken } from './requester-token.ts';
 import type { ProgramOptions } from './agent.ts';
 
 export function requester(context: Context, done: (exitCode: number) => void): Command {
   return new Command('requester')
     .description('run the requester in the foreground')
     .option('--config <file>', 'its configuration')
-    .option('--data <folder>', 'its folder; else requester/ in LIMPET_DATA or ~/.limpet')
+    .option(
+      '--data <folder>',
+      'its folder; else requester/ in LIMPET_DATA, ~/.limpet or /var/lib/limpet',
+    )
     .action(async (options: ProgramOptions) => {
       const data = join(dataFolder(context.env), 'requester');
       done(await runProgram('requester', programArgs({ data, ...options })));
     })
-    .addCommand(requesterInit(context, done));
+    .addCommand(requesterInit(context, done))
+    .addCommand(requesterToken(context));
 }

@@ -94,7 +94,7 @@ t.test('every refusal is one line', async (t) => {
   t.equal((await list()).stderr, 'error: it broke badly; try later\n');
   t.match(
     (await list()).stderr,
-    /^error: http:\S+ does not accept this token; set LIMPET_TOKEN\n$/,
+    /^error: http:\S+ does not accept this token: unauthorized; set LIMPET_TOKEN\n$/,
   );
   t.match(
     (await list()).stderr,
