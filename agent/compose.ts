@@ -8,13 +8,10 @@ import { clockOffset, systemClock } from '../adapters/clock/system-clock.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
 import { envFaults } from '../adapters/faults/env-faults.ts';
 import type { Logger } from '../adapters/log/port.ts';
-import { passwordOf } from '../adapters/nats/credentials.ts';
-import { connectTransport } from '../adapters/nats/nats-transport.ts';
 import { procProcesses } from '../adapters/processes/proc.ts';
 import { createStreamServer } from '../adapters/streams/stream-server.ts';
 import { serviceManager } from '../adapters/systemd/notify.ts';
 import { VERSION } from '../wire/version.ts';
-import { inboxPrefix } from '../wire/subjects.ts';
 import { Announcement } from './announce.ts';
 import { listenLocal, localApi } from './api/local-api.ts';
 import type { AgentStatus } from './api/status.ts';
@@ -27,6 +24,7 @@ import { serveExplanations } from './explain/requests.ts';
 import { statusMetrics } from './explain/status-metrics.ts';
 import { sweepFinished } from './executions/retention.ts';
 import { Sweep } from './executions/sweep.ts';
+import { connectAsNode } from './join/connect.ts';
 import { AgentStreams } from './link/streams.ts';
 import { KnownEpochs } from './link/epochs.ts';
 import { assembleNode } from './node.ts';
@@ -69,16 +67,8 @@ export async function composeAgent(
   );
 
   const host = room.over(plugins);
-  const transport = await connectTransport(
-    {
-      servers: config.nats.servers,
-      name: `limpet-agent ${identity.nodeId}`,
-      inboxPrefix: inboxPrefix(identity.nodeId),
-      pingIntervalMs: config.nats.pingIntervalMs,
-      credentials: () => passwordOf(config.nats),
-    },
-    log,
-  );
+  const broker = await connectAsNode({ config, identity, clock, log, environment: process.env });
+  const { transport } = broker;
   const node = await assembleNode({
     epochs: await KnownEpochs.load(config.dataDir, log),
     config,
@@ -143,6 +133,7 @@ export async function composeAgent(
     quarantined: loaded.quarantined,
     store: { damage, amiss, noRoom: () => room.noRoom },
     unit: unit.problems,
+    broker: broker.problems(),
     drainedSince: drain.since,
   });
   const status = (): AgentStatus => agentStatus(statusParts());
@@ -239,6 +230,7 @@ export async function composeAgent(
     service.close();
     await (mode === 'detach' ? host.detach() : host.shutdown());
     await closeApi();
+    broker.close();
     await transport[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
     await announcement.withdraw();

@@ -5,7 +5,6 @@
  *
  * The lock of the store proves that no agent runs meanwhile. Nothing is removed unless every executor could be asked.
  */
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LimpetError } from '../core/errors.ts';
 import { systemClock } from '../adapters/clock/system-clock.ts';
@@ -14,6 +13,7 @@ import { identityFile, loadIdentity, saveIdentity } from '../adapters/identity/i
 import type { Logger } from '../adapters/log/port.ts';
 import { procProcesses } from '../adapters/processes/proc.ts';
 import type { AgentConfig } from './config.ts';
+import { jwtFile } from './join/files.ts';
 import { ownPlugins } from './own-plugins.ts';
 import type { ExecutorClient, PluginHost, RunRef } from './plugins/port.ts';
 import { openState, type AgentState } from './state.ts';
@@ -66,7 +66,7 @@ export async function resetAgent(
   const report = await empty(state, ownPlugins(config, state, ports), order);
   await state.store[Symbol.asyncDispose]();
   if (order.dryRun) return report;
-  for (const path of report.paths) await rm(path, { recursive: true, force: true });
+  for (const path of report.paths) await removeFolder(path);
   // No store is missing at the next start: it has none on purpose.
   if (!order.identity) await saveIdentity(config.dataDir, { ...state.identity, generation: 0 });
   return report;
@@ -89,7 +89,12 @@ async function empty(
     const copies = damage.map(({ copy }) => copy);
     const own = [store, ...copies, runsDir, logs, inputs, results, plugins, runDir];
     const files = [join(folders.data, 'agent.json')];
-    if (whole) files.push(join(folders.data, 'epochs.json'), identityFile(folders.data));
+    if (whole)
+      files.push(
+        join(folders.data, 'epochs.json'),
+        identityFile(folders.data),
+        jwtFile(folders.data),
+      );
     return {
       ...{ dryRun, nodeId: identity.nodeId },
       runs: runs.map(({ text }) => text),

@@ -9,6 +9,8 @@ export class Attempts {
   #refusals = 0;
   #failed = false;
   #waiting = new AbortController();
+  /** The next wait is none. */
+  #now = false;
 
   get refused(): boolean {
     return this.#refusals > 0;
@@ -27,14 +29,18 @@ export class Attempts {
   /** After a connection that was good it is tried again almost at once. */
   async pause(closing: AbortSignal): Promise<void> {
     this.#waiting = new AbortController();
+    if (this.#now) this.#waiting.abort();
     const refusedMs = Math.min(REFUSED_WAIT_MS, WAIT_MS * 2 ** (this.#refusals - 1));
     const waitMs = this.refused ? refusedMs : this.#failed ? WAIT_MS : 0;
     const jitterMs = Math.floor(Math.random() * Math.max(JITTER_MS, waitMs / 4));
     const signal = AbortSignal.any([closing, this.#waiting.signal]);
     await delay(waitMs + jitterMs, undefined, { signal }).catch(() => undefined);
+    this.#now = false;
   }
 
+  /** Ends the wait; or, in the middle of an attempt, the one after it. */
   now(): void {
+    this.#now = true;
     this.#waiting.abort();
   }
 }

@@ -195,8 +195,10 @@ class NatsTransport implements BrokerTransport {
   async #renew(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     const before = this.#connection;
-    this.#attempts.now();
-    if (before === undefined) return;
+    if (before === undefined) {
+      this.#attempts.now();
+      return;
+    }
     const next = await this.#dial().catch((thrown: unknown) => {
       throw this.#error(connectionDetail(thrown, this.#broker, this.#credentials()));
     });

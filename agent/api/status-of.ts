@@ -23,6 +23,8 @@ export interface StatusParts {
   readonly store: StoreFacts;
   /** What its unit would do to its work. */
   readonly unit: readonly string[];
+  /** What is wrong with its credentials, and what the broker does not allow. */
+  readonly broker: readonly string[];
   /** By an operator's order. */
   readonly drainedSince: number | undefined;
 }
@@ -32,6 +34,7 @@ export function degradedOf(parts: StatusParts): readonly string[] {
   const { sources, link, quarantined } = parts;
   return [
     ...parts.unit,
+    ...parts.broker,
     ...drainLine(parts.drainedSince),
     ...storeProblems(parts.store, sources.engine),
     ...degradations(sources.health(), link, quarantined),

@@ -155,7 +155,7 @@ export class RequesterLink {
     this.#timer?.cancel();
     this.#condition.set(
       'away',
-      detail.startsWith('permission-denied') ? detail : `broker gone: ${detail}`,
+      /^(permission-denied|not joined)/.test(detail) ? detail : `broker gone: ${detail}`,
     );
   }
 
