@@ -8,6 +8,7 @@
 import { join } from 'node:path';
 import { LimpetError } from '../core/errors.ts';
 import { systemClock } from '../adapters/clock/system-clock.ts';
+import { removeFolder } from '../adapters/durable/folders.ts';
 import { envFaults } from '../adapters/faults/env-faults.ts';
 import { identityFile, loadIdentity, saveIdentity } from '../adapters/identity/identity-file.ts';
 import type { Logger } from '../adapters/log/port.ts';
