@@ -10,6 +10,22 @@ export const REQUESTER = 'limpet-requester.service';
 const BROKER_URL = 'nats://127.0.0.1:4222';
 const WAIT_MS = 60_000;
 
+/** What an operator has written down before. Every runner is a run then, and none comes and goes. */
+const CONFIG = {
+  dataDir: '/var/lib/limpet/agent',
+  executors: { docker: { enabled: false }, wasm: { config: { warm: 0 } } },
+};
+
+/** A debugger that says one thing and leaves. */
+const EVALUATE = `
+const [address, expression] = process.argv.slice(1);
+const [{ webSocketDebuggerUrl }] = await (await fetch(address + '/json/list')).json();
+const socket = new WebSocket(webSocketDebuggerUrl);
+socket.onopen = () => {
+  socket.send(JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression } }));
+  setTimeout(() => process.exit(), 200);
+};`;
+
 const statusSchema = z.looseObject({
   version: z.string(),
   pid: z.number(),
@@ -56,12 +72,15 @@ export class Host {
     return `/root/${basename(archive, '.tar.gz')}`;
   }
 
-  /** The commands of the installation walk-through, one after the other. */
-  async install(archive: string): Promise<void> {
+  /** The commands of the installation walk-through, one after the other; `more` are options of the agent's. */
+  async install(archive: string, more: readonly string[] = []): Promise<void> {
     this.#release = await this.unpack(archive);
+    await this.machine.run(['mkdir', '-p', '/etc/limpet']);
+    await this.machine.write('/etc/limpet/agent.config.json', JSON.stringify(CONFIG));
     await this.installer('install', 'requester', '--nats');
-    const token = await this.joinToken();
-    await this.installer('install', 'agent', '--join', BROKER_URL, '--token', token, '--process');
+    await this.machine.sh('limpet node token create > /root/join.token');
+    const join = ['--join', BROKER_URL, '--token-file', '/root/join.token'];
+    await this.installer('install', 'agent', ...join, ...more);
     await this.linked();
   }
 
@@ -72,11 +91,6 @@ export class Host {
 
   limpet(...args: readonly string[]): Promise<string> {
     return this.machine.run(['limpet', ...args]);
-  }
-
-  async joinToken(): Promise<string> {
-    const said = await this.limpet('node', 'token', 'create', '--ttl', '1h', '--uses', '1');
-    return said.trim().split('\n').at(-1) ?? '';
   }
 
   /** What the agent says of itself. */
@@ -99,6 +113,24 @@ export class Host {
     );
   }
 
+  /** Waits until systemd has started another one in its place, and that is linked. */
+  async another(pid: number): Promise<AgentStatus> {
+    await eventually(
+      `another agent than ${pid}`,
+      async () => ![0, pid].includes(await this.machine.mainPid(AGENT)),
+      WAIT_MS,
+    );
+    return this.linked();
+  }
+
+  /** In the JavaScript of a running Node, by its inspector; does not wait for its end. */
+  async evaluate(pid: number, expression: string): Promise<void> {
+    await this.machine.run(['kill', '-USR1', String(pid)]);
+    const node = ['node', '--experimental-websocket', '--input-type=module', '-e', EVALUATE];
+    const args = ['http://127.0.0.1:9229', expression];
+    await eventually('the inspector', () => this.machine.run([...node, ...args]).then(() => true));
+  }
+
   /** Answers the id of the job. */
   async submit(job: JsonObject): Promise<string> {
     const file = `/root/job-${(this.#jobs += 1)}.json`;
@@ -110,6 +142,33 @@ export class Host {
     const text = await this.limpet('job', 'describe', '-o', 'json', job);
     const { State } = describedSchema.parse(JSON.parse(text)).Job;
     return { state: State.StateType, message: State.Message };
+  }
+
+  /** Waits until the job has ended. */
+  ended(job: string): Promise<{ readonly state: string; readonly message: string }> {
+    return eventually(
+      `the end of ${job}`,
+      async () => {
+        const now = await this.jobState(job);
+        if (/Completed|Failed|Stopped/.test(now.state)) return now;
+        throw new Error(JSON.stringify(now));
+      },
+      WAIT_MS,
+    );
+  }
+
+  /** Waits until the job runs, in this run or a later one. */
+  running(job: string, run = 0): Promise<AgentStatus['executions'][number]> {
+    return eventually(
+      `run ${run} of ${job}`,
+      async () => {
+        const { executions } = await this.status();
+        return executions.find((one) => {
+          return one.jobId === job && one.state === 'running' && one.run >= run;
+        });
+      },
+      WAIT_MS,
+    );
   }
 
   output(job: string): Promise<string> {
