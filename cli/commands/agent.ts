@@ -5,6 +5,7 @@ import { dataFolder } from '../api/endpoint.ts';
 import type { Context } from '../context.ts';
 import { runProgram } from '../programs.ts';
 import { agentAdoptHost } from './agent-adopt-host.ts';
+import { agentDrain } from './agent-drain.ts';
 import { agentEngine } from './agent-engine.ts';
 import { agentForeign } from './agent-foreign.ts';
 import { agentMetrics } from './agent-metrics.ts';
@@ -12,6 +13,7 @@ import { agentReset } from './agent-reset.ts';
 import { agentStatus } from './agent-status.ts';
 import { agentStop } from './agent-stop.ts';
 import { agentSweep } from './agent-sweep.ts';
+import { upgrade } from './agent-upgrade.ts';
 
 export interface ProgramOptions {
   readonly config?: string;
@@ -33,12 +35,14 @@ export function agent(context: Context, done: (exitCode: number) => void): Comma
     })
     .addCommand(agentStatus(context))
     .addCommand(agentStop(context))
+    .addCommand(agentDrain(context))
     .addCommand(agentMetrics(context))
     .addCommand(agentEngine(context))
     .addCommand(agentForeign(context))
     .addCommand(agentSweep(context))
     .addCommand(agentReset(context))
-    .addCommand(agentAdoptHost(context));
+    .addCommand(agentAdoptHost(context))
+    .addCommand(upgrade(context));
 }
 
 export function programArgs({ config, data }: ProgramOptions): string[] {

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { dataFolder } from '../api/endpoint.ts';
 import type { Context } from '../context.ts';
 import { runProgram } from '../programs.ts';
+import { upgrade } from './agent-upgrade.ts';
 import { programArgs } from './agent.ts';
 import { requesterInit } from './requester-init.ts';
 import { requesterToken } from './requester-token.ts';
@@ -22,5 +23,6 @@ export function requester(context: Context, done: (exitCode: number) => void): C
       done(await runProgram('requester', programArgs({ data, ...options })));
     })
     .addCommand(requesterInit(context, done))
+    .addCommand(upgrade(context))
     .addCommand(requesterToken(context));
 }
