@@ -91,6 +91,7 @@ export const nodeSchema = z.looseObject({
   Connection: text,
   Limpet: z
     .looseObject({
+      Scheduling: z.looseObject({ state: text, reason: text }).nullish(),
       Foreign: listOf(
         z.looseObject({ executionId: z.string(), executor: text, state: text, answer: text }),
       ),

@@ -24,6 +24,7 @@ const statusSchema = z.looseObject({
   dataDir: z.string(),
   startedAt: z.number(),
   readyMs: z.number().optional(),
+  drainedSince: z.number().optional(),
   capacity: resources,
   allocated: resources,
   link: z.looseObject({ state: z.string(), detail: z.string() }),
@@ -93,6 +94,7 @@ function agentPairs(status: Status, nowMs: number): string {
   return formatPairs([
     ['Node', `${status.nodeId} (${status.name})`],
     ['State', status.ok && status.degraded.length === 0 ? 'ok' : 'degraded'],
+    ['Drained', drainText(status, nowMs)],
     ['Requester', link.detail === '' ? link.state : `${link.state}: ${link.detail}`],
     ['Agent', `version ${status.version}, pid ${status.pid}, up ${age(status.startedAt, nowMs)}`],
     ['Ready', status.readyMs === undefined ? 'not yet' : `after ${Math.round(status.readyMs)} ms`],
@@ -102,6 +104,12 @@ function agentPairs(status: Status, nowMs: number): string {
     ['Foreign runs', status.foreign.length === 0 ? '' : status.foreign.length],
     ['Quarantined', status.quarantined.length === 0 ? '' : status.quarantined.length],
   ]);
+}
+
+function drainText({ drainedSince, executions }: Status, nowMs: number): string {
+  if (drainedSince === undefined) return '';
+  const left = executions.length === 0 ? 'no work is left' : `${executions.length} executions left`;
+  return `for ${age(drainedSince, nowMs)}, ${left}`;
 }
 
 function executorTable(status: Status): string {

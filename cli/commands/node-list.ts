@@ -50,7 +50,7 @@ export function nodeTable(nodes: readonly NodeState[], nowMs: number): string {
     return [
       shortId(node.Info.NodeID),
       node.Membership.toLowerCase(),
-      node.Connection.toLowerCase(),
+      `${node.Connection.toLowerCase()}${isIneligible(node) ? ', ineligible' : ''}`,
       age(lastHeartbeat(node), nowMs),
       `${cores(compute?.AvailableCapacity?.CPU)} / ${cores(compute?.MaxCapacity?.CPU)}`,
       `${bytes(compute?.AvailableCapacity?.Memory)} / ${bytes(compute?.MaxCapacity?.Memory)}`,
@@ -84,6 +84,7 @@ export function nodePairs(node: NodeState, nowMs: number): string {
     ['Type', node.Info.NodeType],
     ['Approval', node.Membership.toLowerCase()],
     ['Status', node.Connection.toLowerCase()],
+    ['Scheduling', schedulingText(node)],
     ['Problem', node.ConnectionState?.LastError],
     ['Last seen', seen === undefined ? '' : `${age(seen, nowMs)} ago`],
     ['CPU', `${cores(free?.CPU)} of ${cores(all?.CPU)} free`],
@@ -97,6 +98,15 @@ export function nodePairs(node: NodeState, nowMs: number): string {
       `${shortId(executionId)} ${executor} ${state}, ${answer} to its requester`,
     ]),
   ]);
+}
+
+function schedulingText(node: NodeState): string {
+  return isIneligible(node) ? `ineligible: ${node.Limpet?.Scheduling?.reason ?? ''}` : '';
+}
+
+/** It gets no new work, because its operator drains it. */
+function isIneligible({ Limpet }: NodeState): boolean {
+  return Limpet?.Scheduling?.state === 'ineligible';
 }
 
 function cores(count: number | null | undefined): string {
