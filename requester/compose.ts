@@ -7,11 +7,12 @@ import type { Transport } from '../adapters/nats/port.ts';
 import type { Store } from '../adapters/store/port.ts';
 import type { ServiceManager } from '../adapters/systemd/port.ts';
 import { silentService } from '../adapters/systemd/silent.ts';
+import type { AuthorityAtWork } from './authority/start.ts';
 import { ApiTokens } from './api/api-tokens.ts';
 import { serveApi, type Api } from './api/server.ts';
 import { readToken } from './api/token.ts';
 import type { Config } from './config.ts';
-import { startCore } from './core.ts';
+import { startCore, type RequesterCore } from './core.ts';
 import { LogReader } from './logs/log-reader.ts';
 import { NodeStreams } from './nodes/streams.ts';
 import { openState } from './state/open.ts';
@@ -89,7 +90,9 @@ async function assemble(given: Assembly): Promise<Assembled> {
   const tokens = await ApiTokens.load({ store, clock, log });
   undo.unshift(() => tokens.close());
   const logs = new LogReader({ streams, reader, watchers, clock });
+  const authority = await authorityOf(given, core);
   const problems = (): string[] => [
+    ...(authority?.problem() ?? []),
     ...(store.failing === undefined ? [] : [`the store cannot be written: ${store.failing}`]),
     ...given.problems,
     ...(rollCall.problem === undefined ? [] : [rollCall.problem]),
@@ -97,10 +100,25 @@ async function assemble(given: Assembly): Promise<Assembled> {
   const api = await serveApi({
     ...{ config, folder, token, tokens, log, clock, world, reader, mint, coordinator, presence },
     ...{ transport, logs, streams, watchers, requesterId },
+    decide: (node, decision) => core.decide(node, decision),
+    joinTokens: authority?.tokens,
     problems,
   });
   const { service = silentService } = given;
   return { api, unit: new OwnUnit({ service, coordinator, clock, log, problems }) };
+}
+
+/** Loads what only an authority takes. */
+async function authorityOf(
+  given: Assembly,
+  core: RequesterCore,
+): Promise<AuthorityAtWork | undefined> {
+  const { authority: folder } = given.config;
+  if (folder === undefined) return undefined;
+  const { startAuthority } = await import('./authority/start.ts');
+  const authority = await startAuthority({ ...given, folder, core });
+  given.undo.unshift(() => authority.close());
+  return authority;
 }
 
 async function unwind(undo: readonly (() => Promise<void> | void)[]): Promise<void> {

@@ -73,6 +73,23 @@ const natsSchema = z
       .describe('Brokers, tried in turn.'),
     user: z.string().optional().describe('User name at the broker.'),
     password: z.string().optional().describe('Password at the broker.'),
+    credsFile: absolute
+      .optional()
+      .describe(
+        'A .creds file for the broker, in place of user and password; default: requester.creds of the authority.',
+      ),
+    tls: z
+      .strictObject({
+        caFile: absolute
+          .optional()
+          .describe("The CA that signed the broker's certificate, PEM; default: the authority's."),
+        certFile: absolute
+          .optional()
+          .describe('Certificate of this requester, PEM, for a broker that asks for one.'),
+        keyFile: absolute.optional().describe('Its key, PEM.'),
+      })
+      .optional()
+      .describe('TLS to the broker.'),
     requestTimeoutMs: durationMs(5_000, [100, 60_000], 'How long a node may take to answer.'),
   })
   .prefault({})
@@ -84,8 +101,13 @@ const nodesSchema = z
       .enum(['auto', 'manual'])
       .default('auto')
       .describe(
-        'auto: every node that reaches the broker may work. manual: it waits for an operator.',
+        'auto: every node that reaches the broker may work. manual: it waits for an operator. With an authority the join token decides.',
       ),
+    credentialTtlMs: durationMs(
+      86_400_000,
+      [2_000, 366 * 86_400_000],
+      'How long credentials are good that the authority issues to a node; it asks for the next ones after two thirds of it.',
+    ),
     heartbeatIntervalMs: durationMs(15_000, [200, 600_000], 'How often each node reports.'),
     unknownAfterMs: durationMs(
       45_000,
@@ -155,6 +177,11 @@ const logSchema = z
 export const configSchema = z.strictObject({
   $schema: z.string().optional().describe('For editors.'),
   http: httpSchema,
+  authority: absolute
+    .optional()
+    .describe(
+      'Folder that `limpet requester init` has made: this requester issues and revokes the credentials of nodes.',
+    ),
   nats: natsSchema,
   nodes: nodesSchema,
   scheduling: schedulingSchema,
@@ -208,12 +235,15 @@ function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   return Object.keys(at ?? {});
 }
 
+const NATS_TLS = { caFile: '', certFile: '', keyFile: '' };
+
 function parseConfigShape(): unknown {
   return {
     $schema: '',
     ...configSchema.parse({}),
     http: { ...configSchema.parse({}).http, tls: { certFile: '', keyFile: '', caFile: '' } },
-    nats: { ...configSchema.parse({}).nats, user: '', password: '' },
+    authority: '',
+    nats: { ...configSchema.parse({}).nats, user: '', password: '', credsFile: '', tls: NATS_TLS },
   };
 }
 

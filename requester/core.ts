@@ -7,10 +7,13 @@ import type { Faults } from '../adapters/faults/port.ts';
 import type { Logger } from '../adapters/log/port.ts';
 import type { Transport } from '../adapters/nats/port.ts';
 import type { Store } from '../adapters/store/port.ts';
+import type { NodeId } from '../core/ids.ts';
 import type { Config } from './config.ts';
 import { Watchers } from './jobs/watchers.ts';
+import { Expulsion } from './nodes/expulsion.ts';
 import { serveAgents } from './nodes/gateway.ts';
 import { Links } from './nodes/links.ts';
+import { decide, type Decision } from './nodes/membership.ts';
 import { Presence } from './nodes/presence.ts';
 import { RollCall } from './nodes/roll-call.ts';
 import { SilenceWatch } from './nodes/silence.ts';
@@ -42,6 +45,10 @@ export interface RequesterCore {
   readonly presence: Presence;
   readonly watchers: Watchers;
   readonly rollCall: RollCall;
+  /** An operator's word on a node. Errors: `not-found`, `conflict`. */
+  decide(node: NodeId, decision: Decision): Promise<void>;
+  /** Calls back when other keys are void than before. */
+  onRevocations(listener: () => void): void;
   /** Stops taking messages, finishes what was begun. */
   close(): Promise<void>;
 }
@@ -51,18 +58,20 @@ export async function startCore(parts: CoreParts): Promise<RequesterCore> {
   const { config, clock, log, store, transport, faults } = parts;
   const loaded = await load(parts);
   const { mint, world, links, rollCall, identity } = loaded;
-  const { coordinator, presence, scheduler, watchers } = wire(parts, loaded);
+  const { coordinator, presence, scheduler, watchers, revocations } = wire(parts, loaded);
   const reader = new Reader(store, world, log);
   const leave = serveAgents({
     ...{ coordinator, world, links, presence, rollCall, reader, mint, clock, log },
     ...{ transport, faults, ...identity },
-    rules: config.nodes,
+    rules: { ...config.nodes, authority: config.authority !== undefined },
     heartbeatIntervalMs: config.nodes.heartbeatIntervalMs,
   });
   const thresholds = config.nodes;
   const silence = new SilenceWatch({ coordinator, world, presence, clock, log, thresholds });
+  const expulsion = new Expulsion({ coordinator, world, links, clock, log });
   const close = async (): Promise<void> => {
     leave();
+    expulsion.close();
     silence.close();
     scheduler.close();
     await coordinator.close();
@@ -79,6 +88,9 @@ export async function startCore(parts: CoreParts): Promise<RequesterCore> {
   const { requesterId } = identity;
   return {
     ...{ requesterId, mint, world, reader, coordinator, links, presence, rollCall, watchers },
+    decide: (node, decision) =>
+      decide({ coordinator, store, mint, nudge: (id) => links.nudge(id) }, node, decision),
+    onRevocations: (listener) => void revocations.push(listener),
     close,
   };
 }
@@ -118,6 +130,7 @@ interface Wired {
   readonly presence: Presence;
   readonly scheduler: Scheduler;
   readonly watchers: Watchers;
+  readonly revocations: (() => void)[];
 }
 
 function wire(
@@ -127,6 +140,7 @@ function wire(
   const { declineBackoffMs: firstMs, declineBackoffMaxMs: lastMs } = config.scheduling;
   const presence = new Presence(clock.now());
   const watchers = new Watchers();
+  const revocations: (() => void)[] = [];
   const scheduler = new Scheduler({
     owner: { requesterId, mint },
     clock,
@@ -142,9 +156,11 @@ function wire(
     unwritten: (ops) => links.unwritten(ops),
     settle: (draft) => scheduler.settle(draft),
     onCommitted: (changes) => {
+      for (const node of changes.droppedNodes) links.drop(node);
       for (const node of changes.rowsFor) links.wake(node);
+      if (changes.roster.revocationsChanged) for (const listener of revocations) listener();
       watchers.notify(changes);
     },
   });
-  return { coordinator, presence, scheduler, watchers };
+  return { coordinator, presence, scheduler, watchers, revocations };
 }

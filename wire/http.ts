@@ -14,6 +14,9 @@
  *   POST /api/v1/limpet/api-tokens                                         {role, name?, ttlMs?} -> NewApiToken
  *   GET  /api/v1/limpet/api-tokens                                         {tokens: ApiTokenView[]}
  *   DELETE /api/v1/limpet/api-tokens/{id}                                  ApiTokenView: it is revoked
+ *   POST /api/v1/limpet/node-tokens                                        {name?, ttlMs?, uses?, pending?} -> NewJoinToken
+ *   GET  /api/v1/limpet/node-tokens                                        {tokens: JoinTokenView[]}
+ *   DELETE /api/v1/limpet/node-tokens/{id}                                 JoinTokenView: it is revoked
  *   GET  /api/v1/limpet/metrics                                            Prometheus' text form
  *   GET  /api/v1/limpet/status                                             {RequesterID, Version, Nats, Nodes, Jobs}
  *
@@ -83,6 +86,27 @@ export interface ApiTokenView {
   readonly expiresAt?: number;
   readonly revokedAt?: number;
   readonly lastUsedAt?: number;
+}
+
+/** Times are ms since the epoch. */
+export interface JoinTokenView {
+  readonly id: string;
+  readonly name: string;
+  readonly state: 'active' | 'expired' | 'used up' | 'revoked';
+  readonly createdAt: number;
+  readonly by: string;
+  readonly expiresAt: number;
+  /** How many nodes may join with it. */
+  readonly uses: number;
+  /** What a node becomes that joins with it. */
+  readonly membership: 'approved' | 'pending';
+  readonly used: readonly { readonly nodeId: string; readonly at: number }[];
+  readonly revoked?: { readonly by: string; readonly at: number };
+}
+
+export interface NewJoinToken extends JoinTokenView {
+  /** Shown this once; the whole of it is stored nowhere. */
+  readonly token: string;
 }
 
 export interface NewApiToken extends ApiTokenView {

@@ -12,6 +12,9 @@ import type { Mint } from '../state/minting.ts';
 import type { Reader } from '../state/reader.ts';
 import type { WorldView } from '../state/world.ts';
 import type { ApiTokens } from './api-tokens.ts';
+import type { JoinTokens } from '../authority/tokens.ts';
+import type { Decision } from '../nodes/membership.ts';
+import type { NodeId } from '../../core/ids.ts';
 
 export interface ApiContext {
   readonly config: Config;
@@ -32,4 +35,8 @@ export interface ApiContext {
   readonly streams: NodeStreams;
   readonly logs: LogReader;
   readonly watchers: Watchers;
+  /** An operator's word on a node. Errors: `not-found`, `conflict`. */
+  decide(node: NodeId, decision: Decision): Promise<void>;
+  /** Of a requester with an authority. */
+  readonly joinTokens: JoinTokens | undefined;
 }

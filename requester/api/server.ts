@@ -14,7 +14,9 @@ import { Gate, guardPlace } from './guard.ts';
 import { jobRoutes } from './job-routes.ts';
 import { limpetRoutes } from './limpet-routes.ts';
 import { inUrl, listen } from './listen.ts';
+import { nodeDecisionRoute } from './node-decision.ts';
 import { nodeRoutes } from './node-routes.ts';
+import { nodeTokenRoutes } from './node-tokens.ts';
 import { resultRoutes } from './results.ts';
 import { RouteTable, type ApiEnv, type RouteRule } from './route-table.ts';
 import { API_VERSION } from './version.ts';
@@ -72,6 +74,8 @@ function buildApp(context: ApiContext): {
   resultRoutes(routes, context);
   limpetRoutes(routes, context);
   apiTokenRoutes(routes, context);
+  nodeDecisionRoute(routes, context);
+  nodeTokenRoutes(routes, context);
   routes.seal();
   app.notFound((c) => {
     // Whoever has no token does not learn what there is.

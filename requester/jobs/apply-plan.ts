@@ -18,7 +18,7 @@ export interface Owner {
 export function applyPlan(draft: Draft, plan: Plan, owner: Owner): void {
   for (const { job, nodes } of plan.targets) aim(draft, job, nodes);
   for (const placement of plan.placements) place(draft, placement, owner);
-  for (const { execution, reason } of plan.stops) stop(draft, execution, reason);
+  for (const { execution, reason } of plan.stops) stopExecution(draft, execution, reason);
   for (const change of plan.jobs) changeJob(draft, change);
 }
 
@@ -92,7 +92,7 @@ export function placeRow(
   return { type: 'place', placement: { ...placement } };
 }
 
-function stop(draft: Draft, execution: ExecutionRecord, reason: string): void {
+export function stopExecution(draft: Draft, execution: ExecutionRecord, reason: string): void {
   draft.putExecution({
     ...execution,
     desired: 'stop',

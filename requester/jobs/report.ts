@@ -172,10 +172,13 @@ function endText(state: ExecutionState, { outcome, reason }: ExecutionReport): s
 }
 
 /** The owner's own verdict on an execution that its node no longer has. */
-export function markLost(draft: Draft, execution: ExecutionRecord): void {
+export function markLost(
+  draft: Draft,
+  execution: ExecutionRecord,
+  cause = `${execution.nodeId} no longer has it, and its executor ${execution.executor} has recovered`,
+): void {
   const outcome: Outcome = { by: 'lost', reason: 'lost_on_node' };
   const revision = execution.revision + 1;
-  const cause = `${execution.nodeId} no longer has it, and its executor ${execution.executor} has recovered`;
   draft.putExecution({
     ...execution,
     state: 'failed',

@@ -80,14 +80,19 @@ function wasReplaced(known: NodeRecord | undefined, { attempt }: Handshake): boo
 }
 
 function judge(
-  { rules, presence, clock }: HandshakeContext,
+  { rules, presence, clock, world }: HandshakeContext,
   {
     known,
     id,
     handshake,
   }: { readonly known: NodeRecord | undefined; readonly id: NodeId; readonly handshake: Handshake },
 ): Admission {
-  return admit(known, handshake, { rules, heardAt: presence.heardAt(id), now: clock.now() });
+  return admit(known, handshake, {
+    rules,
+    heardAt: presence.heardAt(id),
+    now: clock.now(),
+    member: world.roster.members.get(id),
+  });
 }
 
 interface Taking {

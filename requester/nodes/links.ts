@@ -54,6 +54,19 @@ export class Links {
     return this.#links.get(node);
   }
 
+  /** Its node was deleted, and with it the rows. */
+  drop(node: NodeId): void {
+    this.#links.get(node)?.sender.close();
+    this.#links.delete(node);
+    this.#loading.delete(node);
+  }
+
+  /** Asks a node for a handshake at once, if it is there. */
+  nudge(node: NodeId): void {
+    const link = this.#links.get(node);
+    if (link !== undefined) void this.#nudge(node, link);
+  }
+
   /** Loads it, or makes it at the first handshake. */
   open(node: NodeId): Promise<NodeLink> {
     const known = this.#loading.get(node);

@@ -15,6 +15,7 @@ import type { Draft } from '../state/draft.ts';
 import { SET_BACK_KEY } from '../state/keys.ts';
 import type { JobRecord, NodeRecord } from '../state/records.ts';
 import type { WorldView } from '../state/world.ts';
+import { isExpelled } from './expelled.ts';
 
 const markSchema = z.object({ at: z.number() });
 
@@ -139,7 +140,7 @@ export class RollCall {
   }
 
   #hasShown(node: NodeRecord | undefined, executor: string): boolean {
-    if (node === undefined) return true;
+    if (node === undefined || isExpelled(node)) return true;
     const key = `${node.id} ${executor}`;
     if (this.#heard.has(key)) return true;
     if (!this.#whole.has(node.id)) return false;

@@ -1,5 +1,6 @@
 /** Link sessions: each handshake mints one; the holder of an older one is told whether it has to shake hands or to leave. */
 import type { NodeRecord } from '../state/records.ts';
+import { isExpelled } from './expelled.ts';
 
 /** Replaced sessions that are remembered for each node. */
 const MOST_REPLACED = 8;
@@ -12,7 +13,9 @@ export type SessionCheck =
 export function checkSession(node: NodeRecord | undefined, session: string): SessionCheck {
   if (node === undefined)
     return { type: 'handshake-required', reason: 'this node is not known here' };
-  if (node.membership.state !== 'approved')
+  // One that was rejected just now still hears what it has to stop, and tells of it.
+  const leaving = isExpelled(node) && node.session !== '';
+  if (node.membership.state !== 'approved' && !leaving)
     return { type: 'handshake-required', reason: `this node is ${node.membership.state}` };
   if (node.session !== '' && node.session === session) return { type: 'current' };
   const replaced = node.replaced.find((old) => old.session === session);

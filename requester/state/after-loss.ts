@@ -28,12 +28,17 @@ export async function restartLinks(store: Store, mint: Mint): Promise<void> {
   for (const { key } of records) nodes.add(key.split('/')[1] ?? '');
   await store.batch([
     ...records.map(({ key }): StoreOp => ({ type: 'del', key })),
-    ...[...nodes].map((node): StoreOp => ({
-      type: 'put',
-      key: `link/${node}/out/meta`,
-      value: { incarnation: mint.uuid(), acked: 1, base: 0 },
-    })),
+    ...[...nodes].map((node) => freshLink(node, mint)),
   ]);
+}
+
+/** Of a link whose rows are gone here, and perhaps not at the node. */
+export function freshLink(node: string, mint: Mint): StoreOp {
+  return {
+    type: 'put',
+    key: `link/${node}/out/meta`,
+    value: { incarnation: mint.uuid(), acked: 1, base: 0 },
+  };
 }
 
 function jobIndexes(value: unknown): StoreOp[] {

@@ -8,6 +8,7 @@ import type { ExecutionId, JobId, NodeId } from '../../core/ids.ts';
 import type { RequesterRow } from '../../wire/messages.ts';
 import { executionKey, historyKey, jobKey, nodeKey } from './keys.ts';
 import type { ExecutionRecord, HistoryItem, JobRecord, NodeRecord } from './records.ts';
+import { Roster } from './roster.ts';
 import type { WorldView } from './world.ts';
 
 /** Numbers the rows of one node's outgoing log; the operations are committed with the rest of the turn. */
@@ -18,10 +19,12 @@ export type NewHistoryItem = Pick<HistoryItem, 'topic' | 'message'> &
 
 export class Draft implements WorldView {
   readonly now: number;
+  readonly roster: Roster;
   readonly #base: WorldView;
   readonly #append: AppendRows;
   readonly #jobs = new Map<JobId, JobRecord>();
   readonly #nodes = new Map<NodeId, NodeRecord>();
+  readonly #droppedNodes = new Set<NodeId>();
   readonly #executions = new Map<ExecutionId, ExecutionRecord>();
   readonly #ops: StoreOp[] = [];
   readonly #rows: { readonly node: NodeId; readonly row: RequesterRow }[] = [];
@@ -30,6 +33,7 @@ export class Draft implements WorldView {
     this.#base = base;
     this.#append = append;
     this.now = now;
+    this.roster = new Roster(base.roster);
   }
 
   job(id: JobId): JobRecord | undefined {
@@ -37,7 +41,7 @@ export class Draft implements WorldView {
   }
 
   node(id: NodeId): NodeRecord | undefined {
-    return this.#nodes.get(id) ?? this.#base.node(id);
+    return this.#droppedNodes.has(id) ? undefined : (this.#nodes.get(id) ?? this.#base.node(id));
   }
 
   execution(id: ExecutionId): ExecutionRecord | undefined {
@@ -49,7 +53,8 @@ export class Draft implements WorldView {
   }
 
   nodes(): Iterable<NodeRecord> {
-    return overlaid(this.#base.nodes(), this.#nodes);
+    const nodes = overlaid(this.#base.nodes(), this.#nodes);
+    return this.#droppedNodes.size === 0 ? nodes : without(nodes, this.#droppedNodes);
   }
 
   executions(): Iterable<ExecutionRecord> {
@@ -62,6 +67,12 @@ export class Draft implements WorldView {
 
   putNode(record: NodeRecord): void {
     this.#nodes.set(record.id, record);
+    this.#droppedNodes.delete(record.id);
+  }
+
+  dropNode(id: NodeId): void {
+    this.#nodes.delete(id);
+    this.#droppedNodes.add(id);
   }
 
   putExecution(record: ExecutionRecord): void {
@@ -106,7 +117,9 @@ export class Draft implements WorldView {
 
   merge(fork: Draft): void {
     for (const job of fork.#jobs.values()) this.#jobs.set(job.id, job);
-    for (const node of fork.#nodes.values()) this.#nodes.set(node.id, node);
+    for (const node of fork.#nodes.values()) this.putNode(node);
+    for (const id of fork.#droppedNodes) this.dropNode(id);
+    this.roster.take(fork.roster);
     for (const execution of fork.#executions.values())
       this.#executions.set(execution.id, execution);
     this.#ops.push(...fork.#ops);
@@ -117,6 +130,8 @@ export class Draft implements WorldView {
     return {
       jobs: [...this.#jobs.values()],
       nodes: [...this.#nodes.values()],
+      droppedNodes: [...this.#droppedNodes],
+      roster: this.roster,
       executions: [...this.#executions.values()],
       rowsFor: new Set(this.#rows.map(({ node }) => node)),
     };
@@ -140,6 +155,8 @@ export class Draft implements WorldView {
         key: executionKey(value.id),
         value,
       })),
+      ...[...this.#droppedNodes].map((id): StoreOp => ({ type: 'del', key: nodeKey(id) })),
+      ...this.roster.ops(),
       ...this.#ops,
       ...this.#rows.flatMap(({ node, row }) => this.#append(node, [row])),
     ];
@@ -149,9 +166,15 @@ export class Draft implements WorldView {
 export interface Changes {
   readonly jobs: readonly JobRecord[];
   readonly nodes: readonly NodeRecord[];
+  readonly droppedNodes: readonly NodeId[];
+  readonly roster: Roster;
   readonly executions: readonly ExecutionRecord[];
   /** Nodes whose outgoing log has grown. */
   readonly rowsFor: ReadonlySet<NodeId>;
+}
+
+function* without(nodes: Iterable<NodeRecord>, ids: ReadonlySet<NodeId>): Iterable<NodeRecord> {
+  for (const node of nodes) if (!ids.has(node.id)) yield node;
 }
 
 function* overlaid<T extends { readonly id: string }>(

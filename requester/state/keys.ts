@@ -15,6 +15,9 @@
  *   event/<executionId>/<revision>      ExecutionEvent, as the node recorded it
  *   node/<nodeId>                       NodeRecord
  *   link/<nodeId>/out/..., in/...       adapters/link
+ *   join-token/<tokenId>                JoinTokenRecord (roster.ts)
+ *   member/<nodeId>                     MemberRecord: the node's key
+ *   revoked/<publicKey>                 RevocationRecord
  *   api-token/<tokenId>                 ApiTokenRecord (api/api-tokens.ts)
  */
 import { STORE_SCHEMAS } from '../../wire/version.ts';

@@ -2,6 +2,7 @@
 import type { Logger } from '../../adapters/log/port.ts';
 import type { Store } from '../../adapters/store/port.ts';
 import { messageOf } from '../../core/errors.ts';
+import type { z } from 'zod';
 import { executionKey, executionsOfPrefix, jobKey } from './keys.ts';
 import {
   executionRecordSchema,
@@ -10,6 +11,13 @@ import {
   type ExecutionRecord,
   type JobRecord,
 } from './records.ts';
+import {
+  joinTokenSchema,
+  memberSchema,
+  revocationSchema,
+  Roster,
+  ROSTER_PREFIXES,
+} from './roster.ts';
 import { World } from './world.ts';
 
 export async function loadWorld(store: Store, log: Logger): Promise<World> {
@@ -22,10 +30,44 @@ export async function loadWorld(store: Store, log: Logger): Promise<World> {
     else
       await quarantine(store, { key, reason: node.error.message, raw: JSON.stringify(value) }, log);
   }
+  world.put({ jobs: [], nodes: [], executions: [], roster: await loadRoster(store, log) });
   const live = await store.scan({ prefix: 'live/' });
   for (const { key } of [...live.entries, ...live.corrupt])
     await loadJob(store, world, { id: key.slice('live/'.length), log });
   return world;
+}
+
+async function loadRoster(store: Store, log: Logger): Promise<Roster> {
+  const roster = new Roster();
+  const { tokens, members, revocations } = ROSTER_PREFIXES;
+  for (const token of await loadAll(store, log, { prefix: tokens, schema: joinTokenSchema }))
+    roster.tokens.put(token.id, token);
+  for (const member of await loadAll(store, log, { prefix: members, schema: memberSchema }))
+    roster.members.put(member.nodeId, member);
+  for (const one of await loadAll(store, log, { prefix: revocations, schema: revocationSchema }))
+    roster.revocations.put(one.publicKey, one);
+  return roster;
+}
+
+async function loadAll<S extends z.ZodType>(
+  store: Store,
+  log: Logger,
+  { prefix, schema }: { readonly prefix: string; readonly schema: S },
+): Promise<z.output<S>[]> {
+  const { entries, corrupt } = await store.scan({ prefix });
+  for (const record of corrupt) await quarantine(store, record, log);
+  const records: z.output<S>[] = [];
+  for (const { key, value } of entries) {
+    const record = schema.safeParse(value);
+    if (record.success) records.push(record.data);
+    else
+      await quarantine(
+        store,
+        { key, reason: record.error.message, raw: JSON.stringify(value) },
+        log,
+      );
+  }
+  return records;
 }
 
 async function quarantine(

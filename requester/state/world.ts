@@ -6,6 +6,7 @@ import type { ExecutionId, JobId, NodeId } from '../../core/ids.ts';
 import { isTerminalJobState } from '../../core/job.ts';
 import { isTerminal } from '../../core/execution/states.ts';
 import type { ExecutionRecord, JobRecord, NodeRecord } from './records.ts';
+import { Roster, type RosterView } from './roster.ts';
 
 export interface WorldView {
   job(id: JobId): JobRecord | undefined;
@@ -14,12 +15,14 @@ export interface WorldView {
   jobs(): Iterable<JobRecord>;
   nodes(): Iterable<NodeRecord>;
   executions(): Iterable<ExecutionRecord>;
+  readonly roster: RosterView;
 }
 
 export class World implements WorldView {
   readonly #jobs = new Map<JobId, JobRecord>();
   readonly #nodes = new Map<NodeId, NodeRecord>();
   readonly #executions = new Map<ExecutionId, ExecutionRecord>();
+  readonly roster = new Roster();
 
   job(id: JobId): JobRecord | undefined {
     return this.#jobs.get(id);
@@ -49,9 +52,13 @@ export class World implements WorldView {
     readonly jobs: Iterable<JobRecord>;
     readonly nodes: Iterable<NodeRecord>;
     readonly executions: Iterable<ExecutionRecord>;
+    readonly droppedNodes?: Iterable<NodeId>;
+    readonly roster?: Roster;
   }): void {
     for (const job of changes.jobs) this.#jobs.set(job.id, job);
     for (const node of changes.nodes) this.#nodes.set(node.id, node);
+    for (const id of changes.droppedNodes ?? []) this.#nodes.delete(id);
+    if (changes.roster !== undefined) this.roster.take(changes.roster);
     for (const execution of changes.executions)
       if (this.#jobs.has(execution.jobId)) this.#executions.set(execution.id, execution);
   }

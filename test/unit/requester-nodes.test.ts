@@ -16,7 +16,7 @@ const thresholds = {
   unknownAfterMs: 45_000,
   unhealthyAfterMs: 300_000,
 };
-const rules = { approval: 'auto' as const, unknownAfterMs: 45_000 };
+const rules = { approval: 'auto' as const, authority: false, unknownAfterMs: 45_000 };
 
 function handshake(more: Partial<Handshake> = {}): Handshake {
   const link = { incarnation: 'a', lastSeq: 0, peerIncarnation: '', peerCursor: 0 };
