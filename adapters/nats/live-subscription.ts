@@ -26,15 +26,17 @@ export interface LiveSubscriptionOptions {
 
 /** Of a move: what came by the next connection, and the requests that came by the one before meanwhile. */
 interface Moving {
-  readonly held: { readonly message: Msg; readonly by: BrokerConnection }[];
+  readonly next: BrokerConnection;
+  readonly held: Msg[];
   readonly seen: Set<string>;
-  readonly next: NatsSubscription;
 }
 
 export class LiveSubscription implements Subscription {
   readonly #options: LiveSubscriptionOptions;
   readonly #running = new Set<Promise<void>>();
   #attached: NatsSubscription | undefined;
+  /** At the next connection, from `join` on. */
+  #joined: NatsSubscription | undefined;
   #moving: Moving | undefined;
   #overloaded = false;
   #ended = false;
@@ -49,20 +51,13 @@ export class LiveSubscription implements Subscription {
 
   attach(connection: BrokerConnection): void {
     if (this.#attached?.isClosed() === false) this.#attached.unsubscribe();
-    this.#attached = this.#listen(connection, (message) => {
-      this.#moving?.seen.add(message.reply ?? '');
-      this.#take(message, connection);
-    });
+    this.#attached = this.#listen(connection);
   }
 
   /** Begins to move to `next`. */
   join(next: BrokerConnection): void {
-    const held: { message: Msg; by: BrokerConnection }[] = [];
-    const subscription = this.#listen(next, (message) => {
-      if (this.#moving?.held === held) held.push({ message, by: next });
-      else this.#take(message, next);
-    });
-    this.#moving = { held, seen: new Set(), next: subscription };
+    this.#moving = { next, held: [], seen: new Set() };
+    this.#joined = this.#listen(next);
   }
 
   /** Resolves when nothing more can come by the connection before. */
@@ -75,26 +70,35 @@ export class LiveSubscription implements Subscription {
     if (this.#moving === undefined) return;
     const { held, seen, next } = this.#moving;
     this.#moving = undefined;
-    this.#attached = next;
-    for (const { message, by } of held)
-      if (!isRequest(message) || !seen.has(message.reply)) this.#take(message, by);
+    this.#attached = this.#joined;
+    for (const message of held)
+      if (!isRequest(message) || !seen.has(message.reply)) this.#take(message, next);
   }
 
   unsubscribe(): void {
     if (this.#ended) return;
     this.#ended = true;
-    for (const attached of [this.#attached, this.#moving?.next])
+    for (const attached of [this.#attached, this.#joined])
       if (attached?.isClosed() === false) attached.unsubscribe();
     this.#options.onEnd(this);
   }
 
-  #listen(connection: BrokerConnection, take: (message: Msg) => void): NatsSubscription {
+  #listen(connection: BrokerConnection): NatsSubscription {
     return connection.nats.subscribe(this.#options.subject, {
       callback: (failed, message) => {
         // What is not allowed the transport hears too, and tells.
-        if (failed === null) take(message);
+        if (failed === null) this.#arrived(message, connection);
       },
     });
+  }
+
+  #arrived(message: Msg, by: BrokerConnection): void {
+    if (this.#moving?.next === by) {
+      this.#moving.held.push(message);
+      return;
+    }
+    if (isRequest(message)) this.#moving?.seen.add(message.reply);
+    this.#take(message, by);
   }
 
   #take(message: Msg, by: BrokerConnection): void {

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { startDevBroker, type DevBroker } from '../../adapters/dev-broker/broker.ts';
+import { testRenewal } from './transport-renewal.ts';
 import { testTransport, type BrokerUnderTest } from './transport-suite.ts';
 
 async function start(t: Test): Promise<BrokerUnderTest> {
@@ -15,5 +16,6 @@ async function start(t: Test): Promise<BrokerUnderTest> {
 
 t.test('transport over the dev broker', (t) => {
   testTransport(t, start);
+  testRenewal(t, start);
   t.end();
 });

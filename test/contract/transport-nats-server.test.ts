@@ -1,11 +1,13 @@
 import t from 'tap';
 import { natsServerSkip, startNatsServer } from '../kit/nats-server.ts';
+import { testRenewal } from './transport-renewal.ts';
 import { open, testTransport } from './transport-suite.ts';
 
 t.setTimeout(120_000);
 
 t.test('transport over nats-server', { skip: natsServerSkip() }, (t) => {
   testTransport(t, (t) => startNatsServer(t));
+  testRenewal(t, (t) => startNatsServer(t));
 
   t.test('what the broker does not allow is permission-denied', async (t) => {
     const allowed = 'publish: ["ok.>"], subscribe: ["ok.>", "_INBOX.n-a.>"]';
