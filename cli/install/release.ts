@@ -55,7 +55,7 @@ export function checkFiles(folder: string, release: Release): void {
 }
 
 /** What `scripts/release/pack.mjs` makes of the same files. */
-function buildOf(folder: string): string {
+export function buildOf(folder: string): string {
   const hash = createHash('sha256');
   const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((path) => !MADE_HERE.includes(path) && statSync(join(folder, path)).isFile())
