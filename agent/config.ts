@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { LimpetError, messageOf } from '../core/errors.ts';
 import { parseBytes, parseCpu, type Resources } from '../core/resources.ts';
-import { urlDownloadConfig } from './inputs/config.ts';
+import { inlineArchiveConfig, resultsConfig, urlDownloadConfig } from './inputs/config.ts';
 import { natsConfig } from './join/config.ts';
 
 const absolute = z.string().regex(/^\//, 'expected an absolute path');
@@ -98,6 +98,8 @@ export const agentConfigSchema = z.strictObject({
     .default([])
     .describe('Folders of this node that `local` input sources may mount.'),
   urlDownload: urlDownloadConfig,
+  inlineArchive: inlineArchiveConfig.describe('What an archive in a job file may unpack to.'),
+  results: resultsConfig.describe('What a run may publish; more fails the execution.'),
   allowEnv: z
     .array(pattern)
     .default([])
@@ -118,6 +120,13 @@ export const agentConfigSchema = z.strictObject({
       'What SIGTERM, SIGINT and a plain `limpet agent stop` do with plugins and runs: leave them alone, or end them.',
     ),
   pidsLimit: z.number().int().min(1).max(1_000_000).default(512).describe('Processes of one run.'),
+  socketGroup: z
+    .string()
+    .max(63)
+    .optional()
+    .describe(
+      "Group whose members may use the agent's socket, by name or number. By default `limpet`, when there is one and the agent is in it; '' for none.",
+    ),
   minFreeBytes: z
     .number()
     .int()

@@ -115,7 +115,7 @@ function createService(
       wake: (how) => own.link()?.wake(how),
     },
     folders,
-    inputs: inputOptions(config, folders, clock),
+    ...{ inputs: inputOptions(config, folders, clock), results: config.results },
     environment: { allow: config.allowEnv, node: environment },
     capacity: capacityOf(config),
     stopGraceMs: config.stopGraceMs,
@@ -134,9 +134,9 @@ function createService(
 }
 
 function inputOptions(config: AgentConfig, folders: AgentFolders, clock: Clock): InputOptions {
-  const { allowLocal, urlDownload, minFreeBytes } = config;
+  const { allowLocal, urlDownload, minFreeBytes, inlineArchive: archive } = config;
   const downloads = downloadPorts(urlDownload, { minFreeBytes, clock });
-  const options = { folder: folders.inputs, allowLocal };
+  const options = { folder: folders.inputs, allowLocal, archive };
   return downloads === undefined ? options : { ...options, downloads };
 }
 

@@ -2,6 +2,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { messageOf } from '../core/errors.ts';
+import { parseBytes } from '../core/resources.ts';
 import { ApiClient } from './api/client.ts';
 import { findEndpoint } from './api/endpoint.ts';
 import type { Context } from './context.ts';
@@ -44,6 +46,15 @@ export function connect(context: Context, options: ApiOptions): ApiClient {
 export function wholeNumber(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('Expected a whole number.');
+}
+
+/** `512Mb`, `10Gi` to bytes. */
+export function byteCount(text: string): number {
+  try {
+    return parseBytes(text, 'size');
+  } catch (thrown) {
+    throw new InvalidArgumentError(messageOf(thrown));
+  }
 }
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 };

@@ -1,4 +1,5 @@
 /** Folders whose names outlast a power loss. */
+import { execFile } from 'node:child_process';
 import { closeSync, fsync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -42,7 +43,14 @@ export function makeFolders(
 }
 
 export async function removeFolder(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  try {
+    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  } catch (thrown) {
+    // Work can make folders deeper than a path is long; `rm` goes there step by step.
+    if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'ENAMETOOLONG'))
+      throw thrown;
+    await promisify(execFile)('rm', ['-rf', '--', folder]);
+  }
 }
 
 /** Makes a folder and all that is in it durable. */

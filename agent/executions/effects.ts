@@ -2,6 +2,7 @@
  * Carries out effects. Each is idempotent under (execution id, run); each answers with an event. What the work itself
  * cannot do is an event (`refuse`); what only the moment forbids (plugin away, engine away) is tried again.
  */
+import type { ArchiveLimits } from '../../core/archive-entries.ts';
 import { assertNever, LimpetError } from '../../core/errors.ts';
 import type { Effect, ExecutionEvent } from '../../core/execution/events.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
@@ -17,13 +18,15 @@ import type { LiveExecution } from './live.ts';
 import type { Observer } from './observer.ts';
 import { canonicalParams } from './params.ts';
 import { taskResources } from './resources.ts';
-import { collect, resultMounts } from './results.ts';
+import { collect, resultMounts, type Collected } from './results.ts';
 
 export interface EffectsDeps {
   readonly engine: ExecutionEngine;
   readonly observer: Observer;
   readonly folders: AgentFolders;
   readonly inputs: InputOptions;
+  /** Of what one execution publishes. */
+  readonly results: ArchiveLimits;
   readonly environment: EnvironmentOptions;
   readonly clock: Clock;
   readonly faults: Faults;
@@ -129,7 +132,17 @@ export class Effects implements EffectRunner {
   async #publish(live: LiveExecution): Promise<void> {
     if (live.record.state !== 'publishing') return;
     this.#deps.faults.reach('agent.effect.publish.before');
-    const { result, output } = await collect(live.record, this.#deps.folders, this.#client(live));
+    const { folders, results: limits } = this.#deps;
+    const client = this.#client(live);
+    let collected: Collected;
+    try {
+      collected = await collect(live.record, { folders, client, limits });
+    } catch (thrown) {
+      const { code, message: reason } = LimpetError.from(thrown);
+      if (code !== 'too-large') throw thrown;
+      return this.#answer(live, { type: 'publish-failed', reason });
+    }
+    const { result, output } = collected;
     this.#deps.faults.reach('agent.effect.publish.after');
     this.#answer(live, { type: 'published', output, ...(result === undefined ? {} : { result }) });
   }

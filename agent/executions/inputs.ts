@@ -6,9 +6,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { extract } from 'tar';
+import type { ArchiveLimits } from '../../core/archive-entries.ts';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { InputSource } from '../../core/job.ts';
@@ -16,6 +14,7 @@ import { syncTree } from '../../adapters/durable/folders.ts';
 import { ignore } from '../../adapters/durable/if-there.ts';
 import { URL_SOURCE, urlSource } from '../../core/url-source.ts';
 import { offeredSources } from '../inputs/config.ts';
+import { unpackHere } from '../inputs/unpack.ts';
 import { download, type DownloadPorts } from '../inputs/download.ts';
 import type { RunOrder } from '../plugins/port.ts';
 
@@ -30,6 +29,8 @@ export interface LocalAllowance {
 export interface InputOptions {
   readonly folder: string;
   readonly allowLocal: readonly LocalAllowance[];
+  /** Of one inline archive. */
+  readonly archive: ArchiveLimits;
   /** Missing: this node downloads nothing. */
   readonly downloads?: DownloadPorts;
 }
@@ -68,9 +69,9 @@ interface Source extends Staging {
 }
 
 async function stageOne(source: Source, options: InputOptions): Promise<Mount> {
-  const { input, target, where } = source;
+  const { input, where } = source;
   const { Type, Params } = input.Source;
-  if (Type === 'inline') return stageInline(input, target, where);
+  if (Type === 'inline') return stageInline(source, options.archive);
   if (Type === 'local') return stageLocal(input, Params ?? {}, options, where);
   if (Type === URL_SOURCE && options.downloads !== undefined)
     return stageUrl(source, options.downloads);
@@ -101,7 +102,10 @@ async function stageUrl(source: Source, ports: DownloadPorts): Promise<Mount> {
  * Staged again, a file is compared, as a power loss may have torn it: that costs less than making it durable. An archive
  * is durable before it gets its name, so one that is there is whole.
  */
-async function stageInline(input: InputSource, target: string, where: string): Promise<Mount> {
+async function stageInline(
+  { input, target, where }: Source,
+  limits: ArchiveLimits,
+): Promise<Mount> {
   const mount = { source: target, target: input.Target, readOnly: true };
   const url = input.Source.Params?.['URL'];
   const match = typeof url === 'string' ? /^data:([^,]*),/s.exec(url) : null;
@@ -118,11 +122,9 @@ async function stageInline(input: InputSource, target: string, where: string): P
     await rm(partial, { recursive: true, force: true });
     await mkdir(partial, { recursive: true });
     try {
-      await pipeline(Readable.from([bytes]), extract({ cwd: partial, strict: true }));
+      await unpackHere(bytes, partial, limits);
     } catch (thrown) {
-      throw new LimpetError('refused', `${where}: not a tar.gz archive: ${messageOf(thrown)}`, {
-        cause: thrown,
-      });
+      throw new LimpetError('refused', `${where}: ${messageOf(thrown)}`, { cause: thrown });
     }
     await syncTree(partial);
     await rename(partial, target);

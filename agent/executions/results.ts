@@ -3,9 +3,11 @@
  * them, with stdout, stderr and exitCode, into `results/<execution>/`, which appears whole or not at all; doing it
  * again after a crash at any point gives the same folder.
  */
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { create } from 'tar';
+import type { ArchiveLimits } from '../../core/archive-entries.ts';
 import { LimpetError } from '../../core/errors.ts';
 import type { ExecutionRecord, PublishedResult } from '../../core/execution/record.ts';
 import {
@@ -17,6 +19,7 @@ import { exists } from './exists.ts';
 import { runFolder, type AgentFolders } from './folders.ts';
 import type { Mount } from './inputs.ts';
 import { OutputHeads } from './output-heads.ts';
+import { checkResults } from './result-check.ts';
 
 export interface Collected {
   readonly result?: PublishedResult;
@@ -44,16 +47,24 @@ export function hasPublisher({ placement: { task } }: ExecutionRecord): boolean 
   return task.Publisher?.Type === 'local';
 }
 
-/** Publishes where the job asks for it, and reads the first 2 KiB of each stream for its owner. */
+export interface Publishing {
+  readonly folders: AgentFolders;
+  readonly client: ExecutorClient;
+  readonly limits: ArchiveLimits;
+}
+
+/**
+ * Publishes where the job asks for it, and reads the first 2 KiB of each stream for its owner. Errors: `too-large`, and
+ * those of the moment.
+ */
 export async function collect(
   record: ExecutionRecord,
-  folders: AgentFolders,
-  client: ExecutorClient,
+  { folders, client, limits }: Publishing,
 ): Promise<Collected> {
   if (!hasPublisher(record)) return { output: await readHeads(record, client) };
   const id = record.placement.executionId;
   const final = join(folders.results, id);
-  if (!(await exists(final))) await moveResults(record, folders, client, final);
+  if (!(await exists(final))) await moveResults(record, { folders, client, limits }, final);
   return {
     result: { type: 'local', params: { executionId: id } },
     output: await readHeads(record, client),
@@ -76,14 +87,16 @@ export async function resultArchive(
 
 async function moveResults(
   record: ExecutionRecord,
-  folders: AgentFolders,
-  client: ExecutorClient,
+  { folders, client, limits }: Publishing,
   final: string,
 ): Promise<void> {
   const partial = `${final}.partial`;
   await mkdir(partial, { recursive: true });
   const outputs = join(runFolder(folders, record), 'outputs');
-  for (const { Name } of record.placement.task.ResultPaths ?? []) {
+  const paths = record.placement.task.ResultPaths ?? [];
+  const there = paths.map(({ Name }) => join(outputs, Name)).filter((path) => existsSync(path));
+  await checkResults(there, limits);
+  for (const { Name } of paths) {
     const source = join(outputs, Name);
     const target = join(partial, Name);
     // A source that is gone was moved before the last crash.

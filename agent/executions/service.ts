@@ -2,6 +2,7 @@
  * The executions of this node as one thing: engine, observer, effects, intake and recovery, joined to the plugin host.
  * What happens in a plugin comes in here; what the owner places goes through `intake`, what it orders through `engine`.
  */
+import type { ArchiveLimits } from '../../core/archive-entries.ts';
 import { parseExecutionId, type ExecutionId, type NodeId } from '../../core/ids.ts';
 import type { Resources } from '../../core/resources.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
@@ -41,6 +42,7 @@ export interface ServiceDeps {
   readonly reports: ReportSink;
   readonly folders: AgentFolders;
   readonly inputs: InputOptions;
+  readonly results: ArchiveLimits;
   readonly environment: EnvironmentOptions;
   readonly capacity: Resources;
   readonly stopGraceMs: number;

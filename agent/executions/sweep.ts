@@ -3,12 +3,13 @@
  * acknowledged by the owner; the owner's word; an operator's order goes at once and needs no sweep. What merely has no
  * record is never touched: it is listed as kept, and the owner is asked about it.
  */
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LimpetError } from '../../core/errors.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import { isTerminal } from '../../core/execution/states.ts';
 import { parseExecutionId } from '../../core/ids.ts';
+import { removeFolder } from '../../adapters/durable/folders.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
 import type { ExecutorClient, RunRef } from '../plugins/port.ts';
@@ -200,7 +201,7 @@ function foreignVerdict(
 }
 
 function folder(kind: 'inputs' | 'partial-results', executionId: string, path: string): Found {
-  const remove = (): Promise<void> => rm(path, { recursive: true, force: true });
+  const remove = (): Promise<void> => removeFolder(path);
   return { kind, executionId, what: path, remove };
 }
 

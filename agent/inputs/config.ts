@@ -51,6 +51,28 @@ export const urlDownloadConfig = z
   .prefault({})
   .describe('The `urlDownload` source.');
 
+function archiveLimits(maxBytes: number, maxFiles: number, what: string) {
+  return z
+    .strictObject({
+      maxBytes: z
+        .int()
+        .min(1)
+        .max(16 * 1024 * GIB)
+        .default(maxBytes)
+        .describe(`Bytes of all files of ${what} together.`),
+      maxFiles: z
+        .int()
+        .min(1)
+        .max(100_000_000)
+        .default(maxFiles)
+        .describe(`Files, folders and links of ${what}.`),
+    })
+    .prefault({});
+}
+
+export const inlineArchiveConfig = archiveLimits(GIB, 10_000, 'one inline archive');
+export const resultsConfig = archiveLimits(10 * GIB, 100_000, 'the results of one execution');
+
 export type UrlDownloadConfig = z.infer<typeof urlDownloadConfig>;
 
 /** undefined: this node downloads nothing. */

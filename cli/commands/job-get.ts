@@ -6,17 +6,24 @@ import { note, print } from '../context.ts';
 import type { Context } from '../context.ts';
 import { findJobId } from '../jobs/find-job.ts';
 import { fetchResults } from '../jobs/fetch-results.ts';
-import { apiCommand, connect, outputOption } from '../options.ts';
+import { apiCommand, byteCount, connect, outputOption, wholeNumber } from '../options.ts';
 import type { ApiOptions, OutputOptions } from '../options.ts';
+
+const MOST_BYTES = 100 * 1024 ** 3;
+const MOST_FILES = 1_000_000;
 
 interface GetOptions extends ApiOptions, OutputOptions {
   readonly outputDir?: string;
+  readonly maxSize: number;
+  readonly maxFiles: number;
 }
 
 export function jobGet(context: Context): Command {
   return apiCommand('get', 'fetch the results of a job into a new folder')
     .argument('<job>', 'name, id, or a unique beginning or end of the id')
     .option('--output-dir <folder>', 'the folder; else ./job-ID')
+    .option('--max-size <size>', 'refuse an archive that unpacks to more', byteCount, MOST_BYTES)
+    .option('--max-files <n>', 'refuse an archive of more files', wholeNumber, MOST_FILES)
     .addOption(outputOption())
     .action(async (text: string, options: GetOptions) => {
       const api = connect(context, options);
@@ -32,7 +39,11 @@ export function jobGet(context: Context): Command {
         return;
       }
       const folder = options.outputDir ?? `job-${shortId(id)}`;
-      const files = await fetchResults(api, Items, folder);
+      const { files, leftOut } = await fetchResults(api, Items, {
+        folder,
+        limits: { maxBytes: options.maxSize, maxFiles: options.maxFiles },
+      });
+      for (const what of leftOut) note(context, `left out: ${what}`);
       if (options.output === 'json')
         print(context, JSON.stringify({ folder, files }, undefined, 2));
       else

@@ -1,21 +1,39 @@
-/** Downloads published archives and unpacks them: into a folder beside the wanted one, then renamed into place. */
+/**
+ * Downloads published archives and unpacks them: into a folder beside the wanted one, then renamed into place. The work,
+ * and the node that it ran on, may be anybody's: nothing is written outside, links that lead out are left out.
+ */
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { ArchiveEntries, type ArchiveLimits } from '../../core/archive-entries.ts';
 import { LimpetError } from '../../core/errors.ts';
 import type { ApiClient } from '../api/client.ts';
+
+/** Set-user and set-group bits of the work mean nothing here. */
+const PLAIN_MODE = 0o777;
 
 export interface PublishedResult {
   readonly Type: string;
   readonly Params?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
-/** One archive is the folder; of several each is a folder in it, named as the archive. Answers the files, relative. */
+export interface Fetched {
+  /** Relative. */
+  readonly files: readonly string[];
+  /** What was not unpacked, and why. */
+  readonly leftOut: readonly string[];
+}
+
+/**
+ * One archive is the folder; of several each is a folder in it, named as the archive. Errors: `already-exists`,
+ * `refused` and `too-large` for an archive that is not unpacked, `unavailable`.
+ */
 export async function fetchResults(
   api: ApiClient,
   results: readonly PublishedResult[],
-  folder: string,
-): Promise<string[]> {
+  { folder, limits }: { readonly folder: string; readonly limits: ArchiveLimits },
+): Promise<Fetched> {
   const target = resolve(folder);
   if ((await readdir(target).catch(() => [])).length > 0)
     throw new LimpetError(
@@ -24,18 +42,19 @@ export async function fetchResults(
     );
   const urls = results.map(urlOf);
   await mkdir(dirname(target), { recursive: true });
+  const leftOut: string[] = [];
   const temporary = await mkdtemp(join(dirname(target), '.limpet-get-'));
   try {
     for (const url of urls) {
       const into = urls.length === 1 ? temporary : join(temporary, archiveName(url));
       await mkdir(into, { recursive: true });
-      await unpack(api, url, into);
+      leftOut.push(...(await unpack(await api.download(url), into, limits)));
     }
     await rename(temporary, target);
   } finally {
-    await rm(temporary, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true, maxRetries: 5 });
   }
-  return listFiles(target);
+  return { files: await listFiles(target), leftOut };
 }
 
 function urlOf(result: PublishedResult): string {
@@ -55,11 +74,26 @@ function archiveName(url: string): string {
   return name === 'result' ? basename(dirname(path)) : name;
 }
 
-async function unpack(api: ApiClient, url: string, into: string): Promise<void> {
-  const { extract } = await import('tar');
-  const response = await api.download(url);
+/** Answers what was left out. */
+async function unpack(archive: Readable, into: string, limits: ArchiveLimits): Promise<string[]> {
+  const { extract, ReadEntry } = await import('tar');
+  const entries = new ArchiveEntries(limits);
+  const leftOut: string[] = [];
+  const filter = (path: string, entry: object): boolean => {
+    if (archive.destroyed || !(entry instanceof ReadEntry)) return false;
+    entry.mode = (entry.mode ?? PLAIN_MODE) & PLAIN_MODE;
+    try {
+      const fault = entries.judge(entry);
+      if (fault !== undefined) leftOut.push(`${path}: ${fault}`);
+      return fault === undefined;
+    } catch (thrown) {
+      archive.destroy(LimpetError.from(thrown));
+      return false;
+    }
+  };
   try {
-    await pipeline(response, extract({ cwd: into, strict: true, preserveOwner: false }));
+    await pipeline(archive, extract({ cwd: into, strict: true, preserveOwner: false, filter }));
+    return leftOut;
   } catch (cause) {
     const error = LimpetError.from(cause, 'unavailable');
     throw new LimpetError(error.code, `the results could not be fetched: ${error.message}`, {

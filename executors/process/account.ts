@@ -2,13 +2,18 @@
 import { readFile } from 'node:fs/promises';
 import { LimpetError } from '../../plugins/sdk/index.ts';
 
-export interface Account {
+export interface Identity {
   readonly uid: number;
   readonly gid: number;
 }
 
+export interface Account extends Identity {
+  /** Of all its runs together. */
+  readonly maxProcesses: number;
+}
+
 /** Errors: `invalid-config` for an unknown user, or when this process may not become another one. */
-export async function findAccount(name: string, file = '/etc/passwd'): Promise<Account> {
+export async function findAccount(name: string, file = '/etc/passwd'): Promise<Identity> {
   const lines = (await readFile(file, 'utf8')).split('\n').map((line) => line.split(':'));
   const [, , uid, gid] = lines.find(([user]) => user === name) ?? [];
   if (uid === undefined || gid === undefined)

@@ -10,9 +10,10 @@ export const processExecutor: ExecutorDefinition<Config, Params> = {
   version: '0.1.0',
   config,
   params,
-  async create({ envAllow, user, limitAddressSpace }, host) {
+  async create({ envAllow, user, limitAddressSpace, maxProcesses }, host) {
     const isAllowed = allowedNames(envAllow);
-    const account = user === undefined ? {} : { account: await findAccount(user) };
+    const account =
+      user === undefined ? {} : { account: { ...(await findAccount(user)), maxProcesses } };
     return new ProcessExecutor({
       host,
       env: process.env,

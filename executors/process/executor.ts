@@ -6,7 +6,6 @@
  */
 import { constants } from 'node:os';
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   killSurvivors,
@@ -20,6 +19,7 @@ import {
   rawSource,
   readClaim,
   readExit,
+  removeFolder,
   survivors,
   type Executor,
   type ExecutorHost,
@@ -33,7 +33,7 @@ import {
   type StopOrder,
 } from '../../plugins/sdk/index.ts';
 import type { Account } from './account.ts';
-import { environmentOf } from './environment.ts';
+import { carried, environmentOf } from './environment.ts';
 import { launchHolder } from './launch.ts';
 import { marksOf } from './marks.ts';
 import { findProgram, requireProgram } from './programs.ts';
@@ -87,12 +87,13 @@ export class ProcessExecutor implements Executor<Params> {
   async start(run: RunContext<Params>): Promise<Observation> {
     const { host, account, limitAddressSpace } = this.#ports;
     await this.#check(run.spec);
-    const start = await makeWorkFolder(run, account);
+    // What has begun may have put links into its folder by now: nothing is made there again.
     if (readClaim(run.folder) === undefined) {
+      const start = await makeWorkFolder(run, account);
       if (run.spec.deadlineAt > 0) await orderDeadline(run.folder, run.spec.deadlineAt);
       const env = this.#environment(run.spec);
       await launchHolder(run, {
-        env,
+        env: carried(env, marksOf(host, run.spec)),
         start,
         limitAddressSpace,
         ...(account === undefined ? {} : { account }),
@@ -159,7 +160,7 @@ export class ProcessExecutor implements Executor<Params> {
   /** KILLs by nonce, a holder that has not claimed yet included: without its folder it cannot claim any more. */
   async remove(key: RunKey): Promise<void> {
     const { host } = this.#ports;
-    await rm(join(host.runFolder(key), 'work'), { recursive: true, force: true });
+    await removeFolder(join(host.runFolder(key), 'work'));
     for (let tries = 0; survivors(key, host.processes).length > 0; tries++) {
       if (tries > 50)
         throw new LimpetError('engine-failed', `processes of run ${key.executionId} do not end`);

@@ -17,8 +17,6 @@ set -u
 folder=$1 grace=$2 memory=$3 run_as=$4 start_folder=$5
 shift 5
 
-# The job's PATH is the command's alone.
-job_path=${PATH-}
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 077
 cd "$folder" || exit 70
@@ -56,9 +54,19 @@ exec 5< claim
 # For whoever reads it in /proc: no business of the command's.
 unset LIMPET_LABELS
 
+# RUN_AS is user:group:processes, all numbers. The bound counts what that user has in all its runs.
 session=$(command -v setsid) || session=
 reset_user=
-[ -z "$run_as" ] || reset_user="setpriv --reuid=${run_as%:*} --regid=${run_as#*:} --clear-groups --"
+if [ -n "$run_as" ]; then
+  uid=${run_as%%:*} gid=${run_as#*:}
+  reset_user="setpriv --reuid=$uid --regid=${gid%:*} --clear-groups --no-new-privs --"
+  ! command -v prlimit || reset_user="prlimit --nproc=${gid#*:} $reset_user"
+fi
+
+# The job's variables lie under names of ours until the command itself is started, by its own user: LD_PRELOAD and the
+# like are nothing to this shell and its tools. LIMPET_TAKE gives them their names (environment.ts).
+# shellcheck disable=SC2016
+as_the_job='eval "${LIMPET_TAKE-}"; exec "$@"'
 
 pid='' started=''
 know_child() {
@@ -131,7 +139,7 @@ trap '' HUP INT TERM QUIT
   umask 022
   [ "$memory" -eq 0 ] || ulimit -v "$memory"
   # shellcheck disable=SC2086
-  PATH=$job_path exec ${session:+"$session"} $reset_user "$@" >&3 2>&4 3>&- 4>&- 5>&-
+  exec ${session:+"$session"} $reset_user /bin/sh -c "$as_the_job" sh "$@" >&3 2>&4 3>&- 4>&- 5>&-
 )
 code=$?
 go_home

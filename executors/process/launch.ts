@@ -60,7 +60,7 @@ function holderArguments({ spec, folder }: RunContext<Params>, launch: Launch): 
     folder,
     String(Math.ceil(spec.stopGraceMs / 1000)),
     String(limitAddressSpace ? Math.ceil(spec.limits.memoryBytes / 1024) : 0),
-    account === undefined ? '' : `${account.uid}:${account.gid}`,
+    account === undefined ? '' : `${account.uid}:${account.gid}:${account.maxProcesses}`,
     relative(folder, start),
     ...spec.params.Command,
   ];

@@ -20,6 +20,12 @@ export const config = z.strictObject({
     .describe(
       'Name of the user that commands run as; needs root and setpriv. Without it they run as the plugin does.',
     ),
+  maxProcesses: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(4096)
+    .describe('Processes of `user`, those of all its runs together; needs prlimit.'),
 });
 
 export const params = z.strictObject({
@@ -32,7 +38,14 @@ export const params = z.strictObject({
     .optional()
     .describe("Relative to the run's work folder; '/input' and './input' are the same."),
   EnvironmentVariables: z
-    .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*=/, 'expected NAME=value'))
+    .array(
+      z
+        .string()
+        .regex(
+          /^(?!LIMPET_|BACALHAU_)[A-Za-z_][A-Za-z0-9_]*=/,
+          'expected NAME=value, and no name that begins with LIMPET_ or BACALHAU_',
+        ),
+    )
     .optional()
     .describe('Beside the variables of the job; these win.'),
 });

@@ -1,9 +1,10 @@
 /**
  * The folder in which a command runs: `<run folder>/work`. Each mount is a symbolic link in it at its target without the
- * leading slash: what a container sees as `/input` is `./input` here. Links do not enforce `readOnly`.
+ * leading slash: what a container sees as `/input` is `./input` here. Links do not enforce `readOnly`. No link is made
+ * below another one: it would be made in the folder of the node that the other leads to.
  */
-import { chown, mkdir, readlink, stat, symlink } from 'node:fs/promises';
-import { dirname, join, normalize, sep } from 'node:path';
+import { chown, lstat, mkdir, readlink, stat, symlink } from 'node:fs/promises';
+import { dirname, join, normalize, relative, sep } from 'node:path';
 import { LimpetError, type RunContext } from '../../plugins/sdk/index.ts';
 import type { Params } from './settings.ts';
 import type { Account } from './account.ts';
@@ -12,7 +13,7 @@ import type { Account } from './account.ts';
 export async function makeWorkFolder(run: RunContext<Params>, account?: Account): Promise<string> {
   const work = join(run.folder, 'work');
   await mkdir(work, { recursive: true, mode: 0o755 });
-  for (const { source, target } of run.spec.mounts) await link(source, inside(work, target));
+  for (const { source, target } of run.spec.mounts) await link(source, inside(work, target), work);
   if (account !== undefined) await handOver(run, work, account);
   const start = inside(work, run.spec.params.WorkingDirectory ?? '.');
   const found = await stat(start).catch(() => undefined);
@@ -38,12 +39,24 @@ function inside(work: string, path: string): string {
   return join(work, normalize(join(sep, path)));
 }
 
-async function link(source: string, at: string): Promise<void> {
-  await mkdir(dirname(at), { recursive: true });
+async function link(source: string, at: string, work: string): Promise<void> {
+  await makeFolder(dirname(at), work);
   try {
     await symlink(source, at);
   } catch (thrown) {
     if ((await readlink(at).catch(() => undefined)) === source) return;
     throw new LimpetError('refused', `the mount at ${at} cannot be made`, { cause: thrown });
   }
+}
+
+async function makeFolder(folder: string, work: string): Promise<void> {
+  if (folder === work || folder === dirname(work)) return;
+  await makeFolder(dirname(folder), work);
+  const found = await lstat(folder).catch(() => undefined);
+  if (found === undefined) await mkdir(folder);
+  else if (!found.isDirectory())
+    throw new LimpetError(
+      'refused',
+      `a mount lies below another one, at ${relative(work, folder)}; the process executor cannot do that`,
+    );
 }

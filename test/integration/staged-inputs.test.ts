@@ -7,7 +7,8 @@ import { tempDir } from '../kit/temp-dir.ts';
 t.test(
   'an inline input that a power loss has torn is whole again before the run starts',
   async (t) => {
-    const options = { folder: tempDir(t), allowLocal: [] };
+    const archive = { maxBytes: 1e6, maxFiles: 10 };
+    const options = { folder: tempDir(t), allowLocal: [], archive };
     const staging = { signal: new AbortController().signal, progress: () => undefined };
     const URL = `data:text/plain,${'x'.repeat(100)}`;
     const inputs = [{ Source: { Type: 'inline', Params: { URL } }, Target: '/in' }];
