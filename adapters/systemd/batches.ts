@@ -24,15 +24,13 @@ export class Batches {
     return this.#waiting.shift();
   }
 
-  /** It could not be told: what is not news by then stays first in the row. A beat that is late is none. */
+  /** It could not be told: it stays first in the row, with what is newer. A beat that is late is none. */
   putBack(batch: Batch): void {
     const kept = new Map([...batch].filter(([name]) => name !== 'WATCHDOG'));
     const next = this.#waiting[0];
-    if (!hasState([...kept.keys()]) && next !== undefined) {
-      for (const [name, value] of kept) if (!next.has(name)) next.set(name, value);
-      return;
-    }
-    if (kept.size > 0) this.#waiting.unshift(kept);
+    const apart = next !== undefined && hasState([...kept.keys()]) && hasState([...next.keys()]);
+    if (next !== undefined && !apart) this.#waiting[0] = new Map([...kept, ...next]);
+    else if (kept.size > 0) this.#waiting.unshift(kept);
   }
 }
 
