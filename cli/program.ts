@@ -17,7 +17,11 @@ import { jobLogs } from './commands/job-logs.ts';
 import { jobRun } from './commands/job-run.ts';
 import { jobStop } from './commands/job-stop.ts';
 import { jobValidate } from './commands/job-validate.ts';
+import { nodeApprove } from './commands/node-approve.ts';
+import { nodeDelete } from './commands/node-delete.ts';
 import { nodeDescribe, nodeList } from './commands/node-list.ts';
+import { nodeReject } from './commands/node-reject.ts';
+import { nodeToken } from './commands/node-token.ts';
 import { recover } from './commands/recover.ts';
 import { requester } from './commands/requester.ts';
 import { uninstall } from './commands/uninstall.ts';
@@ -56,7 +60,7 @@ export function createProgram(context: Context, done: (exitCode: number) => void
   ]);
   group(program, 'docker', 'run container images', [dockerRun(context, done)]);
   group(program, 'wasm', 'run WebAssembly modules', [wasmRun(context, done)]);
-  group(program, 'node', 'see the compute nodes', [nodeList(context), nodeDescribe(context)]);
+  group(program, 'node', 'see the compute nodes, and decide on them', nodeCommands(context));
   program
     .addCommand(agent(context, done))
     .addCommand(recover(context))
@@ -67,6 +71,17 @@ export function createProgram(context: Context, done: (exitCode: number) => void
     .addCommand(uninstall(context));
   configure(program, context);
   return program;
+}
+
+function nodeCommands(context: Context): readonly Command[] {
+  return [
+    nodeList(context),
+    nodeDescribe(context),
+    nodeApprove(context),
+    nodeReject(context),
+    nodeDelete(context),
+    nodeToken(context),
+  ];
 }
 
 function group(

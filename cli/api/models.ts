@@ -92,6 +92,15 @@ export const nodeSchema = z.looseObject({
   Limpet: z
     .looseObject({
       Scheduling: z.looseObject({ state: text, reason: text }).nullish(),
+      Membership: z.looseObject({ reason: text, by: text, at: z.number() }).nullish(),
+      Identity: z
+        .looseObject({
+          PublicKey: z.string(),
+          Token: z.looseObject({ Id: z.string(), Name: text }).nullish(),
+          CredentialsUntil: z.number(),
+        })
+        .nullish(),
+      Copy: z.looseObject({ who: text, reason: text, at: z.number() }).nullish(),
       Foreign: listOf(
         z.looseObject({ executionId: z.string(), executor: text, state: text, answer: text }),
       ),

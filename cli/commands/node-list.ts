@@ -10,7 +10,7 @@ import type { Context } from '../context.ts';
 import { pickOne } from '../jobs/find-job.ts';
 import { apiCommand, connect, outputOption } from '../options.ts';
 import type { ApiOptions, OutputOptions } from '../options.ts';
-import { age, bytes, labels } from '../output/format.ts';
+import { age, bytes, labels, timestamp } from '../output/format.ts';
 import { formatPairs, formatTable } from '../output/table.ts';
 
 export function nodeList(context: Context): Command {
@@ -82,7 +82,8 @@ export function nodePairs(node: NodeState, nowMs: number): string {
   return formatPairs([
     ['ID', node.Info.NodeID],
     ['Type', node.Info.NodeType],
-    ['Approval', node.Membership.toLowerCase()],
+    ['Approval', approvalText(node)],
+    ...identityPairs(node, nowMs),
     ['Status', node.Connection.toLowerCase()],
     ['Scheduling', schedulingText(node)],
     ['Problem', node.ConnectionState?.LastError],
@@ -107,6 +108,24 @@ function schedulingText(node: NodeState): string {
 /** It gets no new work, because its operator drains it. */
 function isIneligible({ Limpet }: NodeState): boolean {
   return Limpet?.Scheduling?.state === 'ineligible';
+}
+
+function approvalText({ Membership, Limpet }: NodeState): string {
+  const state = Membership.toLowerCase();
+  const { reason = '', by, at } = Limpet?.Membership ?? {};
+  return by === undefined ? state : `${state}: ${reason} (by ${by}, ${timestamp(at)} UTC)`;
+}
+
+/** By which key it is known, and who else came with it. */
+function identityPairs({ Limpet }: NodeState, nowMs: number): (readonly [string, string])[] {
+  const { Identity, Copy } = Limpet ?? {};
+  const token = Identity?.Token;
+  return [
+    ['Key', Identity?.PublicKey ?? ''],
+    ['Credentials', Identity ? `until ${timestamp(Identity.CredentialsUntil)} UTC` : ''],
+    ['Join token', token ? `${token.Id} ${token.Name}`.trim() : ''],
+    ['Copy', Copy ? `${Copy.who}; sent away ${age(Copy.at, nowMs)} ago: ${Copy.reason}` : ''],
+  ];
 }
 
 function cores(count: number | null | undefined): string {

@@ -17,7 +17,7 @@ export function nodeDecisionRoute(routes: RouteTable, context: ApiContext): void
     const message = messageIn(member(body, 'Message'));
     const node = findNode(context.world, pathPart(c, 'id'));
     await context.decide(node.id, { action, message, by: actorOf(c) });
-    return answer(c, { Success: true });
+    return answer(c, { Success: true, NodeID: node.id });
   });
 }
 

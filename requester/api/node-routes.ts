@@ -59,6 +59,7 @@ function nodeNow({ world, presence }: ApiContext, { id }: NodeRecord): NodeNow {
     heardAt: presence.heardAt(id),
     allocated: addResources(heldBy(ours), presence.foreign(id)),
     running: ours.length,
+    member: world.roster.members.get(id),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Nodes as Bacalhau v1.9 writes them; what it has no word for stands in labels of ours. */
 import { subtractResources, type Resources } from '../../core/resources.ts';
 import type { NodeRecord } from '../state/records.ts';
+import type { MemberRecord } from '../state/roster.ts';
 import { resourcesShape } from './job-shape.ts';
 import { VERSION_SHAPE } from './version.ts';
 
@@ -11,6 +12,8 @@ export interface NodeNow {
   readonly heardAt: number;
   readonly allocated: Resources;
   readonly running: number;
+  /** Of a node that joined by an authority. */
+  readonly member?: MemberRecord | undefined;
 }
 
 export function nodeShape(node: NodeRecord, now: NodeNow) {
@@ -41,6 +44,9 @@ export function nodeShape(node: NodeRecord, now: NodeNow) {
       Membership: membership,
       Connection: connection,
       Scheduling: node.scheduling,
+      ...(now.member === undefined ? {} : { Identity: identityShape(now.member) }),
+      // Another agent with this id, and maybe its key, that was sent away.
+      ...(node.copy === undefined ? {} : { Copy: node.copy }),
       Executors: info.executors.map(({ name, version, health, reason, recovery }) => ({
         name,
         version,
@@ -51,6 +57,16 @@ export function nodeShape(node: NodeRecord, now: NodeNow) {
       // Runs that the node found without a record, and what was said to it.
       Foreign: node.foreign ?? [],
     },
+  };
+}
+
+/** Times are ms since the epoch. */
+function identityShape({ publicKey, token, joinedAt, credentialsUntil }: MemberRecord) {
+  return {
+    PublicKey: publicKey,
+    ...(token === undefined ? {} : { Token: { Id: token.id, Name: token.name } }),
+    JoinedAt: joinedAt,
+    CredentialsUntil: credentialsUntil,
   };
 }
 

@@ -115,7 +115,12 @@ async function take(context: HandshakeContext, taking: Taking): Promise<Handshak
       }),
     });
   const verdict = judge(context, { known, id, handshake });
-  if (verdict.type === 'superseded') return { type: 'superseded', reason: verdict.reason };
+  if (verdict.type === 'superseded') {
+    const { reason } = verdict;
+    if (known !== undefined)
+      draft.putNode({ ...known, copy: { who: whoOf(handshake), reason, at: draft.now } });
+    return { type: 'superseded', reason };
+  }
   link.sender.close();
   if (verdict.type !== 'approved') {
     draft.putNode({
@@ -264,8 +269,14 @@ function toRecord(
     processStartedAt: handshake.startedAt,
     replaced: known?.replaced ?? [],
     unlisted: known?.unlisted ?? [],
+    ...(known?.copy === undefined ? {} : { copy: known.copy }),
     firstSeenAt: known?.firstSeenAt ?? now,
   };
+}
+
+/** For people who look for the machine that an identity was copied to. */
+function whoOf({ node, startedAt, bootId }: Handshake): string {
+  return `agent ${node.name}, started ${new Date(startedAt).toISOString()}, boot ${bootId}`;
 }
 
 export function processOf({ bootId, startedAt }: Pick<Handshake, 'bootId' | 'startedAt'>): string {

@@ -130,6 +130,8 @@ export const nodeRecordSchema = z.object({
   /** Executions that should be there, were not listed, and whose executor was still recovering. */
   unlisted: z.array(executionId),
   foreign: z.array(nodeForeignSchema).exactOptional(),
+  /** Another agent that came under this id, and was sent away: who, and when last. */
+  copy: z.object({ who: z.string(), reason: z.string(), at: z.number() }).exactOptional(),
   firstSeenAt: z.number(),
 });
 export type NodeRecord = Readonly<z.infer<typeof nodeRecordSchema>>;
