@@ -29,6 +29,9 @@ export function checkTask(task: ParsedTask, path: Path): void {
 }
 
 const ENV_NAME = /^[A-Z][A-Z0-9_]*$/;
+/** Linux starts no program with a longer text among its variables (128 KiB, name and all). */
+const MOST_TEXT_BYTES = 128_000;
+const utf8 = new TextEncoder();
 /** Names that the node sets itself. */
 const ENV_RESERVED = ['BACALHAU_', 'LIMPET_'];
 
@@ -41,6 +44,12 @@ function checkEnv(task: ParsedTask, path: Path): void {
     if (prefix !== undefined) throw invalid(at, name, `a name that does not begin with ${prefix}`);
     if (value === '' || value.includes('\0'))
       throw invalid(at, value, 'a value that is not empty and without NUL');
+    if (utf8.encode(value).length > MOST_TEXT_BYTES)
+      throw invalid(
+        at,
+        value,
+        `a value of ${MOST_TEXT_BYTES} bytes at most; hand more over as an input`,
+      );
   }
 }
 

@@ -13,6 +13,11 @@ export function prettyLine(json: string): string {
 }
 
 function show(value: unknown): string {
-  if (typeof value === 'string' && /^[^\s"=]+$/.test(value)) return value;
-  return JSON.stringify(value);
+  // Values may come from jobs: what a terminal would act on is shown escaped.
+  if (typeof value === 'string' && /^[^\s"=\p{Cc}]+$/u.test(value)) return value;
+  return JSON.stringify(value).replace(/\p{Cc}/gu, escaped);
+}
+
+function escaped(control: string): string {
+  return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -4,6 +4,7 @@ import { isTerminal } from '../../core/execution/states.ts';
 import type { WatchEvent } from '../../wire/http.ts';
 import type { Context } from '../context.ts';
 import { duration } from './format.ts';
+import { plainText } from './terminal-text.ts';
 import { oneLine, shortenIds } from './table.ts';
 
 const CLEAR_LINE = '\r\u001b[2K';
@@ -71,6 +72,7 @@ export class Progress {
   }
 
   #line(): string {
-    return `${this.#label}  ${duration(this.#context.now() - this.#startedAt)}  ${this.#text}`;
+    const passed = duration(this.#context.now() - this.#startedAt);
+    return plainText(`${this.#label}  ${passed}  ${this.#text}`);
   }
 }

@@ -28,9 +28,20 @@ export const config = z.strictObject({
     .describe('Processes of `user`, those of all its runs together; needs prlimit.'),
 });
 
+/** Linux starts no program with a longer text among its arguments and variables (128 KiB). */
+const MOST_TEXT_BYTES = 128_000;
+const text = z
+  .string()
+  .max(MOST_TEXT_BYTES)
+  .regex(/^[^\0]*$/, 'expected a text without NUL')
+  .refine(
+    (one) => Buffer.byteLength(one) <= MOST_TEXT_BYTES,
+    `expected ${MOST_TEXT_BYTES} bytes at most`,
+  );
+
 export const params = z.strictObject({
   Command: z
-    .array(z.string().min(1))
+    .array(text.min(1))
     .min(1)
     .describe('Program and arguments; no shell is involved. A plain name is looked up in PATH.'),
   WorkingDirectory: z
@@ -39,12 +50,10 @@ export const params = z.strictObject({
     .describe("Relative to the run's work folder; '/input' and './input' are the same."),
   EnvironmentVariables: z
     .array(
-      z
-        .string()
-        .regex(
-          /^(?!LIMPET_|BACALHAU_)[A-Za-z_][A-Za-z0-9_]*=/,
-          'expected NAME=value, and no name that begins with LIMPET_ or BACALHAU_',
-        ),
+      text.regex(
+        /^(?!LIMPET_|BACALHAU_)[A-Za-z_][A-Za-z0-9_]*=/,
+        'expected NAME=value, and no name that begins with LIMPET_ or BACALHAU_',
+      ),
     )
     .optional()
     .describe('Beside the variables of the job; these win.'),
