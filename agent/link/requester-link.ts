@@ -200,7 +200,7 @@ export class RequesterLink {
 
   async #answered(answer: HandshakeAnswer, hello: Handshake): Promise<void> {
     if (answer.type !== 'accepted') {
-      this.#condition.set(answer.type, answer.reason);
+      this.#condition.set(answer.type, told(answer));
       this.#schedule(answer.type === 'pending' ? answer.retryAfterMs : REFUSED_RETRY_MS, () =>
         this.#handshake(),
       );
@@ -251,7 +251,7 @@ export class RequesterLink {
     }
     if (answer.type === 'superseded') {
       this.#sender.close();
-      this.#condition.set('superseded', answer.reason);
+      this.#condition.set('superseded', told(answer));
       this.#schedule(REFUSED_RETRY_MS, () => this.#handshake());
       return;
     }
@@ -289,4 +289,10 @@ export class RequesterLink {
   #position(): LinkPosition {
     return { ...this.#deps.outbox.position(), ...this.#deps.inbox.position() };
   }
+}
+
+function told({ type, reason }: { readonly type: string; readonly reason: string }): string {
+  return type === 'superseded'
+    ? `${reason}: is this a copy of another node? \`limpet agent reset --identity\` and a key of its own make it a node by itself (docs/operating.md, Another machine)`
+    : reason;
 }
