@@ -3,18 +3,22 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { LimpetError } from '../core/errors.ts';
+import { liveView } from '../core/live-view.ts';
 import { parseExecutionId } from '../core/ids.ts';
 import { clockOffset, systemClock } from '../adapters/clock/system-clock.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
 import { envFaults } from '../adapters/faults/env-faults.ts';
-import type { Logger } from '../adapters/log/port.ts';
+import type { LeveledLog } from '../adapters/log/pino-log.ts';
+import type { Transport } from '../adapters/nats/port.ts';
 import { procProcesses } from '../adapters/processes/proc.ts';
 import { createStreamServer } from '../adapters/streams/stream-server.ts';
 import { serviceManager } from '../adapters/systemd/notify.ts';
+import type { ReloadReport } from '../wire/reload.ts';
 import { VERSION } from '../wire/version.ts';
 import { Announcement } from './announce.ts';
 import { listenLocal, localApi } from './api/local-api.ts';
 import type { AgentStatus } from './api/status.ts';
+import { SocketDoor } from './api/socket-door.ts';
 import { agentStatus, degradedOf, type StatusParts } from './api/status-of.ts';
 import type { AgentConfig } from './config.ts';
 import { Drain } from './drain.ts';
@@ -29,6 +33,7 @@ import { AgentStreams } from './link/streams.ts';
 import { KnownEpochs } from './link/epochs.ts';
 import { assembleNode } from './node.ts';
 import { ownPlugins } from './own-plugins.ts';
+import { agentReload } from './reload.ts';
 import { openState } from './state.ts';
 import { Stopping, type StopMode } from './stopping.ts';
 import { StoreWatch } from './store-watch.ts';
@@ -37,8 +42,16 @@ import { unitProblems } from './unit/unit-check.ts';
 
 export interface Agent {
   status(): AgentStatus;
-  /** Resolves when it has ended. See `stopping.ts`. */
-  stop(mode: StopMode): Promise<void>;
+  /** Reads the config again. Never throws. */
+  reload(): Promise<ReloadReport>;
+  /** Resolves when it has ended; as its config says when no mode is given. See `stopping.ts`. */
+  stop(mode?: StopMode): Promise<void>;
+}
+
+export interface ConfigSource {
+  readonly config: AgentConfig;
+  /** Anew, as at the start. Errors: `invalid-config`. */
+  read(): Promise<AgentConfig>;
 }
 
 const SWEEP_EVERY_MS = 60_000;
@@ -47,8 +60,8 @@ const KILL_TIMEOUT_SLACK_MS = 20_000;
 const REPORT_MS = 5_000;
 
 export async function composeAgent(
-  config: AgentConfig,
-  log: Logger,
+  { config, read }: ConfigSource,
+  log: LeveledLog,
   onStopOrder: (mode: StopMode) => void,
 ): Promise<Agent> {
   const startedAt = Math.floor(performance.timeOrigin);
@@ -57,11 +70,20 @@ export async function composeAgent(
   const processes = procProcesses();
   const { identity, store, folders, runDir, damage, amiss } = await openState(config, clock);
   if (amiss !== undefined) log.error('store.amiss', { reason: amiss });
-  const { minFreeBytes } = config;
-  const room = new StoreWatch({ store, folder: config.dataDir, minFreeBytes, clock, log });
+  const reload = agentReload({ config, read, log, now: () => clock.now() }, [
+    () => renewFiles(config, broker.transport),
+    () => {
+      link.reintroduce();
+    },
+  ]);
+  const settings = (): AgentConfig => reload.config;
+  const room = new StoreWatch({
+    ...{ store, folder: config.dataDir, clock, log },
+    limits: liveView(settings),
+  });
   if (room.noRoom !== undefined) log.error('store.not-written', { reason: room.noRoom });
   const plugins = ownPlugins(
-    config,
+    settings,
     { identity, store, folders, runDir },
     { clock, processes, faults, log },
   );
@@ -71,7 +93,7 @@ export async function composeAgent(
   const { transport } = broker;
   const node = await assembleNode({
     epochs: await KnownEpochs.load(config.dataDir, log),
-    config,
+    ...{ config, settings },
     name: config.name ?? hostname(),
     identity,
     store,
@@ -122,6 +144,7 @@ export async function composeAgent(
     degraded: () => degradedOf(statusParts()),
     problems: unitProblems({ processExecutor: config.executors.process.enabled, log }),
   });
+  const door = new SocketDoor({ group: config.socketGroup, dataDir: config.dataDir });
   const statusParts = (): StatusParts => ({
     config,
     identity,
@@ -134,7 +157,9 @@ export async function composeAgent(
     store: { damage, amiss, noRoom: () => room.noRoom },
     unit: unit.problems,
     broker: broker.problems(),
+    socket: door.problem,
     drainedSince: drain.since,
+    reloaded: reload.last,
   });
   const status = (): AgentStatus => agentStatus(statusParts());
   const explainer = new Explainer({
@@ -152,12 +177,18 @@ export async function composeAgent(
   const metrics = (): string =>
     formatMetrics([...service.counters.metrics(), ...statusMetrics(status())]);
   const leftovers = new Sweep({
-    ...{ engine, folders, clock, log, words: service.words, graceMs: config.sweepGraceMs },
+    ...{ engine, folders, clock, log, words: service.words },
+    graceMs: () => settings().sweepGraceMs,
     acknowledged: () => outbox.idle,
     stored: async (id) => repository.get(parseExecutionId(id)),
     client: (name) => (service.isRecovered(name) ? host.client(name) : undefined),
     swept: (kind) => service.counters.add('limpet_swept_total', { kind }),
   });
+  const reloading = async (): Promise<ReloadReport> => {
+    const reports: ReloadReport[] = [];
+    await unit.reload(async () => void reports.push(await reload.run()));
+    return reports[0] ?? reload.run();
+  };
   const socket = join(runDir, 'agent.sock');
   const closeApi = await listenLocal(
     localApi({
@@ -165,17 +196,20 @@ export async function composeAgent(
       explainer,
       metrics,
       drain,
+      reload: reloading,
       history: (id) => repository.events(id),
       foreign: service.foreign,
       sweep: (order) => leftovers.run(order),
       acceptEngine: (name) => service.acceptEngine(name),
-      stop: (mode = config.onStop) => {
+      stop: (mode = settings().onStop) => {
         onStopOrder(mode);
         return mode;
       },
     }),
     socket,
+    door,
   );
+  if (door.problem !== undefined) log.warn('agent.socket-closed', { reason: door.problem });
   const announcement = new Announcement(config.dataDir, { socket, nodeId: identity.nodeId }, log);
   await announcement.write();
 
@@ -185,7 +219,7 @@ export async function composeAgent(
     });
   }, SWEEP_EVERY_MS);
   const sweep = setInterval(() => {
-    const keep = { keepMs: config.keepFinishedMs, keepCount: config.keepFinishedCount };
+    const keep = { keepMs: settings().keepFinishedMs, keepCount: settings().keepFinishedCount };
     sweepFinished({
       repository,
       folders,
@@ -220,7 +254,7 @@ export async function composeAgent(
     if (mode === 'kill')
       await service.killAll(
         'the agent was told to end everything',
-        config.stopGraceMs + KILL_TIMEOUT_SLACK_MS,
+        settings().stopGraceMs + KILL_TIMEOUT_SLACK_MS,
       );
     unit.stopping();
     streams.close();
@@ -246,5 +280,16 @@ export async function composeAgent(
     while (!outbox.idle && !signal.aborted && clock.uptime() < until) await clock.sleep(50);
   };
   const stopping = new Stopping({ drain: finish, end });
-  return { status, stop: (mode) => stopping.stop(mode) };
+  return {
+    status,
+    reload: reloading,
+    stop: (mode = settings().onStop) => stopping.stop(mode),
+  };
+}
+
+/** Files of keys and certificates may hold something new: a second connection takes over from the first. */
+async function renewFiles({ nats }: AgentConfig, transport: Transport): Promise<void> {
+  const { credsFile, tls } = nats;
+  if (transport.connected && (credsFile !== undefined || tls !== undefined))
+    await transport.renew();
 }

@@ -7,6 +7,7 @@
  *   what explains: see explain/routes.ts
  *   POST /executors/:name/accept-engine   {engineId, givenUp}: see engine-route.ts
  *   POST /drain        {on: boolean}: see drain.ts
+ *   POST /reload       reads the config again: see reload-route.ts
  *   POST /stop         {mode?: "detach" | "drain" | "kill"}: see stopping.ts; as SIGTERM when there is none
  */
 import { chmod, rm } from 'node:fs/promises';
@@ -19,11 +20,13 @@ import { drainRoute, type DrainRouteDeps } from './drain-route.ts';
 import { engineRoute, type EngineRouteDeps } from './engine-route.ts';
 import { foreignRoutes, type ForeignRoutesDeps } from './foreign-routes.ts';
 import { STOP_MODES, type StopMode } from '../stopping.ts';
+import { reloadRoute, type ReloadRouteDeps } from './reload-route.ts';
 import { serveRoutes, type ApiRequest, type Reply, type Route } from './routes.ts';
+import type { SocketDoor } from './socket-door.ts';
 import type { AgentStatus } from './status.ts';
 
 export interface LocalApiDeps
-  extends ExplainDeps, EngineRouteDeps, ForeignRoutesDeps, DrainRouteDeps {
+  extends ExplainDeps, EngineRouteDeps, ForeignRoutesDeps, DrainRouteDeps, ReloadRouteDeps {
   status(): AgentStatus;
   history(id: ExecutionId): Promise<readonly ExecutionEvent[]>;
   /** Ends the program, as its config says when no mode is given; answers before it does. */
@@ -41,6 +44,7 @@ export function localApi(deps: LocalApiDeps): readonly Route[] {
     ...explainRoutes(deps),
     engineRoute(deps),
     drainRoute(deps),
+    reloadRoute(deps),
     ...foreignRoutes(deps),
   ];
 }
@@ -67,10 +71,11 @@ async function stop(deps: LocalApiDeps, request: ApiRequest): Promise<Reply> {
   return { json: { stopping: deps.stop(body.data.mode) } };
 }
 
-/** Listens on a unix socket with mode 0600; answers the way to stop. Throws `unavailable`. */
+/** Listens on a unix socket, for its user alone but for what `door` opens; answers the way to stop. Throws `unavailable`. */
 export async function listenLocal(
   routes: readonly Route[],
   socket: string,
+  door?: Pick<SocketDoor, 'open'>,
 ): Promise<() => Promise<void>> {
   await rm(socket, { force: true });
   const server = serveRoutes(routes);
@@ -82,7 +87,7 @@ export async function listenLocal(
     });
     server.listen(socket, resolve);
   });
-  await chmod(socket, 0o600);
+  await (door === undefined ? chmod(socket, 0o600) : door.open(socket));
   return async () => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeAllConnections();

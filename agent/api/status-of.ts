@@ -1,6 +1,7 @@
 /** Gathers the status out of the live parts. */
 import type { Corrupt } from '../../adapters/store/port.ts';
 import type { Identity } from '../../adapters/identity/identity-file.ts';
+import { reloadLine, type ReloadReport } from '../../wire/reload.ts';
 import type { AgentConfig } from '../config.ts';
 import { foreignShape, foreignText } from '../executions/foreign-shape.ts';
 import type { LiveExecution } from '../executions/live.ts';
@@ -25,8 +26,11 @@ export interface StatusParts {
   readonly unit: readonly string[];
   /** What is wrong with its credentials, and what the broker does not allow. */
   readonly broker: readonly string[];
+  /** Why its socket is closed to the group that the config names. */
+  readonly socket: string | undefined;
   /** By an operator's order. */
   readonly drainedSince: number | undefined;
+  readonly reloaded: ReloadReport | undefined;
 }
 
 /** One sentence for each thing that is not as it should be. */
@@ -35,7 +39,9 @@ export function degradedOf(parts: StatusParts): readonly string[] {
   return [
     ...parts.unit,
     ...parts.broker,
+    ...(parts.socket === undefined ? [] : [parts.socket]),
     ...drainLine(parts.drainedSince),
+    ...reloadProblem(parts.reloaded),
     ...storeProblems(parts.store, sources.engine),
     ...degradations(sources.health(), link, quarantined),
   ];
@@ -57,6 +63,7 @@ export function agentStatus(parts: StatusParts): AgentStatus {
     startedAt: parts.startedAt,
     ...(readyMs === undefined ? {} : { readyMs }),
     ...(parts.drainedSince === undefined ? {} : { drainedSince: parts.drainedSince }),
+    ...(parts.reloaded === undefined ? {} : { reloaded: parts.reloaded }),
     capacity: sources.facts.capacity,
     allocated: sources.engine.allocated,
     link,
@@ -85,6 +92,13 @@ function drainLine(since: number | undefined): string[] {
   return [
     `drained since ${new Date(since).toISOString()}: no new work is taken; \`limpet agent drain --off\` ends it`,
   ];
+}
+
+/** Until the next one that goes well. */
+function reloadProblem(last: ReloadReport | undefined): string[] {
+  return last === undefined || last.result === 'reloaded'
+    ? []
+    : [`the config was read again at ${new Date(last.at).toISOString()}: ${reloadLine(last)}`];
 }
 
 function executorStatus({ sources, service }: StatusParts): ExecutorStatus[] {
