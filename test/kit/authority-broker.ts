@@ -1,5 +1,5 @@
 /** A nats-server in operator mode with the files that `limpet requester init` makes, on a free loopback port. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { newKey, scopedUserJwt, type Key } from '../../adapters/authority/claims.ts';
 import type { Credentials } from '../../adapters/nats/port.ts';
@@ -8,7 +8,7 @@ import { filesOf, type AuthorityFiles } from '../../requester/authority/layout.t
 import { formatJoinToken } from '../../wire/join-token.ts';
 import { freePort, natsServerPath } from './nats-server.ts';
 import { programDir } from './program-dir.ts';
-import { startProgram } from './program.ts';
+import { startProgram, type Program } from './program.ts';
 import type { Teardown } from './teardown.ts';
 
 export interface AuthorityBroker {
@@ -21,6 +21,9 @@ export interface AuthorityBroker {
   jwt(name: string, key: Key, lifeMs: number, template?: 'agents' | 'joins'): Promise<string>;
   /** As text; only the broker knows of it, no requester. */
   token(id: string, lifeMs: number): Promise<string>;
+  kill(): Promise<void>;
+  /** On the same port; `forgetful`: with nothing of the claims that it was sent. */
+  restart(how?: 'forgetful'): Promise<void>;
 }
 export type JwtOf = Extract<Credentials, { type: 'jwt' }>;
 
@@ -36,8 +39,12 @@ export async function startAuthorityBroker(
   const now = Date.now();
   await initAuthority({ folder, hosts: [], tls, port, dryRun: false, now });
   const files = filesOf(folder);
-  const server = await startProgram(t, path, { args: ['-c', files.serverConfig], cwd: root });
-  await server.waitFor(/Server is ready/);
+  const launch = async (): Promise<Program> => {
+    const program = await startProgram(t, path, { args: ['-c', files.serverConfig], cwd: root });
+    await program.waitFor(/Server is ready/);
+    return program;
+  };
+  let server = await launch();
   const { account } = JSON.parse(readFileSync(files.about, 'utf8')) as { account: string };
   const jwt: AuthorityBroker['jwt'] = (name, { publicKey }, lifeMs, template = 'agents') =>
     scopedUserJwt({
@@ -54,5 +61,11 @@ export async function startAuthorityBroker(
     return formatJoinToken({ id, jwt: text, seed, ...ca });
   };
   const url = `${tls ? 'tls' : 'nats'}://127.0.0.1:${port}`;
-  return { url, port, folder, files, credentials, jwt, token };
+  const kill = (): Promise<void> => server.kill('SIGKILL');
+  const restart: AuthorityBroker['restart'] = async (how) => {
+    await kill();
+    if (how === 'forgetful') rmSync(join(folder, 'nats'), { recursive: true });
+    server = await launch();
+  };
+  return { url, port, folder, files, credentials, jwt, token, kill, restart };
 }
