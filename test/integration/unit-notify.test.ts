@@ -1,22 +1,13 @@
 /** What systemd is told, by the real systemd-notify and by a stand-in that can be held and broken. */
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { silentLog } from '../../adapters/log/silent-log.ts';
 import { serviceManager } from '../../adapters/systemd/notify.ts';
 import { silentService } from '../../adapters/systemd/silent.ts';
 import { eventually } from '../kit/eventually.ts';
+import { NotifySocket } from '../kit/notify-socket.ts';
 import { startProgram } from '../kit/program.ts';
 import { tempDir } from '../kit/temp-dir.ts';
-
-/** Its "socket" is the file that it writes its arguments to; files beside that hold it or break it. */
-const STAND_IN = `#!/bin/sh
-mkdir "$NOTIFY_SOCKET.alone" || echo TWO AT A TIME >> "$NOTIFY_SOCKET"
-while [ -e "$NOTIFY_SOCKET.held" ]; do sleep 0.01; done
-rmdir "$NOTIFY_SOCKET.alone"
-if [ -e "$NOTIFY_SOCKET.broken" ]; then echo >> "$NOTIFY_SOCKET.tries"; echo "no such socket" >&2; exit 1; fi
-echo "$*" >> "$NOTIFY_SOCKET"
-`;
 
 /** Of Python: systemd's end of the socket. Node knows no unix datagrams. */
 const RECEIVER = `
@@ -29,42 +20,21 @@ while True:
 `;
 
 function standIn(t: Test, env: Readonly<Record<string, string>> = {}) {
-  const folder = tempDir(t);
-  const socket = join(folder, 'notify');
-  writeFileSync(join(folder, 'systemd-notify'), STAND_IN);
-  chmodSync(join(folder, 'systemd-notify'), 0o755);
+  const socket = new NotifySocket(t);
   const warned: unknown[] = [];
-  const path = `${folder}:${process.env['PATH'] ?? ''}`;
   const log = {
     ...silentLog,
     warn: (event: string, fields = {}) => void warned.push([event, fields]),
   };
-  const service = serviceManager({ NOTIFY_SOCKET: socket, PATH: path, ...env }, log);
-  return {
-    ...{ service, warned, socket },
-    told: () => (existsSync(socket) ? readFileSync(socket, 'utf8').trim().split('\n') : []),
-    hold: () => {
-      writeFileSync(`${socket}.held`, '');
-    },
-    release: () => {
-      rmSync(`${socket}.held`);
-    },
-    break: () => {
-      writeFileSync(`${socket}.broken`, '');
-    },
-    tries: () => existsSync(`${socket}.tries`) && readFileSync(`${socket}.tries`).length,
-    mend: () => {
-      rmSync(`${socket}.broken`);
-    },
-  };
+  return { service: serviceManager({ ...socket.env, ...env }, log), warned, socket };
 }
 
-async function toldLines(told: () => string[], count: number): Promise<string[]> {
+async function toldLines(socket: NotifySocket, count: number): Promise<readonly string[]> {
   return eventually(
     `${count} calls`,
     () => {
-      if (told().length < count) throw new Error(JSON.stringify(told()));
-      return told();
+      if (socket.lines.length < count) throw new Error(JSON.stringify(socket.lines));
+      return socket.lines;
     },
     60_000,
   );
@@ -76,8 +46,8 @@ t.test('a program that nobody waits for tells nothing', async (t) => {
 });
 
 t.test('what waits is told together, one call at a time, in order', async (t) => {
-  const { service, told, hold, release } = standIn(t);
-  hold();
+  const { service, socket } = standIn(t);
+  socket.hold();
   service.ready('ready');
   for (const text of ['one', 'two', 'three']) {
     service.beat();
@@ -87,8 +57,8 @@ t.test('what waits is told together, one call at a time, in order', async (t) =>
   service.beat();
   service.ready('ready\nagain');
   service.stopping('letting go');
-  release();
-  t.strictSame(await toldLines(told, 4), [
+  socket.release();
+  t.strictSame(await toldLines(socket, 4), [
     'READY=1 STATUS=ready',
     'WATCHDOG=1 STATUS=three RELOADING=1',
     'READY=1 STATUS=ready again',
@@ -97,19 +67,18 @@ t.test('what waits is told together, one call at a time, in order', async (t) =>
 });
 
 t.test('what could not be told is told with the next news; one line is logged', async (t) => {
-  const broken = standIn(t);
-  const { service, told, warned } = broken;
-  broken.break();
+  const { service, warned, socket } = standIn(t);
+  socket.break();
   service.ready('ready');
   await eventually('the first failure', () => warned.length > 0, 60_000);
   service.status('degraded');
-  await eventually('the second', () => broken.tries() === 2, 60_000);
-  broken.mend();
+  await eventually('the second', () => socket.tries === 2, 60_000);
+  socket.mend();
   const [first] = await eventually(
     'the news',
     () => {
       service.beat();
-      return told().length > 0 && told();
+      return socket.lines.length > 0 && socket.lines;
     },
     60_000,
   );
