@@ -98,12 +98,17 @@ export class Machine {
   }
 
   /** Services are stopped by systemd, what is left is killed; the file system stays. */
-  async shutDown(): Promise<void> {
+  async reboot(): Promise<void> {
     await this.#container.stop({ t: STOP_SECONDS });
+    await this.boot();
   }
 
-  async reboot(): Promise<void> {
-    await this.shutDown();
+  /** Everything ends at once, and it starts again. */
+  async loseThePower(): Promise<void> {
+    await this.#container.kill();
+    await eventually('the end of the machine', async () => {
+      return !(await this.#container.inspect()).State.Running;
+    });
     await this.boot();
   }
 
