@@ -12,6 +12,12 @@ export interface HostOrder {
   readonly start?: boolean;
 }
 
+export interface ThisMachine {
+  readonly isRoot: boolean;
+  /** Run by systemd. */
+  readonly isBooted: boolean;
+}
+
 /** There when systemd runs this machine (sd_booted(3)). */
 const BOOTED = '/run/systemd/system';
 
@@ -19,16 +25,22 @@ const BOOTED = '/run/systemd/system';
 export function openHost(order: HostOrder): Host {
   const root = resolve(order.root ?? '/');
   if (root !== '/') return new Host({ root, systemctl: order.systemctl });
-  if (order.dryRun !== true && process.getuid?.() !== 0)
+  const isBooted = existsSync(BOOTED);
+  checkMachine(order, { isRoot: process.getuid?.() === 0, isBooted });
+  return new Host({ root, systemctl: isBooted ? (order.systemctl ?? 'systemctl') : undefined });
+}
+
+/** The same, of a machine that is known. */
+export function checkMachine(order: HostOrder, { isRoot, isBooted }: ThisMachine): void {
+  if (order.dryRun === true) return;
+  if (!isRoot)
     throw new LimpetError(
       'permission-denied',
       'this needs root: run it with sudo, or see with --dry-run what it would do',
     );
-  const booted = existsSync(BOOTED);
-  if (!booted && order.dryRun !== true && order.start !== false)
+  if (!isBooted && order.start !== false)
     throw new LimpetError(
       'unavailable',
       'systemd does not run this machine, so nothing can be started here; --no-start installs without it',
     );
-  return new Host({ root, systemctl: booted ? (order.systemctl ?? 'systemctl') : undefined });
 }

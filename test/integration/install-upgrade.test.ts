@@ -6,6 +6,7 @@ import { askAgent } from '../../cli/agent-socket.ts';
 import { startCluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
 import { tickerJob } from '../kit/job-specs.ts';
+import { processesOf } from '../kit/leftovers.ts';
 import { makeRelease, unpack } from '../kit/release.ts';
 import { InstalledHost, nameOf, otherVersion } from './install-kit.ts';
 
@@ -45,12 +46,17 @@ t.test('an agent is upgraded, and back, while its work goes on', async (t) => {
 
   /** The same run in the same plugins, seen by another agent. */
   const goesOn = async (version: string): Promise<number> => {
-    const now = await eventually('the run to be adopted', async () => {
-      const seen = await status();
-      return seen.executions.some(({ id, state }) => id === execution && state === 'running')
-        ? seen
-        : undefined;
-    });
+    const now = await eventually(
+      'the run to be adopted',
+      async () => {
+        const seen = await status();
+        const runs = seen.executions.some(
+          ({ id, state }) => id === execution && state === 'running',
+        );
+        return runs && seen.executors.every(({ pid }) => pid !== undefined) ? seen : undefined;
+      },
+      30_000,
+    );
     t.equal(now.version, version);
     t.same(
       now.executors.map(({ name, pid }) => ({ name, pid })),
@@ -118,5 +124,15 @@ t.test('an agent is upgraded, and back, while its work goes on', async (t) => {
   t.equal(uninstalled.exit?.code, 0, uninstalled.stderr);
   t.match(uninstalled.stderr, /^still running, with their work: processes \d+/m);
   t.notOk(existsSync(host.at('opt/limpet')));
-  t.ok(existsSync(host.at('var/lib/limpet/agent/identity.json')), 'who it is, is kept');
+
+  const anew = await host.run(fresh, 'install', 'agent');
+  t.equal(anew.exit?.code, 0, anew.stderr);
+  await goesOn('0.1.1');
+
+  const purged = await host.run(fresh, 'uninstall', '--purge');
+  t.equal(purged.exit?.code, 0, purged.stderr);
+  t.same(processesOf(host.root), [], 'no run and no plugin is left');
+  t.same(readdirSync(host.at('etc/systemd/system')), []);
+  for (const gone of ['opt/limpet', 'etc/limpet', 'var/lib/limpet'])
+    t.notOk(existsSync(host.at(gone)), gone);
 });
