@@ -51,7 +51,7 @@ export interface Agent {
 export interface ConfigSource {
   readonly config: AgentConfig;
   /** Anew, as at the start. Errors: `invalid-config`. */
-  read(): Promise<AgentConfig>;
+  read(this: void): Promise<AgentConfig>;
 }
 
 const SWEEP_EVERY_MS = 60_000;

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { LOG_LEVELS } from '../adapters/log/pino-log.ts';
 import { LimpetError, messageOf } from '../core/errors.ts';
 import { parseBytes, parseCpu, type Resources } from '../core/resources.ts';
 import { inlineArchiveConfig, resultsConfig, urlDownloadConfig } from './inputs/config.ts';
@@ -157,6 +158,12 @@ export const agentConfigSchema = z.strictObject({
     .default(7 * 86_400_000)
     .describe('How long a finished execution and its log are kept, ms.'),
   keepFinishedCount: z.number().int().min(0).max(1_000_000).default(10_000),
+  log: z
+    .strictObject({
+      level: z.enum(LOG_LEVELS).default('info').describe('Least level that is logged.'),
+    })
+    .prefault({})
+    .describe('The log on stderr.'),
 });
 
 export type AgentConfig = z.infer<typeof agentConfigSchema>;

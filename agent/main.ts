@@ -10,7 +10,7 @@ import { systemClock } from '../adapters/clock/system-clock.ts';
 import { failedStart } from '../adapters/systemd/failed-start.ts';
 import { agentDoctor } from './doctor/doctor.ts';
 import { planOfDeadAgent } from './explain/dead-agent.ts';
-import { composeAgent } from './compose.ts';
+import { composeAgent, type ConfigSource } from './compose.ts';
 import { loadAgentConfig, type AgentConfig } from './config.ts';
 import { adoptHost } from './host.ts';
 import { resetAgent } from './reset.ts';
@@ -76,7 +76,7 @@ async function main(): Promise<void> {
   const config = await loadAgentConfig(asked.config, asked.data);
   const answer = await order(config, asked);
   if (answer !== undefined) return tell(answer);
-  await run(config);
+  await run({ config, read: () => loadAgentConfig(asked.config, asked.data) });
   clearInterval(alive);
 }
 
@@ -84,10 +84,11 @@ function tell(answer: unknown): void {
   process.stdout.write(`${JSON.stringify(answer)}\n`, () => process.exit(0));
 }
 
-async function run(config: AgentConfig): Promise<void> {
-  const log = pinoLog({ format: logFormat(process.env, process.stderr.isTTY) });
-  let stop: (mode: StopMode) => void = () => undefined;
-  const agent = await composeAgent(config, log, (mode) => {
+async function run(source: ConfigSource): Promise<void> {
+  const { level } = source.config.log;
+  const log = pinoLog({ format: logFormat(process.env, process.stderr.isTTY), level });
+  let stop: (mode?: StopMode) => void = () => undefined;
+  const agent = await composeAgent(source, log, (mode) => {
     stop(mode);
   });
   stop = (mode) => {
@@ -101,8 +102,9 @@ async function run(config: AgentConfig): Promise<void> {
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
-      stop(config.onStop);
+      stop();
     });
+  process.on('SIGHUP', () => void agent.reload());
 }
 
 main().catch((thrown: unknown) => {

@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { derived, liveView } from '../core/live-view.ts';
 import { parseExecutionId } from '../core/ids.ts';
 import type { ExecutionRecord } from '../core/execution/record.ts';
 import type { Clock } from '../adapters/clock/port.ts';
@@ -33,6 +34,8 @@ import type { PluginHost } from './plugins/port.ts';
 
 export interface NodeParts {
   readonly config: AgentConfig;
+  /** The config as it is now; it never changes when missing. */
+  readonly settings?: () => AgentConfig;
   /** For people. */
   readonly name: string;
   readonly identity: Identity;
@@ -92,7 +95,7 @@ export async function assembleNode(parts: NodeParts): Promise<AgentNode> {
 }
 
 function createService(
-  { config, identity, host, folders, clock, faults, log, environment }: NodeParts,
+  { config, settings = () => config, ...parts }: NodeParts,
   own: {
     readonly leases: Leases;
     readonly epochs: KnownEpochs;
@@ -101,6 +104,7 @@ function createService(
     link(): RequesterLink | undefined;
   },
 ): ExecutionService {
+  const { identity, host, folders, clock, faults, log, environment } = parts;
   return new ExecutionService({
     hasTraces: (id) => existsSync(join(folders.logs, id)),
     repository: own.repository,
@@ -115,14 +119,12 @@ function createService(
       wake: (how) => own.link()?.wake(how),
     },
     folders,
-    ...{ inputs: inputOptions(config, folders, clock), results: config.results },
-    environment: { allow: config.allowEnv, node: environment },
-    capacity: capacityOf(config),
-    stopGraceMs: config.stopGraceMs,
-    pidsLimit: config.pidsLimit,
-    clock,
-    faults,
-    log,
+    inputs: liveView(derived(settings, (now) => inputOptions(now, folders, clock))),
+    results: liveView(() => settings().results),
+    environment: liveView(() => ({ allow: settings().allowEnv, node: environment })),
+    capacity: liveView(derived(settings, capacityOf)),
+    limits: liveView(settings),
+    ...{ clock, faults, log },
     nodeId: identity.nodeId,
     leases: own.leases,
     owner: () => {
@@ -141,18 +143,19 @@ function inputOptions(config: AgentConfig, folders: AgentFolders, clock: Clock):
 }
 
 function sourcesOf(
-  { config, name, identity }: NodeParts,
+  { config, settings = () => config, name, identity }: NodeParts,
   service: ExecutionService,
 ): NodeInfoSources {
+  const facts = derived(settings, (now) => ({
+    nodeId: identity.nodeId,
+    name,
+    version: VERSION,
+    labels: now.labels,
+    capacity: capacityOf(now),
+    sources: offeredSources(now.urlDownload),
+  }));
   return {
-    facts: {
-      nodeId: identity.nodeId,
-      name,
-      version: VERSION,
-      labels: config.labels,
-      capacity: capacityOf(config),
-      sources: offeredSources(config.urlDownload),
-    },
+    facts: liveView(facts),
     engine: service.engine,
     health: () => service.advertised(),
     recovered: (executor) => service.isRecovered(executor),

@@ -9,7 +9,7 @@ import { hostTimings, pluginSpecs } from './programs.ts';
 import type { AgentState } from './state.ts';
 
 export function ownPlugins(
-  config: AgentConfig,
+  settings: () => AgentConfig,
   {
     identity,
     store,
@@ -20,8 +20,8 @@ export function ownPlugins(
 ): PluginHost {
   return createPluginHost({
     ...ports,
-    ...{ store, runDir, specs: pluginSpecs(config), random: systemRandom },
-    timings: hostTimings(config),
+    ...{ store, runDir, specs: pluginSpecs(settings()), random: systemRandom },
+    timings: () => hostTimings(settings()),
     configureFacts: {
       nodeId: identity.nodeId,
       instanceId: identity.instanceId,

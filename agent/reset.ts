@@ -64,7 +64,11 @@ export async function resetAgent(
     faults: envFaults(process.env),
     log,
   };
-  const report = await empty(state, ownPlugins(config, state, ports), order);
+  const report = await empty(
+    state,
+    ownPlugins(() => config, state, ports),
+    order,
+  );
   await state.store[Symbol.asyncDispose]();
   if (order.dryRun) return report;
   for (const path of report.paths) await removeFolder(path);

@@ -12,7 +12,7 @@ import type { ExecutorHealth, PluginHost } from './plugins/port.ts';
 export interface StoreWatchDeps {
   readonly store: Store;
   readonly folder: string;
-  readonly minFreeBytes: number;
+  readonly limits: { readonly minFreeBytes: number };
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -72,7 +72,8 @@ export class StoreWatch {
   }
 
   async #look(): Promise<string | undefined> {
-    const { store, folder, minFreeBytes } = this.#deps;
+    const { store, folder, limits } = this.#deps;
+    const { minFreeBytes } = limits;
     if (store.failing !== undefined)
       await store.batch([{ type: 'del', key: 'meta/probe' }]).catch(messageOf);
     const failing = notWritten(store);

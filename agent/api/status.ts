@@ -1,5 +1,6 @@
 /** What `limpet agent status` shows. */
 import type { Resources } from '../../core/resources.ts';
+import type { ReloadReport } from '../../wire/reload.ts';
 import type { LinkStatus } from '../link/condition.ts';
 import type { ExecutorHealth } from '../plugins/port.ts';
 
@@ -35,6 +36,8 @@ export interface AgentStatus {
   readonly readyMs?: number;
   /** It takes no new work, by its operator's order; undefined while it does. */
   readonly drainedSince?: number;
+  /** Of the last order to read the config again. */
+  readonly reloaded?: ReloadReport;
   readonly capacity: Resources;
   readonly allocated: Resources;
   readonly link: LinkStatus;

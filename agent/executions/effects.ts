@@ -20,6 +20,12 @@ import { canonicalParams } from './params.ts';
 import { taskResources } from './resources.ts';
 import { collect, resultMounts, type Collected } from './results.ts';
 
+/** Read anew for each run. */
+export interface RunLimits {
+  readonly stopGraceMs: number;
+  readonly pidsLimit: number;
+}
+
 export interface EffectsDeps {
   readonly engine: ExecutionEngine;
   readonly observer: Observer;
@@ -31,8 +37,7 @@ export interface EffectsDeps {
   readonly clock: Clock;
   readonly faults: Faults;
   readonly leases: Leases;
-  readonly stopGraceMs: number;
-  readonly pidsLimit: number;
+  readonly limits: RunLimits;
   client(executor: string): ExecutorClient | undefined;
 }
 
@@ -117,7 +122,7 @@ export class Effects implements EffectRunner {
     const { record } = live;
     if (record.state !== 'stopping' || record.stop === undefined) return;
     this.#deps.faults.reach('agent.effect.stop.before');
-    const graceMs = this.#deps.stopGraceMs;
+    const graceMs = this.#deps.limits.stopGraceMs;
     await this.#client(live).stop(ref(record), {
       reason: record.stop.reason,
       by: record.stop.by,
@@ -200,13 +205,13 @@ export class Effects implements EffectRunner {
       limits: {
         cpuMillis: resources.cpuMillis,
         memoryBytes: resources.memoryBytes,
-        pids: this.#deps.pidsLimit,
+        pids: this.#deps.limits.pidsLimit,
         diskBytes: resources.diskBytes,
       },
       network: task.Network.Type,
       deadlineAt: placement.deadlineAt ?? 0,
       digest: record.digest ?? '',
-      stopGraceMs: this.#deps.stopGraceMs,
+      stopGraceMs: this.#deps.limits.stopGraceMs,
     };
   }
 }

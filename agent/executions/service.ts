@@ -19,7 +19,7 @@ import type {
 import { Counters } from '../explain/metrics.ts';
 import { acceptEngine, type AcceptedEngine } from './accept-engine.ts';
 import { Deadlines } from './deadlines.ts';
-import { Effects } from './effects.ts';
+import { Effects, type RunLimits } from './effects.ts';
 import { ExecutionEngine, type ReportSink } from './engine.ts';
 import type { EnvironmentOptions } from './environment.ts';
 import type { AgentFolders } from './folders.ts';
@@ -45,8 +45,7 @@ export interface ServiceDeps {
   readonly results: ArchiveLimits;
   readonly environment: EnvironmentOptions;
   readonly capacity: Resources;
-  readonly stopGraceMs: number;
-  readonly pidsLimit: number;
+  readonly limits: RunLimits;
   readonly clock: Clock;
   readonly faults: Faults;
   readonly log: Logger;

@@ -1,9 +1,10 @@
 import { LimpetError } from '../../core/errors.ts';
+import type { RunLimits } from './effects.ts';
 import type { ExecutorClient } from '../plugins/port.ts';
 import type { LiveExecution } from './live.ts';
 
 export interface LeftoverDeps {
-  readonly stopGraceMs: number;
+  readonly limits: Pick<RunLimits, 'stopGraceMs'>;
   client(executor: string): ExecutorClient | undefined;
 }
 
@@ -18,7 +19,7 @@ export async function stopLeftover(
   if (client === undefined)
     throw new LimpetError('unavailable', `executor ${executor} is not ready`);
   const ref = { executionId: placement.executionId, run };
-  const graceMs = deps.stopGraceMs;
+  const graceMs = deps.limits.stopGraceMs;
   try {
     await client.stop(ref, { reason: 'its outcome is stored', by: 'stop', graceMs });
   } catch (thrown) {

@@ -22,7 +22,7 @@ export interface SweepDeps {
   readonly folders: AgentFolders;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly graceMs: number;
+  graceMs(): number;
   readonly words: OwnerWords;
   /** Every report has been acknowledged. */
   acknowledged(): boolean;
@@ -88,7 +88,8 @@ export class Sweep {
   }
 
   async #judge({ kind, executionId }: Omit<Found, 'remove'>): Promise<Verdict> {
-    const { clock, graceMs, words } = this.#deps;
+    const { clock, words } = this.#deps;
+    const graceMs = this.#deps.graceMs();
     const after = (at: number, evidence: string): Verdict =>
       clock.now() - at >= graceMs
         ? { go: true, evidence }

@@ -142,6 +142,11 @@ export class RequesterLink {
     if (this.#sender.isOpen) this.#schedule(0, () => this.#beat());
   }
 
+  /** What the handshake tells of this node has changed. */
+  reintroduce(): void {
+    if (this.#sender.isOpen) this.#again('this node tells of itself anew', 0);
+  }
+
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();

@@ -1,5 +1,6 @@
 /** The plugin host: one supervisor per plugin, and the sweep. */
 import { chmodSync, mkdirSync, realpathSync } from 'node:fs';
+import { liveView } from '../../core/live-view.ts';
 import { LimpetError } from '../../core/errors.ts';
 import { executorHealth } from './executor-health.ts';
 import { DEFAULT_TIMINGS, type PluginDeps, type PluginHostOptions } from './options.ts';
@@ -27,7 +28,9 @@ export function createPluginHost(options: PluginHostOptions): PluginHost {
   }
   const real = realpathSync(runDir);
   checkRunDir(real);
-  const deps = { ...given, runDir: real, env, timings: { ...DEFAULT_TIMINGS, ...timings } };
+  const over = typeof timings === 'function' ? timings : () => timings;
+  const live = liveView(() => ({ ...DEFAULT_TIMINGS, ...over() }));
+  const deps = { ...given, runDir: real, env, timings: live };
   return new ProcessPluginHost(specs, deps);
 }
 

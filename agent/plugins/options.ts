@@ -37,7 +37,8 @@ export interface PluginDeps {
 export interface PluginHostOptions extends Omit<PluginDeps, 'env' | 'timings'> {
   readonly specs: readonly PluginSpec[];
   readonly env?: Readonly<NodeJS.ProcessEnv>;
-  readonly timings?: Partial<PluginTimings>;
+  /** A function is asked whenever one of them is needed. */
+  readonly timings?: Partial<PluginTimings> | (() => Partial<PluginTimings>);
 }
 
 export interface PluginTimings {

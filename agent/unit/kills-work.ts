@@ -16,7 +16,13 @@ export function killsWork(unit: Unit, processExecutor: boolean): readonly string
     killMode === 'control-group' || (killMode === 'mixed' && of('SendSIGKILL') !== 'no');
   return [
     ...(kills
-      ? [problem(unit, ['KillMode', killMode, 'process'], 'it ends plugins and runs with the agent')]
+      ? [
+          problem(
+            unit,
+            ['KillMode', killMode, 'process'],
+            'it ends plugins and runs with the agent',
+          ),
+        ]
       : []),
     ...(oomPolicy === 'stop' || oomPolicy === 'kill'
       ? [

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
+import { reloadLine, reloadReportSchema } from '../../wire/reload.ts';
 import { agentFolder, folderOf } from '../agent-folder.ts';
 import { askAgent } from '../agent-socket.ts';
 import { print } from '../context.ts';
@@ -25,6 +26,7 @@ const statusSchema = z.looseObject({
   startedAt: z.number(),
   readyMs: z.number().optional(),
   drainedSince: z.number().optional(),
+  reloaded: reloadReportSchema.optional(),
   capacity: resources,
   allocated: resources,
   link: z.looseObject({ state: z.string(), detail: z.string() }),
@@ -95,6 +97,7 @@ function agentPairs(status: Status, nowMs: number): string {
     ['Node', `${status.nodeId} (${status.name})`],
     ['State', status.ok && status.degraded.length === 0 ? 'ok' : 'degraded'],
     ['Drained', drainText(status, nowMs)],
+    ['Config', reloadText(status, nowMs)],
     ['Requester', link.detail === '' ? link.state : `${link.state}: ${link.detail}`],
     ['Agent', `version ${status.version}, pid ${status.pid}, up ${age(status.startedAt, nowMs)}`],
     ['Ready', status.readyMs === undefined ? 'not yet' : `after ${Math.round(status.readyMs)} ms`],
@@ -110,6 +113,12 @@ function drainText({ drainedSince, executions }: Status, nowMs: number): string 
   if (drainedSince === undefined) return '';
   const left = executions.length === 0 ? 'no work is left' : `${executions.length} executions left`;
   return `for ${age(drainedSince, nowMs)}, ${left}`;
+}
+
+function reloadText({ reloaded }: Status, nowMs: number): string {
+  return reloaded === undefined
+    ? ''
+    : `read again ${age(reloaded.at, nowMs)} ago: ${reloadLine(reloaded)}`;
 }
 
 function executorTable(status: Status): string {

@@ -9,6 +9,7 @@ import { agentDrain } from './agent-drain.ts';
 import { agentEngine } from './agent-engine.ts';
 import { agentForeign } from './agent-foreign.ts';
 import { agentMetrics } from './agent-metrics.ts';
+import { agentReload } from './agent-reload.ts';
 import { agentReset } from './agent-reset.ts';
 import { agentStatus } from './agent-status.ts';
 import { agentStop } from './agent-stop.ts';
@@ -36,6 +37,7 @@ export function agent(context: Context, done: (exitCode: number) => void): Comma
     .addCommand(agentStatus(context))
     .addCommand(agentStop(context))
     .addCommand(agentDrain(context))
+    .addCommand(agentReload(context))
     .addCommand(agentMetrics(context))
     .addCommand(agentEngine(context))
     .addCommand(agentForeign(context))
