@@ -1,30 +1,9 @@
 /**
- * X.509 certificates of an own authority: P-256 keys, ECDSA with SHA-256 (RFC 5280). Keys and signatures are node:crypto's;
- * here stands only what a certificate says.
+ * X.509 certificates of an own authority: P-256 keys, ECDSA with SHA-256. Their library is loaded when one is made, which
+ * happens once in the life of a requester.
  */
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  randomBytes,
-  sign,
-  type KeyObject,
-} from 'node:crypto';
+import { randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
-import {
-  bits,
-  boolean,
-  implicit,
-  integer,
-  octets,
-  oid,
-  sequence,
-  tagged,
-  time,
-  tlv,
-  utf8,
-} from './der.ts';
 
 /** Both in PEM form. */
 export interface Certified {
@@ -37,112 +16,96 @@ export interface Validity {
   readonly until: number;
 }
 
-const ECDSA_SHA256 = sequence(oid('1.2.840.10045.4.3.2'));
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+const SERVER_AUTHENTICATION = '1.3.6.1.5.5.7.3.1';
 /** Clocks of other hosts may be behind. */
 const BACKDATED_MS = 3_600_000;
 
 /** An authority that signs end certificates only. */
-export function makeAuthority(name: string, { from, until }: Validity): Certified {
-  const { privateKey, spki } = newKey();
-  const extensions = [
-    extension('2.5.29.19', true, sequence(boolean(true), integer(Buffer.from([0])))),
-    // keyCertSign, cRLSign
-    extension('2.5.29.15', true, bits(Buffer.from([0x06]), 1)),
-    extension('2.5.29.14', false, octets(keyIdOf(spki))),
-  ];
-  const named = { issuer: name, subject: name, validity: { from, until } };
-  return certified({ ...named, spki, extensions }, { signer: privateKey, own: privateKey });
+export async function makeAuthority(name: string, validity: Validity): Promise<Certified> {
+  const x509 = await load();
+  const keys = await newKeys();
+  const { keyCertSign, cRLSign } = x509.KeyUsageFlags;
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    ...{ ...basics(validity), signingAlgorithm: ALGORITHM, keys },
+    name: [{ CN: [name] }],
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(keyCertSign | cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { certificate: pemOf(certificate), key: await keyPem(keys.privateKey) };
 }
 
 /** For a TLS server that is reached by these names and addresses. */
-export function issueServer(
-  authority: Certified & { readonly name: string },
+export async function issueServer(
+  authority: Certified,
   hosts: readonly string[],
   validity: Validity,
-): Certified {
-  const { privateKey, spki } = newKey();
-  const signer = createPrivateKey(authority.key);
-  const extensions = [
-    extension('2.5.29.19', true, sequence()),
-    // digitalSignature
-    extension('2.5.29.15', true, bits(Buffer.from([0x80]), 7)),
-    extension('2.5.29.37', false, sequence(oid('1.3.6.1.5.5.7.3.1'))),
-    extension('2.5.29.17', false, sequence(...hosts.map(alternativeName))),
-    extension('2.5.29.14', false, octets(keyIdOf(spki))),
-    extension('2.5.29.35', false, sequence(implicit(0, keyIdOf(spkiOf(signer))))),
-  ];
-  const named = { issuer: authority.name, subject: hosts[0] ?? 'server', validity };
-  return certified({ ...named, spki, extensions }, { signer, own: privateKey });
+): Promise<Certified> {
+  const x509 = await load();
+  const issuer = new x509.X509Certificate(authority.certificate);
+  const keys = await newKeys();
+  const certificate = await x509.X509CertificateGenerator.create({
+    ...{ ...basics(validity), signingAlgorithm: ALGORITHM, publicKey: keys.publicKey },
+    issuer: issuer.subjectName,
+    signingKey: await signingKey(authority.key),
+    subject: [{ CN: [hosts[0] ?? 'server'] }],
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([SERVER_AUTHENTICATION]),
+      new x509.SubjectAlternativeNameExtension(
+        hosts.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
+      ),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+    ],
+  });
+  return { certificate: pemOf(certificate), key: await keyPem(keys.privateKey) };
 }
 
-interface Statement {
-  readonly issuer: string;
-  readonly subject: string;
-  readonly validity: Validity;
-  readonly spki: Buffer;
-  readonly extensions: readonly Buffer[];
+async function load() {
+  // The container that the library builds on asks for it.
+  await import('reflect-metadata');
+  return import('@peculiar/x509');
 }
 
-function certified(
-  { issuer, subject, validity, spki, extensions }: Statement,
-  { signer, own }: { readonly signer: KeyObject; readonly own: KeyObject },
-): Certified {
-  const serial = randomBytes(16);
-  serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
-  const statement = sequence(
-    tagged(0, integer(Buffer.from([2]))),
-    integer(serial),
-    ECDSA_SHA256,
-    nameOf(issuer),
-    sequence(time(validity.from - BACKDATED_MS), time(validity.until)),
-    nameOf(subject),
-    spki,
-    tagged(3, sequence(...extensions)),
-  );
-  const signature = sign('sha256', statement, signer);
-  const der = sequence(statement, ECDSA_SHA256, bits(signature));
-  const lines = der.toString('base64').replaceAll(/.{64}(?=.)/g, '$&\n');
+function basics({ from, until }: Validity) {
   return {
-    certificate: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
-    key: own.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    serialNumber: serialNumber(),
+    notBefore: new Date(from - BACKDATED_MS),
+    notAfter: new Date(until),
   };
 }
 
-function newKey(): { readonly privateKey: KeyObject; readonly spki: Buffer } {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return { privateKey, spki: publicKey.export({ type: 'spki', format: 'der' }) };
+/** 16 bytes, positive. */
+function serialNumber(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
+  return bytes.toString('hex');
 }
 
-function spkiOf(key: KeyObject): Buffer {
-  return createPublicKey(key).export({ type: 'spki', format: 'der' });
+function newKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
 }
 
-/** SHA-1 of the point, which ends the structure: 65 bytes. */
-function keyIdOf(spki: Buffer): Buffer {
-  return createHash('sha1').update(spki.subarray(-65)).digest();
+function signingKey(pem: string): Promise<webcrypto.CryptoKey> {
+  const der = Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64');
+  return webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']);
 }
 
-function nameOf(commonName: string): Buffer {
-  return sequence(tlv(0x31, sequence(oid('2.5.4.3'), utf8(commonName))));
+async function keyPem(key: webcrypto.CryptoKey): Promise<string> {
+  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
+  return pem('PRIVATE KEY', der);
 }
 
-function extension(id: string, critical: boolean, value: Buffer): Buffer {
-  return sequence(oid(id), ...(critical ? [boolean(true)] : []), octets(value));
+function pemOf({ rawData }: { readonly rawData: ArrayBuffer }): string {
+  return pem('CERTIFICATE', Buffer.from(rawData));
 }
 
-function alternativeName(host: string): Buffer {
-  return isIP(host) === 0 ? implicit(2, Buffer.from(host)) : implicit(7, addressBytes(host));
-}
-
-function addressBytes(address: string): Buffer {
-  if (isIP(address) === 4) return Buffer.from(address.split('.').map(Number));
-  // A URL writes an IPv6 address in its shortest form, without dotted parts.
-  const short = new URL(`http://[${address}]`).hostname.slice(1, -1);
-  const [head = '', tail] = short.split('::');
-  const groups = (text: string): string[] => text.split(':').filter((group) => group !== '');
-  const left = groups(head);
-  const right = groups(tail ?? '');
-  const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0');
-  const all = [...left, ...zeros, ...right].map((group) => group.padStart(4, '0'));
-  return Buffer.from(all.join(''), 'hex');
+function pem(label: string, der: Buffer): string {
+  const lines = der.toString('base64').replaceAll(/.{64}(?=.)/g, '$&\n');
+  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
 }

@@ -131,7 +131,7 @@ async function contentsOf(options: InitOptions): Promise<Content[]> {
     shared(names.accountJwt, `${preload.accountJwt}\n`),
     secret(names.requesterCreds, await credentialsFile('requester', account)),
     secret(names.systemCreds, await credentialsFile('system', system)),
-    ...(options.tls ? certificates(options) : []),
+    ...(options.tls ? await certificates(options) : []),
     shared(names.serverConfig, serverConfig(about, preload, brokerOf(options))),
     shared(names.about, `${JSON.stringify(about, undefined, 2)}\n`),
   ];
@@ -153,12 +153,11 @@ function brokerOf({ folder, hosts, port, tls, brokerData }: InitOptions) {
   return { files: filesOf(folder), broker: { port, open: hosts.length > 0, tls, dataFolder } };
 }
 
-function certificates({ hosts, now }: InitOptions): Content[] {
+async function certificates({ hosts, now }: InitOptions): Promise<Content[]> {
   const validity = { from: now, until: now + YEARS_10_MS };
-  const name = 'limpet broker authority';
-  const authority = makeAuthority(name, validity);
+  const authority = await makeAuthority('limpet broker authority', validity);
   const served = [...new Set([...hosts, 'localhost', '127.0.0.1'])];
-  const server = issueServer({ ...authority, name }, served, validity);
+  const server = await issueServer(authority, served, validity);
   const names = filesOf('');
   return [
     { name: names.caKey, text: authority.key, mode: 0o600 },

@@ -3,7 +3,11 @@ import { get } from 'node:https';
 import { join } from 'node:path';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
 import t from 'tap';
-import { issueServer, makeAuthority } from '../../adapters/authority/certificate.ts';
+import {
+  issueServer,
+  makeAuthority,
+  type Certified,
+} from '../../adapters/authority/certificate.ts';
 import { parseConfig } from '../../requester/config.ts';
 import { natsServerSkip, startNatsServer } from '../kit/nats-server.ts';
 import { startDist } from '../kit/program.ts';
@@ -17,23 +21,31 @@ t.setTimeout(120_000);
 const skip = natsServerSkip();
 const DAY_MS = 86_400_000;
 
+function today() {
+  return { from: Date.now(), until: Date.now() + DAY_MS };
+}
+
 /** A folder with ca.pem, server.pem and server.key. */
 class Certificates {
   readonly folder: string;
   readonly ca: string;
-  readonly #authority: ReturnType<typeof makeAuthority> & { readonly name: string };
-  readonly #validity = { from: Date.now(), until: Date.now() + DAY_MS };
+  readonly #authority: Certified;
 
-  constructor(t: Teardown, hosts: readonly string[]) {
-    this.folder = tempDir(t);
-    this.#authority = { ...makeAuthority('test CA', this.#validity), name: 'test CA' };
-    this.ca = this.#authority.certificate;
-    writeFileSync(join(this.folder, 'ca.pem'), this.ca);
-    this.issue(hosts);
+  private constructor(folder: string, authority: Certified) {
+    this.folder = folder;
+    this.#authority = authority;
+    this.ca = authority.certificate;
+    writeFileSync(join(folder, 'ca.pem'), this.ca);
   }
 
-  issue(hosts: readonly string[]): void {
-    const { certificate, key } = issueServer(this.#authority, hosts, this.#validity);
+  static async make(t: Teardown, hosts: readonly string[]): Promise<Certificates> {
+    const made = new Certificates(tempDir(t), await makeAuthority('test CA', today()));
+    await made.issue(hosts);
+    return made;
+  }
+
+  async issue(hosts: readonly string[]): Promise<void> {
+    const { certificate, key } = await issueServer(this.#authority, hosts, today());
     writeFileSync(join(this.folder, 'server.pem'), certificate);
     writeFileSync(join(this.folder, 'server.key'), key);
   }
@@ -49,7 +61,7 @@ class Certificates {
 
 t.test('an API with TLS', { skip }, async (t) => {
   const nats = await startNatsServer(t);
-  const certificates = new Certificates(t, ['127.0.0.1']);
+  const certificates = await Certificates.make(t, ['127.0.0.1']);
   const http = { port: 0, tls: certificates.config };
   const requester = new RequesterProgram(t, nats.url, { http });
   await requester.start();
@@ -130,7 +142,7 @@ t.test(
 
 t.test('with TLS any address will do, under the names of the config alone', { skip }, async (t) => {
   const nats = await startNatsServer(t);
-  const certificates = new Certificates(t, ['127.0.0.2', 'api.limpet.test']);
+  const certificates = await Certificates.make(t, ['127.0.0.2', 'api.limpet.test']);
   // 127.0.0.2 is not one of the names of loopback.
   const http = { host: '127.0.0.2', port: 0, tls: certificates.config, names: ['api.limpet.test'] };
   const servers = { nats: { servers: [nats.url] } };
@@ -154,7 +166,7 @@ t.test('with TLS any address will do, under the names of the config alone', { sk
 
   t.test('a renewed certificate is taken without a restart, a broken one is not', async (t) => {
     const before = await certificateOf(requester.url, certificates.ca);
-    certificates.issue(['127.0.0.2']);
+    await certificates.issue(['127.0.0.2']);
     t.equal(await certificateOf(requester.url, certificates.ca), before, 'not by itself');
     await requester.renewCertificate();
     const renewed = await certificateOf(requester.url, certificates.ca);
