@@ -18,14 +18,17 @@ const BOOT_MS = 60_000;
 const STOP_SECONDS = 60;
 
 /**
- * On cgroup v2 the tree of the container comes read-only; credentials of services need mounts that are shared; and each
- * boot has an id of its own, as in systemd-nspawn.
+ * On cgroup v2 the tree of the container comes read-only; credentials of services need mounts that are shared. Each boot has an
+ * id of its own, as in systemd-nspawn; a service with a /proc/sys of its own would see the one of the kernel.
  */
 const BOOT = `
 [ ! -e /sys/fs/cgroup/cgroup.controllers ] || mount -o remount,rw /sys/fs/cgroup
 mount --make-rshared /
+id=/proc/sys/kernel/random/boot_id
 cat /proc/sys/kernel/random/uuid > /run/boot-id
-mount --bind /run/boot-id /proc/sys/kernel/random/boot_id
+mount --bind /run/boot-id $id
+mkdir -p /run/systemd/system/limpet-.service.d
+printf '[Service]\\nBindReadOnlyPaths=/run/boot-id:%s\\n' $id > /run/systemd/system/limpet-.service.d/boot-id.conf
 exec /lib/systemd/systemd`;
 
 const HOST_CONFIG = {
