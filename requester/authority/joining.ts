@@ -108,8 +108,10 @@ async function answered(
 }
 
 function refusalOf(thrown: unknown): { readonly reason: string; readonly final: boolean } {
-  if (thrown instanceof Refused) return { reason: thrown.message, final: thrown.final };
-  const { code, message } = LimpetError.from(thrown);
+  const { code, message, cause } = LimpetError.from(thrown);
+  // A turn wraps what a step throws.
+  const refused = thrown instanceof Refused ? thrown : cause;
+  if (refused instanceof Refused) return { reason: refused.message, final: refused.final };
   return { reason: message, final: code === 'invalid-id' };
 }
 

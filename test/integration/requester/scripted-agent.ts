@@ -9,7 +9,7 @@ import { Outbox } from '../../../adapters/link/outbox.ts';
 import { LinkSender } from '../../../adapters/link/sender.ts';
 import { silentLog } from '../../../adapters/log/silent-log.ts';
 import { connectTransport } from '../../../adapters/nats/nats-transport.ts';
-import type { Transport } from '../../../adapters/nats/port.ts';
+import type { Transport, TransportOptions } from '../../../adapters/nats/port.ts';
 import { openMemoryStore } from '../../../adapters/store/memory-store.ts';
 import type { Store } from '../../../adapters/store/port.ts';
 import { createStreamServer } from '../../../adapters/streams/stream-server.ts';
@@ -44,6 +44,8 @@ export interface AgentOptions {
   readonly natsUrl: string;
   readonly nodeId: string;
   readonly behaviour: Behaviour;
+  /** How it shows the broker who it is, and by what it knows the broker. */
+  readonly broker?: Pick<TransportOptions, 'credentials' | 'tls'>;
   readonly cpuMillis?: number;
   /** What the log of every execution is, from the given offset; a text that begins with `gap ` is a gap. */
   readonly log?: (fromOffset: number) => AsyncIterable<string>;
@@ -102,7 +104,12 @@ export class ScriptedAgent {
   static async start(t: Teardown, options: AgentOptions): Promise<ScriptedAgent> {
     const nodeId = parseNodeId(options.nodeId);
     const transport = await connectTransport(
-      { servers: [options.natsUrl], name: 'scripted agent', inboxPrefix: inboxPrefix(nodeId) },
+      {
+        servers: [options.natsUrl],
+        name: 'scripted agent',
+        inboxPrefix: inboxPrefix(nodeId),
+        ...options.broker,
+      },
       silentLog,
     );
     const store = await openMemoryStore();
@@ -111,6 +118,10 @@ export class ScriptedAgent {
     const agent = new ScriptedAgent(options, { transport, store, outbox, inbox });
     t.teardown(() => agent.stop());
     return agent;
+  }
+
+  get connected(): boolean {
+    return this.#transport.connected;
   }
 
   get session(): string {
