@@ -29,6 +29,8 @@ export interface Setting {
   readonly log: Logger;
   /** Who started this requester and waits for its word; nobody when missing. */
   readonly service?: ServiceManager;
+  /** Of the program around it, one sentence. */
+  readonly problem?: (() => string | undefined) | undefined;
 }
 
 export interface Requester {
@@ -92,6 +94,7 @@ async function assemble(given: Assembly): Promise<Assembled> {
   const logs = new LogReader({ streams, reader, watchers, clock });
   const authority = await authorityOf(given, core);
   const problems = (): string[] => [
+    ...[given.problem?.()].filter((line) => line !== undefined),
     ...(authority?.problem() ?? []),
     ...(store.failing === undefined ? [] : [`the store cannot be written: ${store.failing}`]),
     ...given.problems,

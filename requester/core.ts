@@ -8,6 +8,7 @@ import type { Logger } from '../adapters/log/port.ts';
 import type { Transport } from '../adapters/nats/port.ts';
 import type { Store } from '../adapters/store/port.ts';
 import type { NodeId } from '../core/ids.ts';
+import { liveView } from '../core/live-view.ts';
 import type { Config } from './config.ts';
 import { Watchers } from './jobs/watchers.ts';
 import { Expulsion } from './nodes/expulsion.ts';
@@ -63,12 +64,12 @@ export async function startCore(parts: CoreParts): Promise<RequesterCore> {
   const leave = serveAgents({
     ...{ coordinator, world, links, presence, rollCall, reader, mint, clock, log },
     ...{ transport, faults, ...identity },
-    rules: { ...config.nodes, authority: config.authority !== undefined },
-    heartbeatIntervalMs: config.nodes.heartbeatIntervalMs,
+    rules: liveView(() => ({ ...config.nodes, authority: config.authority !== undefined })),
+    pace: config.nodes,
   });
-  const thresholds = config.nodes;
-  const silence = new SilenceWatch({ coordinator, world, presence, clock, log, thresholds });
-  const expulsion = new Expulsion({ coordinator, world, links, clock, log });
+  const seen = { coordinator, world, clock, log };
+  const silence = new SilenceWatch({ ...seen, presence, thresholds: config.nodes });
+  const expulsion = new Expulsion({ ...seen, links });
   const close = async (): Promise<void> => {
     leave();
     expulsion.close();
@@ -84,10 +85,10 @@ export async function startCore(parts: CoreParts): Promise<RequesterCore> {
     throw thrown;
   }
   // Nobody has to wait for a heartbeat to learn what the nodes hold.
-  for (const node of world.nodes()) links.wake(node.id);
-  const { requesterId } = identity;
+  for (const { id } of world.nodes()) links.wake(id);
   return {
-    ...{ requesterId, mint, world, reader, coordinator, links, presence, rollCall, watchers },
+    requesterId: identity.requesterId,
+    ...{ mint, world, reader, coordinator, links, presence, rollCall, watchers },
     decide: (node, decision) =>
       decide({ coordinator, store, mint, nudge: (id) => links.nudge(id) }, node, decision),
     onRevocations: (listener) => void revocations.push(listener),

@@ -14,6 +14,7 @@ import { logFormat, pinoLog } from '../adapters/log/pino-log.ts';
 import { LimpetError, messageOf } from '../core/errors.ts';
 import { compose, type Requester } from './compose.ts';
 import { loadConfig } from './config.ts';
+import { requesterReload } from './reload.ts';
 
 const USAGE = `usage: requester [--config FILE] [--data DIR]
   --config FILE  JSON; every field has a default (see requester.config.json)
@@ -50,15 +51,23 @@ async function start({ config: file, data }: Flags): Promise<Requester> {
   mkdirSync(data, { recursive: true, mode: 0o700 });
   const { level } = config.log;
   const log = pinoLog({ format: logFormat(process.env, process.stderr.isTTY), level });
-  return compose({
-    config,
+  const late: { requester?: Requester } = {};
+  const renewCertificate = async (): Promise<void> => late.requester?.renewCertificate();
+  const reloading = requesterReload(config, file, { log, renewCertificate });
+  const requester = (late.requester = await compose({
+    config: reloading.config,
     folder: data,
     clock: systemClock(),
     random: systemRandom,
     faults: envFaults(process.env),
     log,
     service: serviceManager(process.env, log),
+    problem: reloading.problem,
+  }));
+  process.on('SIGHUP', () => {
+    void requester.unit.reload(async () => void (await reloading.reload.run()));
   });
+  return requester;
 }
 
 function stopOnSignals(requester: Requester): void {

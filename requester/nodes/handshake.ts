@@ -40,7 +40,8 @@ export interface HandshakeContext {
   /** Of this store. */
   readonly epoch: string;
   readonly rules: AdmissionRules;
-  readonly heartbeatIntervalMs: number;
+  /** Read anew each time. */
+  readonly pace: { readonly heartbeatIntervalMs: number };
 }
 
 export async function shakeHands(
@@ -130,7 +131,7 @@ async function take(context: HandshakeContext, taking: Taking): Promise<Handshak
     const { reason } = verdict.membership;
     return verdict.type === 'rejected'
       ? { type: 'rejected', reason }
-      : { type: 'pending', reason, retryAfterMs: context.heartbeatIntervalMs };
+      : { type: 'pending', reason, retryAfterMs: context.pace.heartbeatIntervalMs };
   }
   return accept(context, taking, {
     ...toRecord(draft.now, id, { handshake, known }),
@@ -173,14 +174,15 @@ async function accept(
 }
 
 function acceptedAs(
-  { requesterId, epoch, heartbeatIntervalMs }: HandshakeContext,
+  { requesterId, epoch, pace }: HandshakeContext,
   link: NodeLink,
   { session, result }: { readonly session: string; readonly result: Reconciled },
 ): HandshakeAnswer {
   return {
     type: 'accepted',
     v: PROTOCOL_VERSION,
-    ...{ requesterId, epoch, session, heartbeatIntervalMs },
+    ...{ requesterId, epoch, session },
+    heartbeatIntervalMs: pace.heartbeatIntervalMs,
     link: link.position(),
     unknown: [...result.unknown],
     ahead: result.ahead.map(({ id, state, run, revision }) => ({

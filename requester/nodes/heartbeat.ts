@@ -21,7 +21,8 @@ export interface HeartbeatContext extends ForeignContext {
   readonly presence: Presence;
   readonly clock: Clock;
   readonly links: Links;
-  readonly heartbeatIntervalMs: number;
+  /** Read anew each time. */
+  readonly pace: { readonly heartbeatIntervalMs: number };
 }
 
 export async function takeHeartbeat(
@@ -55,7 +56,7 @@ export async function takeHeartbeat(
     return { type: 'handshake-required', reason: 'the node has other executions than its owner' };
   return {
     type: 'ok',
-    heartbeatIntervalMs: context.heartbeatIntervalMs,
+    heartbeatIntervalMs: context.pace.heartbeatIntervalMs,
     ended: await endedOf(context, id, beat.asks ?? []),
     stop: here.filter((mine) => mine.desired === 'stop').map((mine) => mine.id),
     ...(link === undefined
