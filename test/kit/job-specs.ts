@@ -33,6 +33,11 @@ export function tickerJob(ticks: number): JsonObject {
   return batchJob(wasmTask('ticker', [String(ticks), '100']));
 }
 
+/** What that writes. */
+export function tickerLines(ticks: number): string {
+  return Array.from({ length: ticks }, (_, i) => `line ${i + 1}\n`).join('');
+}
+
 /** A shell script on the host. */
 export function processTask(script: string, more: JsonObject = {}): JsonObject {
   return { Engine: { Type: 'process', Params: { Command: ['sh', '-c', script] } }, ...more };
