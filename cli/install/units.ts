@@ -28,6 +28,10 @@ export function unitFiles(
   return [main, unitFile(processProfile, profile)];
 }
 
+/** Lines of the agent's unit that only the docker executor takes. */
+const FOR_DOCKER =
+  /^(SupplementaryGroups=docker|(CapabilityBoundingSet|AmbientCapabilities)=CAP_DAC_OVERRIDE)\n/gm;
+
 export const processProfile = `${LAYOUT.units}/${SERVICES.agent.unit}.d/10-process.conf`;
 
 function unitFile(path: string, content: string): FileStep {
@@ -39,5 +43,5 @@ function render(release: string, name: string, { node, docker }: UnitChoices): s
   if (!existsSync(file))
     throw new LimpetError('unavailable', `the release has no deploy/${name}; unpack it anew`);
   const text = readFileSync(file, 'utf8').replaceAll('@NODE@', node).replaceAll('@PREFIX@', PREFIX);
-  return docker ? text : text.replaceAll(/^SupplementaryGroups=docker\n/gm, '');
+  return docker ? text : text.replaceAll(FOR_DOCKER, '');
 }
