@@ -3,15 +3,23 @@
  * one is not ready in time. The act is a unit of its own, so that it does not end with the terminal it was ordered from.
  */
 import { spawnSync } from 'node:child_process';
+import { setTimeout } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { LimpetError } from '../../core/errors.ts';
 import { print, type Context } from '../context.ts';
 import { agentPid } from '../install/agent-check.ts';
 import type { Host } from '../install/host.ts';
-import { readJournal, removeJournal, writeJournal, type Journal } from '../install/journal.ts';
-import { SERVICES } from '../install/layout.ts';
+import {
+  readJournal,
+  refuseDuringUpgrade,
+  removeJournal,
+  writeJournal,
+  type Journal,
+} from '../install/journal.ts';
+import { LAYOUT, SERVICES } from '../install/layout.ts';
 import { openHost, type HostOrder } from '../install/open-host.ts';
 import { readRecord, type InstallRecord } from '../install/record.ts';
+import type { Systemctl } from '../install/systemctl.ts';
 import { act } from '../install/upgrade-act.ts';
 import { prepareUpgrade } from '../install/upgrade-prepare.ts';
 import { removeOldVersions } from '../install/version-folders.ts';
@@ -25,7 +33,10 @@ interface UpgradeOptions extends HostOrder {
   readonly here?: boolean;
 }
 
-const UNIT = 'limpet-upgrade';
+const UNIT = 'limpet-upgrade.service';
+/** Longer than two restarts of two services take. */
+const ACT_MS = 30 * 60_000;
+const POLL_MS = 500;
 
 /** For `limpet agent` and for `limpet requester`: one version is there for both. */
 export function upgrade(context: Context): Command {
@@ -69,8 +80,10 @@ async function finishLast(context: Context, host: Host, options: UpgradeOptions)
     if (options.resume === true) print(context, 'no upgrade was interrupted; nothing to do');
     return;
   }
-  if (options.dryRun === true)
-    throw new LimpetError('conflict', `an upgrade to ${left.to} is not over: --resume ends it`);
+  if (options.dryRun === true) {
+    refuseDuringUpgrade(host);
+    return;
+  }
   print(context, `an upgrade to ${left.to} was interrupted; ending it first`);
   const failure = tell(context, host, left.phase === 'over' ? left : await run(host, options));
   if (failure !== undefined && options.resume === true) throw failure;
@@ -97,7 +110,7 @@ async function begin(context: Context, beginning: Beginning): Promise<void> {
     for (const service of services) print(context, `would restart limpet-${service}`);
     return;
   }
-  const previous = host.readLink('/opt/limpet/previous')?.replace('versions/', '');
+  const previous = host.readLink(LAYOUT.previous)?.replace('versions/', '');
   const pid = services.includes('agent') ? await agentPid(host) : undefined;
   writeJournal(host, {
     ...{ v: 1, phase: 'forward', from, to, services, timeoutMs: options.timeout * 1000 },
@@ -120,9 +133,11 @@ function runningServices(host: Host, record: InstallRecord): ('requester' | 'age
 /** The journal as it is then: over, unless even that failed. */
 async function run(host: Host, options: UpgradeOptions): Promise<Journal> {
   if (!host.isThisMachine || host.systemctl === undefined) await actHere(host);
-  else actInUnit(options);
+  else await actInUnit(host.systemctl, options);
   const journal = readJournal(host);
   if (journal?.phase === 'over') return journal;
+  if (journal === undefined)
+    throw new LimpetError('conflict', 'another limpet has ended this upgrade, and told how');
   throw new LimpetError(
     'unavailable',
     `the upgrade did not come to its end: journalctl -u ${UNIT}; then limpet agent upgrade --resume`,
@@ -136,25 +151,17 @@ async function actHere(host: Host): Promise<void> {
 }
 
 /** It has no output of ours: a terminal that is gone must not end it. Its outcome is in the journal. */
-function actInUnit({ systemctl }: UpgradeOptions): void {
-  const place = [
-    '--unit',
-    UNIT,
-    '--collect',
-    '--wait',
-    '--quiet',
-    '--description',
-    'Limpet upgrade',
-  ];
+async function actInUnit(services: Systemctl, { systemctl }: UpgradeOptions): Promise<void> {
+  const place = ['--unit', UNIT, '--description', 'Limpet upgrade', '--collect', '--wait'];
   const stand = systemctl === undefined ? [] : ['--systemctl', systemctl];
   const order = ['agent', 'upgrade', '--here', ...stand];
-  const args = [...place, process.execPath, programPath('limpet'), ...order];
-  const { status, stderr } = spawnSync('systemd-run', args, {
-    encoding: 'utf8',
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  if (status !== 0 && /already (exists|loaded)|was already/.test(stderr))
-    throw new LimpetError('conflict', `another upgrade is under way: journalctl -fu ${UNIT}`);
+  const args = [...place, '--quiet', process.execPath, programPath('limpet'), ...order];
+  spawnSync('systemd-run', args, { stdio: 'ignore' });
+  // It was under way already, begun by a command that has died.
+  for (const until = performance.now() + ACT_MS; performance.now() < until;) {
+    if (!services.state(UNIT).active) return;
+    await setTimeout(POLL_MS);
+  }
 }
 
 /** Prints the outcome and forgets it. Answers the failure, if it is one. */

@@ -8,6 +8,7 @@ import { agentPlan } from '../install/agent-plan.ts';
 import type { Facts } from '../install/base-plan.ts';
 import { carryOut } from '../install/carry-out.ts';
 import { findFacts } from '../install/facts.ts';
+import { refuseDuringUpgrade } from '../install/journal.ts';
 import { agentNextSteps, requesterNextSteps } from '../install/next-steps.ts';
 import { checkNode } from '../install/node-program.ts';
 import { openHost, type HostOrder } from '../install/open-host.ts';
@@ -103,6 +104,7 @@ function placeOptions(command: Command): Command {
 /** Errors: `permission-denied`, `unavailable`, `invalid-argument`; see what it calls. */
 function prepare(context: Context, options: InstallOptions): { host: Host; facts: Facts } {
   const host = openHost(options);
+  refuseDuringUpgrade(host);
   const source = realpathSync(ownRelease());
   const release = readRelease(source);
   const node = checkNode(options.node ?? process.execPath, release, host.isThisMachine);

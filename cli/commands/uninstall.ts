@@ -2,6 +2,7 @@
 import { Argument, Command, Option } from 'commander';
 import { note, type Context } from '../context.ts';
 import { carryOut } from '../install/carry-out.ts';
+import { refuseDuringUpgrade } from '../install/journal.ts';
 import { LAYOUT, type ServiceName } from '../install/layout.ts';
 import { openHost, type HostOrder } from '../install/open-host.ts';
 import { processesOf } from '../install/processes-of.ts';
@@ -27,6 +28,7 @@ export function uninstall(context: Context): Command {
     .action((what: Which, options: UninstallOptions) => {
       // Without systemd there is nothing to stop.
       const host = openHost({ ...options, start: false });
+      refuseDuringUpgrade(host);
       const record = readRecord(host);
       const services = record?.services.filter((service) => isMeant(what, service)) ?? [];
       if (record === undefined || services.length === 0) {

@@ -11,6 +11,9 @@ import { LAYOUT, SERVICES, type ServiceName } from './layout.ts';
 const POLL_MS = 200;
 const LOG_MS = 10_000;
 const LOG_LINES = 12;
+/** What systemd says of plugins and runs that go on, at every restart. */
+const NOISE =
+  /left-over process|This usually indicates unclean|remains running after unit stopped|compat systemd cgroup/;
 
 const healthSchema = z.looseObject({ ok: z.boolean(), degraded: z.array(z.string()) });
 const statusSchema = z.looseObject({ pid: z.int(), version: z.string() });
@@ -66,8 +69,9 @@ function dataFolder(host: Host): string {
 export function lastLogLines(host: Host, services: readonly ServiceName[]): string[] {
   if (!host.isThisMachine) return [];
   const units = services.flatMap((service) => ['-u', SERVICES[service].unit]);
-  const args = [...units, '-n', String(LOG_LINES), '--no-pager', '-o', 'cat'];
+  const args = [...units, '-n', String(4 * LOG_LINES), '--no-pager', '-o', 'cat'];
   const { stdout } = spawnSync('journalctl', args, { encoding: 'utf8', timeout: LOG_MS });
-  const lines = (stdout ?? '').split('\n').filter((line) => line !== '');
-  return lines.length === 0 ? [] : ['the last of the log:', ...lines.map((line) => `  ${line}`)];
+  const lines = (stdout ?? '').split('\n').filter((line) => line !== '' && !NOISE.test(line));
+  const last = lines.slice(-LOG_LINES);
+  return last.length === 0 ? [] : ['the last of the log:', ...last.map((line) => `  ${line}`)];
 }

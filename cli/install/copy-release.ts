@@ -74,9 +74,11 @@ export function makeCache(release: string, node: string): void {
   }
 }
 
+/** Why a program has failed: what it said itself, or the error that Node printed. */
 export function saidOf(thrown: unknown): string {
   const said = thrown instanceof Error && 'stderr' in thrown ? String(thrown.stderr).trim() : '';
-  return (
-    said.split('\n').find((line) => /error/i.test(line)) ?? messageOf(thrown).split('\n')[0] ?? ''
-  );
+  const lines = said.split('\n');
+  const own = lines.find((line) => /^(limpet agent|requester): /.test(line));
+  const line = own ?? lines.find((one) => /error/i.test(one)) ?? lines[0];
+  return line || (messageOf(thrown).split('\n')[0] ?? '');
 }

@@ -110,7 +110,8 @@ function accessDiffers(host: Host, step: { readonly path: string } & Access): st
   const same =
     (stat.mode & 0o7777) === step.mode &&
     (uid === undefined || gid === undefined || (stat.uid === uid && stat.gid === gid));
-  return same ? [] : [`set ${rights(step)}; it is ${(stat.mode & 0o7777).toString(8)}`];
+  const now = `${(stat.mode & 0o7777).toString(8)}, ${stat.uid}:${stat.gid}`;
+  return same ? [] : [`set ${rights(step)}; it is ${now}`];
 }
 
 function examineFile(host: Host, step: FileStep): readonly string[] {

@@ -52,6 +52,16 @@ export function readJournal(host: Host): Journal | undefined {
   }
 }
 
+/** Errors: `conflict` while an upgrade is not over. */
+export function refuseDuringUpgrade(host: Host): void {
+  const journal = readJournal(host);
+  if (journal === undefined || journal.phase === 'over') return;
+  throw new LimpetError(
+    'conflict',
+    `an upgrade to ${journal.to} is not over: \`limpet agent upgrade --resume\` ends it`,
+  );
+}
+
 export function writeJournal(host: Host, journal: Journal): void {
   writeFile(host.at(LAYOUT.journal), `${JSON.stringify(journal, undefined, 2)}\n`, { mode: 0o644 });
 }

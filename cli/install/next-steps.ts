@@ -1,10 +1,17 @@
 /** What an operator does after an installation. */
+import { z } from 'zod';
 import type { Host } from './host.ts';
 import { LAYOUT, PREFIX } from './layout.ts';
 import type { RequesterWishes } from './requester-plan.ts';
 
+const SOCKETS = ['/run/docker.sock', '/var/run/docker.sock'];
+
+const configSchema = z.looseObject({
+  executors: z.looseObject({ docker: z.looseObject({ enabled: z.literal(false) }) }),
+});
+
 export function agentNextSteps(host: Host, started: boolean): string {
-  const docker = host.has('/run/docker.sock') || host.has('/var/run/docker.sock');
+  const docker = SOCKETS.some((path) => host.has(path)) || !wantsDocker(host);
   return lines([
     '',
     ...(host.isThisMachine ? [] : OTHER_ROOT),
@@ -15,10 +22,16 @@ export function agentNextSteps(host: Host, started: boolean): string {
     ...(docker
       ? []
       : [
-          `no Docker engine:  it offers docker all the same; set executors.docker.enabled to false, or install one and run this again`,
+          'no Docker engine:  install one and run this again, or set executors.docker.enabled to false',
         ]),
     'who else may ask it: usermod --append --groups limpet NAME',
   ]);
+}
+
+/** It does unless it is told. */
+function wantsDocker(host: Host): boolean {
+  const config = configSchema.safeParse(JSON.parse(host.read(LAYOUT.agentConfig) ?? '{}'));
+  return !config.success;
 }
 
 export function requesterNextSteps(host: Host, { nats, hosts, start }: RequesterWishes): string {

@@ -1,4 +1,4 @@
-/** `agent reset`, by the installed program and with the installed configuration. */
+/** `agent reset`, by the installed program, with the installed configuration, as the user whose data it is. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { LimpetError } from '../../core/errors.ts';
@@ -12,17 +12,28 @@ const RESET_MS = 300_000;
 /** Errors: `unavailable` when an executor cannot be asked; nothing is removed then. */
 export function resetAgent(release: string, node: string, host: Host): void {
   const args = ['--config', host.at(LAYOUT.agentConfig), '--data', host.at(LAYOUT.agentData)];
-  const program = [...NODE_FLAGS, join(release, 'dist/agent.js'), ...args];
+  const program = [...NODE_FLAGS, join(release, 'dist/agent.js'), ...args, '--reset', '--identity'];
+  const [command = node, ...rest] = [...asOwner(host), node, ...program];
   try {
-    execFileSync(node, [...program, '--reset', '--identity'], {
+    execFileSync(command, rest, {
+      cwd: '/',
       stdio: ['ignore', 'ignore', 'pipe'],
       timeout: RESET_MS,
     });
   } catch (thrown) {
     throw new LimpetError(
       'unavailable',
-      `the agent's work could not be ended: ${saidOf(thrown)}; nothing of it was removed`,
+      `the agent's work could not be ended: ${saidOf(thrown)}; nothing was removed; \`limpet install agent\` starts it again`,
       { cause: thrown },
     );
   }
+}
+
+/** With the groups of the unit. */
+function asOwner(host: Host): readonly string[] {
+  const owner = host.stat(LAYOUT.agentData);
+  if (!host.isRoot || owner === undefined || owner.uid === 0) return [];
+  const docker = host.groupId('docker');
+  const groups = [owner.gid, ...(docker === undefined ? [] : [docker])].join(',');
+  return ['setpriv', `--reuid=${owner.uid}`, `--regid=${owner.gid}`, `--groups=${groups}`];
 }

@@ -29,15 +29,21 @@ export function uninstallPlan(record: InstallRecord, wishes: UninstallWishes): r
   const rest = record.services.filter((service) => !services.includes(service));
   const agent = services.includes('agent');
   return [
-    ...services.map((service): Step => ({ kind: 'stop', service })),
-    ...(purge && agent
+    // First of all: a reset may be refused, and then all the rest is as it was.
+    ...(agent ? [stop('agent')] : []),
+    ...(agent && purge
       ? [{ kind: 'reset', release: LAYOUT.current, node: record.node } as const]
       : []),
+    ...services.filter((service) => service !== 'agent').map(stop),
     ...services.flatMap(unitRemoval),
     { kind: 'reload' },
     ...(purge ? services.flatMap((service) => purgeSteps(service, record)) : []),
     ...(rest.length === 0 ? lastSteps(record, purge) : [recordFile(after(record, wishes, rest))]),
   ];
+}
+
+function stop(service: ServiceName): Step {
+  return { kind: 'stop', service };
 }
 
 function unitRemoval(service: ServiceName): Step[] {
