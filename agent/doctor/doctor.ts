@@ -21,7 +21,6 @@ import {
   nodeVersion,
 } from '../../adapters/doctor/machine.ts';
 import { storeCheck } from '../../adapters/doctor/store-files.ts';
-import { passwordOf } from '../../adapters/nats/credentials.ts';
 import type { TransportOptions } from '../../adapters/nats/port.ts';
 import { LimpetError } from '../../core/errors.ts';
 import { parseNodeId, type NodeId } from '../../core/ids.ts';
@@ -39,6 +38,7 @@ import { pluginCheck } from './plugin.ts';
 import { requesterChecks } from './requester.ts';
 import { socketCheck } from './socket.ts';
 import { unitCheck } from './unit.ts';
+import { credentialsOf, type Way } from './way.ts';
 
 const EVERYBODY_READS = 0o004;
 
@@ -55,13 +55,15 @@ export async function agentDoctor(order: DoctorOrder): Promise<DoctorReport> {
   if (read instanceof LimpetError) return report(false, [...machine, ...wrongConfig(read)]);
   const agent = await askLiveAgent(read.dataDir);
   const identity = await loadIdentity(read.dataDir).catch(() => undefined);
+  const way = credentialsOf(read, identity, process.env);
   return report(agent.state === 'answers', [
     ...machine,
     { name: 'config', look: () => configFinding(order.config, read) },
     ...hostChecks(read, agent, identity),
+    { name: 'credentials', look: () => way.finding },
     ...requesterChecks({
       nodeId: nodeIdOf(agent, identity),
-      options: transportOf(read, identity),
+      options: transportOf(read, identity, way),
       agent,
     }),
     ...pluginSpecs(read).map((spec) => pluginCheck(spec, read.pluginHealth.startMs, agent)),
@@ -125,12 +127,18 @@ function nodeIdOf(agent: LiveAgent, identity: Identity | undefined): NodeId | un
   return agent.state === 'answers' ? parseNodeId(agent.status.nodeId) : undefined;
 }
 
-function transportOf(config: AgentConfig, identity: Identity | undefined): TransportOptions {
+function transportOf(
+  config: AgentConfig,
+  identity: Identity | undefined,
+  way: Way,
+): TransportOptions {
   const { servers, pingIntervalMs } = config.nats;
+  const { tls } = way;
   return {
     ...{ servers, pingIntervalMs, name: 'limpet-doctor' },
     inboxPrefix: identity === undefined ? '_INBOX.doctor' : inboxPrefix(identity.nodeId),
-    credentials: () => passwordOf(config.nats),
+    credentials: () => way.credentials,
+    ...(tls === undefined ? {} : { tls: () => tls }),
   };
 }
 
