@@ -8,6 +8,8 @@ import { agentAdoptHost } from './agent-adopt-host.ts';
 import { agentDrain } from './agent-drain.ts';
 import { agentEngine } from './agent-engine.ts';
 import { agentForeign } from './agent-foreign.ts';
+import { agentKey } from './agent-key.ts';
+import { agentLogs } from './agent-logs.ts';
 import { agentMetrics } from './agent-metrics.ts';
 import { agentReload } from './agent-reload.ts';
 import { agentReset } from './agent-reset.ts';
@@ -37,6 +39,7 @@ export function agent(context: Context, done: (exitCode: number) => void): Comma
     .addCommand(agentStatus(context))
     .addCommand(agentStop(context))
     .addCommand(agentDrain(context))
+    .addCommand(agentLogs(context, done))
     .addCommand(agentReload(context))
     .addCommand(agentMetrics(context))
     .addCommand(agentEngine(context))
@@ -44,6 +47,7 @@ export function agent(context: Context, done: (exitCode: number) => void): Comma
     .addCommand(agentSweep(context))
     .addCommand(agentReset(context))
     .addCommand(agentAdoptHost(context))
+    .addCommand(agentKey(context))
     .addCommand(upgrade(context));
 }
 
