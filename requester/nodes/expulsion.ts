@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../../adapters/clock/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
 import { messageOf } from '../../core/errors.ts';
 import { isTerminal } from '../../core/execution/states.ts';
+import type { NodeId } from '../../core/ids.ts';
 import { markLost } from '../jobs/report.ts';
 import type { Coordinator } from '../state/coordinator.ts';
 import type { Draft } from '../state/draft.ts';
@@ -47,9 +48,13 @@ export class Expulsion {
   }
 
   async #look(): Promise<void> {
-    const { coordinator, world, log } = this.#options;
+    const { coordinator, world, links, log } = this.#options;
     try {
-      if (this.#due(world).length > 0) await coordinator.run((draft) => this.#expel(draft));
+      if (this.#due(world).length > 0) {
+        const expelled = await coordinator.run((draft) => this.#expel(draft));
+        // Its handshake is answered with the reason.
+        for (const node of expelled) links.nudge(node);
+      }
     } catch (thrown) {
       log.error('node.expulsion-not-stored', { reason: messageOf(thrown) });
     }
@@ -65,17 +70,19 @@ export class Expulsion {
     });
   }
 
-  #expel(draft: Draft): void {
+  #expel(draft: Draft): NodeId[] {
     const { links, log } = this.#options;
-    for (const node of this.#due(draft)) {
+    const due = this.#due(draft);
+    for (const node of due) {
       links.get(node.id)?.sender.close();
       const held = heldBy(draft, node.id);
       for (const execution of held)
         markLost(draft, execution, `${node.id} was rejected, and has not told of its end`);
-      draft.putNode({ ...(draft.node(node.id) ?? node), ...replaceSession(node, '') });
+      draft.putNode({ ...node, ...replaceSession(node, '') });
       revoke(draft, node.id, 'rejected');
       log.warn('node.expelled', { nodeId: node.id, givenUp: held.length });
     }
+    return due.map(({ id }) => id);
   }
 }
 
