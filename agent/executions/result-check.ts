@@ -15,13 +15,27 @@ const PLAIN_MODE = 0o777;
 /** Errors: `too-large`. */
 export async function checkResults(
   folders: readonly string[],
+  limits: ArchiveLimits,
+): Promise<void> {
+  try {
+    await checkBelow(folders, limits);
+  } catch (thrown) {
+    // Work can make folders deeper than a path is long.
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENAMETOOLONG')
+      throw tooLarge('a path that is too long', thrown);
+    throw thrown;
+  }
+}
+
+async function checkBelow(
+  folders: readonly string[],
   { maxBytes, maxFiles }: ArchiveLimits,
 ): Promise<void> {
   const left = await realFolders(folders);
   let bytes = 0;
   let files = 0;
   for (let folder = left.pop(); folder !== undefined; folder = left.pop())
-    for await (const entry of await opened(folder)) {
+    for await (const entry of await opendir(folder)) {
       const path = join(folder, entry.name);
       files += 1;
       if (files > maxFiles) throw tooLarge(`more than ${maxFiles} files`);
@@ -38,16 +52,6 @@ export async function checkResults(
 async function realFolders(folders: readonly string[]): Promise<string[]> {
   const stats = await Promise.all(folders.map((folder) => lstat(folder)));
   return folders.filter((_, i) => stats[i]?.isDirectory() === true);
-}
-
-async function opened(folder: string) {
-  try {
-    return await opendir(folder);
-  } catch (thrown) {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENAMETOOLONG')
-      throw tooLarge('a path that is too long', thrown);
-    throw thrown;
-  }
 }
 
 /** By descriptor, so that a link put in its place is not followed. */

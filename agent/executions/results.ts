@@ -3,7 +3,7 @@
  * them, with stdout, stderr and exitCode, into `results/<execution>/`, which appears whole or not at all; doing it
  * again after a crash at any point gives the same folder.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, Stats } from 'node:fs';
 import { chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { create } from 'tar';
@@ -82,7 +82,13 @@ export async function resultArchive(
       'not-found',
       `execution ${executionId} has no published results on this node`,
     );
-  return create({ gzip: true, cwd: folder, portable: true }, ['.']);
+  return create({ gzip: true, cwd: folder, portable: true, filter: isArchived }, ['.']);
+}
+
+/** A pipe or a socket would break the archive. */
+function isArchived(_path: string, entry: object): boolean {
+  if (!(entry instanceof Stats)) return true;
+  return entry.isFile() || entry.isDirectory() || entry.isSymbolicLink();
 }
 
 async function moveResults(

@@ -3,12 +3,11 @@
  * and the node that it ran on, may be anybody's: nothing is written outside, links that lead out are left out.
  */
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ArchiveEntries, type ArchiveLimits } from '../../core/archive-entries.ts';
 import { LimpetError } from '../../core/errors.ts';
-import type { ApiClient } from '../api/client.ts';
 
 /** Set-user and set-group bits of the work mean nothing here. */
 const PLAIN_MODE = 0o777;
@@ -30,7 +29,7 @@ export interface Fetched {
  * `refused` and `too-large` for an archive that is not unpacked, `unavailable`.
  */
 export async function fetchResults(
-  api: ApiClient,
+  api: { download(url: string): Promise<Readable> },
   results: readonly PublishedResult[],
   { folder, limits }: { readonly folder: string; readonly limits: ArchiveLimits },
 ): Promise<Fetched> {
@@ -102,13 +101,17 @@ async function unpack(archive: Readable, into: string, limits: ArchiveLimits): P
   }
 }
 
-async function listFiles(folder: string): Promise<string[]> {
-  const names = await readdir(folder, { recursive: true });
+/** Links to files too; what lies behind a link to a folder is listed once, where it is. */
+async function listFiles(folder: string, below = ''): Promise<string[]> {
   const files: string[] = [];
-  for (const name of names.sort()) {
-    const path = join(folder, name);
-    if ((await stat(path).catch(() => undefined))?.isFile() === true)
-      files.push(relative(folder, path));
+  for (const entry of await readdir(join(folder, below), { withFileTypes: true })) {
+    const path = join(below, entry.name);
+    const isFile =
+      entry.isFile() ||
+      (entry.isSymbolicLink() &&
+        (await stat(join(folder, path)).catch(() => undefined))?.isFile() === true);
+    if (isFile) files.push(path);
+    else if (entry.isDirectory()) files.push(...(await listFiles(folder, path)));
   }
-  return files;
+  return files.sort();
 }

@@ -21,6 +21,12 @@ export interface Outcome {
   readonly reason: string;
 }
 
+/** Why an execution failed: work that went well may have failed at publishing. */
+export function describeFailure(outcome: Outcome | undefined, reason: string): string {
+  const wentWell = outcome?.by === 'exit' && outcome.code === 0;
+  return outcome === undefined || (wentWell && reason !== '') ? reason : describeOutcome(outcome);
+}
+
 /** `exit 7`, `limit (deadline), code 137`: for tables and history. */
 export function describeOutcome(outcome: Outcome): string {
   if (outcome.by === 'exit') return `exit ${outcome.code ?? '?'}`;

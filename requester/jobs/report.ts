@@ -4,7 +4,7 @@
  */
 import type { Logger } from '../../adapters/log/port.ts';
 import { KEPT_EVENTS } from '../../core/execution/history.ts';
-import { describeOutcome, type Outcome } from '../../core/execution/outcome.ts';
+import { describeFailure, type Outcome } from '../../core/execution/outcome.ts';
 import { isTerminal, type ExecutionState } from '../../core/execution/states.ts';
 import { parseExecutionId, type ExecutionId, type NodeId } from '../../core/ids.ts';
 import { agentRowSchema, type ExecutionReport, type Push } from '../../wire/messages.ts';
@@ -168,7 +168,7 @@ function endText(state: ExecutionState, { outcome, reason }: ExecutionReport): s
   if (state === 'completed') return 'Completed successfully';
   if (state === 'declined') return `Declined by the node: ${reason}`;
   if (state === 'cancelled') return `Cancelled: ${reason}`;
-  return `Failed: ${outcome === undefined ? reason : describeOutcome(plainOutcome(outcome))}`;
+  return `Failed: ${describeFailure(outcome && plainOutcome(outcome), reason)}`;
 }
 
 /** The owner's own verdict on an execution that its node no longer has. */

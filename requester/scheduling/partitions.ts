@@ -1,6 +1,6 @@
 /** What the executions of a job say about each of its partitions. */
 import { backoffMs, type Backoff } from '../../core/backoff.ts';
-import { describeOutcome } from '../../core/execution/outcome.ts';
+import { describeFailure } from '../../core/execution/outcome.ts';
 import { isTerminal } from '../../core/execution/states.ts';
 import { isNewer } from '../../core/fencing.ts';
 import type { NodeId } from '../../core/ids.ts';
@@ -114,6 +114,6 @@ function refusals(
 }
 
 function failureText(index: number, { nodeId, outcome, reason }: ExecutionRecord): string {
-  const why = outcome === undefined ? reason : describeOutcome(outcome);
+  const why = describeFailure(outcome, reason);
   return `partition ${index} failed on ${nodeId}: ${why === '' ? 'no reason given' : why}`;
 }
