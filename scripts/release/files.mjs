@@ -43,6 +43,8 @@ async function loadedPackages(root) {
     write: false,
     metafile: true,
     treeShaking: false,
+    // node_modules may be a link itself.
+    preserveSymlinks: true,
     platform: 'node',
     format: 'esm',
     target: 'node20',
