@@ -26,11 +26,11 @@ import { Explainer } from './explain/explainer.ts';
 import { formatMetrics } from './explain/metrics.ts';
 import { serveExplanations } from './explain/requests.ts';
 import { statusMetrics } from './explain/status-metrics.ts';
-import { sweepFinished } from './executions/retention.ts';
 import { Sweep } from './executions/sweep.ts';
 import { connectAsNode } from './join/connect.ts';
 import { AgentStreams } from './link/streams.ts';
 import { KnownEpochs } from './link/epochs.ts';
+import { Housekeeper } from './housekeeping/housekeeper.ts';
 import { assembleNode } from './node.ts';
 import { ownPlugins } from './own-plugins.ts';
 import { agentReload } from './reload.ts';
@@ -55,7 +55,6 @@ export interface ConfigSource {
 }
 
 const SWEEP_EVERY_MS = 60_000;
-const RETENTION_EVERY_MS = 3_600_000;
 const KILL_TIMEOUT_SLACK_MS = 20_000;
 const REPORT_MS = 5_000;
 
@@ -80,6 +79,7 @@ export async function composeAgent(
   const room = new StoreWatch({
     ...{ store, folder: config.dataDir, clock, log },
     limits: liveView(settings),
+    makeRoom: () => housekeeper.look(),
   });
   if (room.noRoom !== undefined) log.error('store.not-written', { reason: room.noRoom });
   const plugins = ownPlugins(
@@ -160,6 +160,7 @@ export async function composeAgent(
     socket: door.problem,
     drainedSince: drain.since,
     reloaded: reload.last,
+    housekeeping: housekeeper.state,
   });
   const status = (): AgentStatus => agentStatus(statusParts());
   const explainer = new Explainer({
@@ -176,6 +177,10 @@ export async function composeAgent(
   const explanations = serveExplanations(transport, identity.nodeId, explainer);
   const metrics = (): string =>
     formatMetrics([...service.counters.metrics(), ...statusMetrics(status())]);
+  const housekeeper = new Housekeeper({
+    ...{ repository, folders, clock, log, rules: settings },
+    acknowledged: () => outbox.idle,
+  });
   const leftovers = new Sweep({
     ...{ engine, folders, clock, log, words: service.words },
     graceMs: () => settings().sweepGraceMs,
@@ -218,19 +223,7 @@ export async function composeAgent(
       log.warn('sweep.failed', { reason: LimpetError.from(thrown).message });
     });
   }, SWEEP_EVERY_MS);
-  const sweep = setInterval(() => {
-    const keep = { keepMs: settings().keepFinishedMs, keepCount: settings().keepFinishedCount };
-    sweepFinished({
-      repository,
-      folders,
-      clock,
-      log,
-      ...keep,
-      acknowledged: () => outbox.idle,
-    }).catch((thrown: unknown) => {
-      log.warn('retention.failed', { reason: LimpetError.from(thrown).message });
-    });
-  }, RETENTION_EVERY_MS);
+  housekeeper.start();
   streams.start();
   link.start();
   service.start();
@@ -248,7 +241,7 @@ export async function composeAgent(
   });
 
   const end = async (mode: StopMode): Promise<void> => {
-    clearInterval(sweep);
+    housekeeper.close();
     clearInterval(sweeping);
     room.close();
     if (mode === 'kill')

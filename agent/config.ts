@@ -158,6 +158,27 @@ export const agentConfigSchema = z.strictObject({
     .default(7 * 86_400_000)
     .describe('How long a finished execution and its log are kept, ms.'),
   keepFinishedCount: z.number().int().min(0).max(1_000_000).default(10_000),
+  housekeeping: z
+    .strictObject({
+      maxBytes: z
+        .number()
+        .int()
+        .min(0)
+        .max(1024 ** 5)
+        .default(20 * 1024 ** 3)
+        .describe('Logs and results of finished executions together, bytes; the oldest go first.'),
+      everyMs: z
+        .number()
+        .int()
+        .min(1_000)
+        .max(86_400_000)
+        .default(3_600_000)
+        .describe('Between two looks, ms; it looks at once when less than minFreeBytes is free.'),
+    })
+    .prefault({})
+    .describe(
+      'What finished executions may leave here, besides keepFinishedMs and keepFinishedCount.',
+    ),
   log: z
     .strictObject({
       level: z.enum(LOG_LEVELS).default('info').describe('Least level that is logged.'),

@@ -13,11 +13,14 @@ export interface StoreWatchDeps {
   readonly store: Store;
   readonly folder: string;
   readonly limits: { readonly minFreeBytes: number };
+  /** Asked before work is refused, and again now and then as long as it is. */
+  makeRoom?(this: void): Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 const EVERY_MS = 1_000;
+const MAKE_ROOM_EVERY_MS = 30_000;
 const MEBIBYTE = 1024 * 1024;
 
 export class StoreWatch {
@@ -25,6 +28,7 @@ export class StoreWatch {
   #timer: Timer | undefined;
   #closed = false;
   #noRoom: string | undefined;
+  #madeRoomAt = -Infinity;
 
   constructor(deps: StoreWatchDeps) {
     this.#deps = deps;
@@ -71,6 +75,16 @@ export class StoreWatch {
       : { ...health, health: 'unhealthy', reason: this.#noRoom };
   }
 
+  /** False when that was tried a moment ago. */
+  async #madeRoom(): Promise<boolean> {
+    const { clock, makeRoom } = this.#deps;
+    if (makeRoom === undefined || clock.uptime() - this.#madeRoomAt < MAKE_ROOM_EVERY_MS)
+      return false;
+    this.#madeRoomAt = clock.uptime();
+    await makeRoom();
+    return true;
+  }
+
   async #look(): Promise<string | undefined> {
     const { store, folder, limits } = this.#deps;
     const { minFreeBytes } = limits;
@@ -78,12 +92,17 @@ export class StoreWatch {
       await store.batch([{ type: 'del', key: 'meta/probe' }]).catch(messageOf);
     const failing = notWritten(store);
     if (failing !== undefined) return failing;
-    const { bavail, bsize } = await statfs(folder);
-    const free = bavail * bsize;
+    let free = await freeBytes(folder);
+    if (free < minFreeBytes && (await this.#madeRoom())) free = await freeBytes(folder);
     return free >= minFreeBytes
       ? undefined
       : `the disk of ${folder} has ${Math.floor(free / MEBIBYTE)} MiB left, and ${Math.ceil(minFreeBytes / MEBIBYTE)} MiB are wanted`;
   }
+}
+
+async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }
 
 function notWritten({ failing }: Store): string | undefined {

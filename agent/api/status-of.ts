@@ -7,6 +7,7 @@ import { foreignShape, foreignText } from '../executions/foreign-shape.ts';
 import type { LiveExecution } from '../executions/live.ts';
 import type { ExecutionService } from '../executions/service.ts';
 import { executorInfos, type NodeInfoSources } from '../link/node-info.ts';
+import type { Housekeeping } from '../housekeeping/housekeeper.ts';
 import type { LinkStatus } from '../link/condition.ts';
 import type { ExecutorHealth } from '../plugins/port.ts';
 import type { AgentStatus, ExecutorStatus } from './status.ts';
@@ -31,6 +32,7 @@ export interface StatusParts {
   /** By an operator's order. */
   readonly drainedSince: number | undefined;
   readonly reloaded: ReloadReport | undefined;
+  readonly housekeeping: Housekeeping;
 }
 
 /** One sentence for each thing that is not as it should be. */
@@ -64,6 +66,7 @@ export function agentStatus(parts: StatusParts): AgentStatus {
     ...(readyMs === undefined ? {} : { readyMs }),
     ...(parts.drainedSince === undefined ? {} : { drainedSince: parts.drainedSince }),
     ...(parts.reloaded === undefined ? {} : { reloaded: parts.reloaded }),
+    housekeeping: parts.housekeeping,
     capacity: sources.facts.capacity,
     allocated: sources.engine.allocated,
     link,

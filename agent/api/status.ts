@@ -1,6 +1,7 @@
 /** What `limpet agent status` shows. */
 import type { Resources } from '../../core/resources.ts';
 import type { ReloadReport } from '../../wire/reload.ts';
+import type { Housekeeping } from '../housekeeping/housekeeper.ts';
 import type { LinkStatus } from '../link/condition.ts';
 import type { ExecutorHealth } from '../plugins/port.ts';
 
@@ -38,6 +39,7 @@ export interface AgentStatus {
   readonly drainedSince?: number;
   /** Of the last order to read the config again. */
   readonly reloaded?: ReloadReport;
+  readonly housekeeping: Housekeeping;
   readonly capacity: Resources;
   readonly allocated: Resources;
   readonly link: LinkStatus;

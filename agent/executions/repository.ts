@@ -3,7 +3,7 @@
  *
  *   ex/<id>                     the record
  *   ix/<state>/<id>             every execution of which something may be left (recovery walks only these)
- *   end/<finished at>/<id>      what is over and removed, for retention
+ *   end/<finished at>/<id>      what is over and removed, for housekeeping
  *   ev/<id>/<revision>          one event per change, append-only
  *
  * A change of state, its event, its index entries and its outgoing report go into one batch.
@@ -106,14 +106,13 @@ export class ExecutionRepository {
     return entries.map((entry) => executionEventSchema.parse(entry.value));
   }
 
-  /** Ids of executions that ended before `before` (ms), oldest first; and how many are kept in all. */
-  async expired(before: number, keep: number, limit: number): Promise<readonly ExecutionId[]> {
-    const { entries } = await this.#store.scan({ prefix: 'end/', limit: keep + limit });
-    const surplus = Math.max(0, entries.length - keep);
-    return entries
-      .filter(({ key }, i) => i < surplus || Number(key.split('/')[1]) < before)
-      .slice(0, limit)
-      .map(({ key }) => parseExecutionId(key.split('/')[2] ?? ''));
+  /** What is over and removed, oldest end first. */
+  async finished(): Promise<readonly { readonly id: ExecutionId; readonly finishedAt: number }[]> {
+    const { entries } = await this.#store.scan({ prefix: 'end/' });
+    return entries.map(({ key }) => {
+      const [, finishedAt, id = ''] = key.split('/');
+      return { id: parseExecutionId(id), finishedAt: Number(finishedAt) };
+    });
   }
 
   /** Every execution that is kept, ended ones too, as rows for a new incarnation of the outbox. */
@@ -163,7 +162,7 @@ function eventKey(id: ExecutionId, revision: number): string {
   return `ev/${id}/${String(revision).padStart(8, '0')}`;
 }
 
-/** Where recovery, or retention, finds a record. */
+/** Where recovery, or housekeeping, finds a record. */
 export function indexKey(record: ExecutionRecord): string {
   const id = record.placement.executionId;
   if (isTerminal(record.state) && record.removed)

@@ -27,6 +27,9 @@ const statusSchema = z.looseObject({
   readyMs: z.number().optional(),
   drainedSince: z.number().optional(),
   reloaded: reloadReportSchema.optional(),
+  housekeeping: z
+    .looseObject({ lookedAt: z.number().optional(), bytes: z.number(), finished: z.number() })
+    .optional(),
   capacity: resources,
   allocated: resources,
   link: z.looseObject({ state: z.string(), detail: z.string() }),
@@ -104,6 +107,7 @@ function agentPairs(status: Status, nowMs: number): string {
     ['CPU', `${allocated.cpuMillis / 1000} of ${capacity.cpuMillis / 1000} in use`],
     ['Memory', `${bytes(allocated.memoryBytes)} of ${bytes(capacity.memoryBytes)} in use`],
     ['Data', status.dataDir],
+    ['Finished', finishedText(status, nowMs)],
     ['Foreign runs', status.foreign.length === 0 ? '' : status.foreign.length],
     ['Quarantined', status.quarantined.length === 0 ? '' : status.quarantined.length],
   ]);
@@ -119,6 +123,12 @@ function reloadText({ reloaded }: Status, nowMs: number): string {
   return reloaded === undefined
     ? ''
     : `read again ${age(reloaded.at, nowMs)} ago: ${reloadLine(reloaded)}`;
+}
+
+function finishedText({ housekeeping }: Status, nowMs: number): string {
+  if (housekeeping?.lookedAt === undefined) return '';
+  const { finished, bytes: kept, lookedAt } = housekeeping;
+  return `${finished} executions kept, ${bytes(kept)} of logs and results, ${age(lookedAt, nowMs)} ago`;
 }
 
 function executorTable(status: Status): string {
