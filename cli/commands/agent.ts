@@ -10,7 +10,6 @@ import { agentEngine } from './agent-engine.ts';
 import { agentForeign } from './agent-foreign.ts';
 import { agentKey } from './agent-key.ts';
 import { agentLogs } from './agent-logs.ts';
-import { agentLogs } from './agent-logs.ts';
 import { agentMetrics } from './agent-metrics.ts';
 import { agentReload } from './agent-reload.ts';
 import { agentReset } from './agent-reset.ts';
@@ -40,7 +39,6 @@ export function agent(context: Context, done: (exitCode: number) => void): Comma
     .addCommand(agentStatus(context))
     .addCommand(agentStop(context))
     .addCommand(agentDrain(context))
-    .addCommand(agentLogs(context, done))
     .addCommand(agentLogs(context, done))
     .addCommand(agentReload(context))
     .addCommand(agentMetrics(context))
