@@ -2,13 +2,14 @@
  * Resident memory out of /proc/PID/smaps_rollup: agent and plugins after a hundred short jobs, and what one live run adds.
  * RSS counts shared pages in every process; PSS shares them out, so that runners may be added up.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster } from './kit/cluster.ts';
 import { figure, type Figure } from './kit/figure.ts';
 import { wasmTask, type Task } from './kit/jobs.ts';
 import { measure, say } from './kit/measure.ts';
+import { megabytes, withChildren, type Field } from './kit/processes.ts';
 import { until } from './kit/until.ts';
 
 const SHORT_JOBS = 100;
@@ -68,30 +69,4 @@ async function resident(name: string, pid: number, below?: number): Promise<Figu
     values.push(megabytes(pid, 'Rss'));
   }
   return figure(name, { unit: 'MB', values, ...(below === undefined ? {} : { below }) });
-}
-
-type Field = 'Rss' | 'Pss';
-
-/** Millions of bytes. */
-function megabytes(pid: number, field: Field): number {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const kib = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1];
-  return (Number(kib) * 1024) / 1e6;
-}
-
-function withChildren(pids: readonly number[]): readonly number[] {
-  const children = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => pids.includes(parentOf(pid)));
-  return children.length === 0 ? pids : [...pids, ...withChildren(children)];
-}
-
-function parentOf(pid: number): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return 0;
-  }
 }

@@ -2,7 +2,7 @@
 export interface Figure {
   /** What was measured, as a person would ask for it. */
   readonly name: string;
-  readonly unit: 'ms' | 'MB' | 'per s';
+  readonly unit: 'ms' | 'MB' | 'per s' | '%' | 'lines';
   readonly samples: number;
   readonly median: number;
   /** `p99 12.3` from 100 samples on, else the range `10.1..14.8`; empty for one sample. */
