@@ -1,7 +1,7 @@
 /** What the transport promises, over whatever broker. */
 import type { Test } from 'tap';
 import { connectTransport } from '../../adapters/nats/nats-transport.ts';
-import type { Transport, TransportOptions } from '../../adapters/nats/port.ts';
+import type { BrokerTransport, Transport, TransportOptions } from '../../adapters/nats/port.ts';
 import { silentLog } from '../../adapters/log/silent-log.ts';
 import { eventually } from '../kit/eventually.ts';
 
@@ -20,7 +20,7 @@ export async function open(
   t: Test,
   url: string,
   options: Partial<TransportOptions> = {},
-): Promise<Transport> {
+): Promise<BrokerTransport> {
   const defaults = { servers: [url], name: 'test', inboxPrefix: '_INBOX.n-test' };
   const transport = await connectTransport({ ...defaults, ...options }, silentLog);
   t.teardown(() => transport[Symbol.asyncDispose]());
