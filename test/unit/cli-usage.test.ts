@@ -26,19 +26,24 @@ t.test('the first screen', async (t) => {
 Runs jobs on compute nodes, and finds every one again, whatever dies.
 
 Options:
-  -V, --version        print the version
-  -h, --help           display help for command
+  -V, --version               print the version
+  -h, --help                  display help for command
 
 Commands:
-  job                  submit jobs and see what becomes of them
-  execution            see one execution as its owner and its node do
-  docker               run container images
-  wasm                 run WebAssembly modules
-  node                 see the compute nodes
-  agent [options]      run the compute-node agent in the foreground
-  recover [options]    show what recovery would do with every execution of this host
-  requester [options]  run the requester in the foreground
-  dev [options]        run broker, requester and agent in this terminal; Ctrl-C ends everything
+  job                         submit jobs and see what becomes of them
+  execution                   see one execution as its owner and its node do
+  docker                      run container images
+  wasm                        run WebAssembly modules
+  node                        see the compute nodes, and decide on them
+  agent [options]             run the compute-node agent in the foreground
+  recover [options]           show what recovery would do with every execution of this host
+  doctor [options]            look for what is wrong with the agent and the requester of this host
+  requester [options]         run the requester in the foreground
+  dev [options]               run broker, requester and agent in this terminal; Ctrl-C ends
+                              everything
+  install                     make this host a compute node or the requester, by systemd
+  uninstall [options] [what]  take away services and programs; work, data, configuration and keys
+                              stay
 
 First steps:
   limpet dev                              a whole cluster in this terminal

@@ -27,7 +27,7 @@ t.test('a mistake is told by path, value and what is allowed', async (t) => {
   );
   t.equal(
     refusal({ nodes: { heartbeat: 1 } }),
-    'r.json: unknown key nodes.heartbeat; known here: approval, heartbeatIntervalMs, unknownAfterMs, unhealthyAfterMs',
+    'r.json: unknown key nodes.heartbeat; known here: approval, credentialTtlMs, heartbeatIntervalMs, unknownAfterMs, unhealthyAfterMs',
   );
   t.match(refusal({ http: { port: 70_000 } }), /^r\.json: http\.port is 70000: too big/);
   t.equal(
