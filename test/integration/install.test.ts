@@ -83,6 +83,7 @@ t.test('an agent is installed once; a second time has nothing to do', async (t) 
   const unit = host.text('etc/systemd/system/limpet-agent.service');
   t.notMatch(unit, /@[A-Z]+@/);
   t.notMatch(unit, /^SupplementaryGroups=docker$/m, 'there is no such group');
+  t.notMatch(unit, /CAP_DAC_OVERRIDE/, 'what containers write is not there either');
   t.equal(host.text('run/systemctl/calls').match(/^enable limpet-agent/m)?.length, 1);
   t.notMatch(host.text('run/systemctl/calls'), /^(re)?start/m);
 
@@ -121,6 +122,7 @@ t.test('settings of the command line come into a configuration that loses nothin
   });
   const units = 'etc/systemd/system/limpet-agent.service';
   t.match(host.text(units), /^SupplementaryGroups=docker$/m);
+  t.match(host.text(units), /^AmbientCapabilities=CAP_DAC_OVERRIDE$/m);
   t.match(host.text(`${units}.d/10-process.conf`), /^User=root$/m);
 
   const text = host.text('etc/limpet/agent.config.json');
