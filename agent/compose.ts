@@ -11,6 +11,7 @@ import { envFaults } from '../adapters/faults/env-faults.ts';
 import type { LeveledLog } from '../adapters/log/pino-log.ts';
 import type { Transport } from '../adapters/nats/port.ts';
 import { procProcesses } from '../adapters/processes/proc.ts';
+import { measuredStore } from '../adapters/store/measured-store.ts';
 import { createStreamServer } from '../adapters/streams/stream-server.ts';
 import { serviceManager } from '../adapters/systemd/notify.ts';
 import type { ReloadReport } from '../wire/reload.ts';
@@ -23,9 +24,9 @@ import { agentStatus, degradedOf, type StatusParts } from './api/status-of.ts';
 import type { AgentConfig } from './config.ts';
 import { Drain } from './drain.ts';
 import { Explainer } from './explain/explainer.ts';
-import { formatMetrics } from './explain/metrics.ts';
+import { agentMetrics } from './explain/metrics.ts';
 import { serveExplanations } from './explain/requests.ts';
-import { statusMetrics } from './explain/status-metrics.ts';
+import { scrape } from './explain/status-metrics.ts';
 import { Sweep } from './executions/sweep.ts';
 import { connectAsNode } from './join/connect.ts';
 import { AgentStreams } from './link/streams.ts';
@@ -67,7 +68,11 @@ export async function composeAgent(
   const clock = systemClock(clockOffset(process.env));
   const faults = envFaults(process.env);
   const processes = procProcesses();
-  const { identity, store, folders, runDir, damage, amiss } = await openState(config, clock);
+  const metrics = agentMetrics();
+  const { identity, folders, runDir, damage, amiss, ...opened } = await openState(config, clock);
+  const store = measuredStore(opened.store, (seconds) => {
+    metrics.observe('limpet_store_write_seconds', seconds);
+  });
   if (amiss !== undefined) log.error('store.amiss', { reason: amiss });
   const reload = agentReload({ config, read, log, now: () => clock.now() }, [
     () => renewFiles(config, broker.transport),
@@ -93,7 +98,7 @@ export async function composeAgent(
   const { transport } = broker;
   const node = await assembleNode({
     epochs: await KnownEpochs.load(config.dataDir, log),
-    ...{ config, settings },
+    ...{ config, settings, metrics },
     name: config.name ?? hostname(),
     identity,
     store,
@@ -175,8 +180,6 @@ export async function composeAgent(
     events: (id) => repository.events(id),
   });
   const explanations = serveExplanations(transport, identity.nodeId, explainer);
-  const metrics = (): string =>
-    formatMetrics([...service.counters.metrics(), ...statusMetrics(status())]);
   const housekeeper = new Housekeeper({
     ...{ repository, folders, clock, log, rules: settings },
     acknowledged: () => outbox.idle,
@@ -187,7 +190,9 @@ export async function composeAgent(
     acknowledged: () => outbox.idle,
     stored: async (id) => repository.get(parseExecutionId(id)),
     client: (name) => (service.isRecovered(name) ? host.client(name) : undefined),
-    swept: (kind) => service.counters.add('limpet_swept_total', { kind }),
+    swept: (kind) => {
+      metrics.count('limpet_swept_total', { kind });
+    },
   });
   const reloading = async (): Promise<ReloadReport> => {
     const reports: ReloadReport[] = [];
@@ -199,7 +204,7 @@ export async function composeAgent(
     localApi({
       status,
       explainer,
-      metrics,
+      metrics: () => scrape({ metrics, status, store, outbox, dataDir: config.dataDir }),
       drain,
       reload: reloading,
       history: (id) => repository.events(id),

@@ -27,6 +27,7 @@ import { downloadPorts, offeredSources } from './inputs/config.ts';
 import { reportRules } from './link/coalesce.ts';
 import { KnownEpochs } from './link/epochs.ts';
 import type { NodeInfoSources } from './link/node-info.ts';
+import { agentMetrics, type AgentMetrics } from './explain/metrics.ts';
 import { Orders } from './link/orders.ts';
 import { reportRow } from './link/report.ts';
 import { RequesterLink } from './link/requester-link.ts';
@@ -52,6 +53,7 @@ export interface NodeParts {
   readonly environment: EnvironmentOptions['node'];
   /** A new incarnation of the outbox. */
   readonly mint: () => string;
+  readonly metrics?: AgentMetrics;
   /** Kept in memory alone when missing. */
   readonly epochs?: KnownEpochs;
 }
@@ -125,6 +127,7 @@ function createService(
     capacity: liveView(derived(settings, capacityOf)),
     limits: liveView(settings),
     ...{ clock, faults, log },
+    metrics: parts.metrics ?? agentMetrics(),
     nodeId: identity.nodeId,
     leases: own.leases,
     owner: () => {

@@ -4,6 +4,7 @@ import type { Faults } from '../adapters/faults/port.ts';
 import type { Logger } from '../adapters/log/port.ts';
 import { connectTransport } from '../adapters/nats/nats-transport.ts';
 import type { Transport } from '../adapters/nats/port.ts';
+import { measuredStore } from '../adapters/store/measured-store.ts';
 import type { Store } from '../adapters/store/port.ts';
 import type { ServiceManager } from '../adapters/systemd/port.ts';
 import { silentService } from '../adapters/systemd/silent.ts';
@@ -14,6 +15,8 @@ import { readToken } from './api/token.ts';
 import type { Config } from './config.ts';
 import { startCore, type RequesterCore } from './core.ts';
 import { LogReader } from './logs/log-reader.ts';
+import { requesterMetrics, type RequesterMetrics } from './metrics/list.ts';
+import { countPlacements, scrape } from './metrics/scrape.ts';
 import { NodeStreams } from './nodes/streams.ts';
 import { openState } from './state/open.ts';
 import { transportOptions } from './transport.ts';
@@ -46,12 +49,19 @@ export interface Requester {
 export async function compose(setting: Setting): Promise<Requester> {
   const { config, folder, log } = setting;
   const token = await readToken(folder);
-  const { store, problems } = await openState(setting);
+  const metrics = requesterMetrics();
+  const opened = await openState(setting);
+  const { problems } = opened;
+  const store = measuredStore(opened.store, (seconds) =>
+    metrics.observe('limpet_store_write_seconds', seconds),
+  );
   const undo: (() => Promise<void> | void)[] = [() => store[Symbol.asyncDispose]()];
   try {
     const transport = await connectTransport(transportOptions(config), log);
     undo.unshift(() => transport[Symbol.asyncDispose]());
-    const { api, unit } = await assemble({ ...setting, store, problems, transport, token, undo });
+    const { api, unit } = await assemble({
+      ...{ ...setting, store, problems, transport, token, undo, metrics },
+    });
     undo.unshift(() => api[Symbol.asyncDispose]());
     undo.unshift(() => unit.stopping());
     undo.push(() => unit.close());
@@ -72,6 +82,7 @@ interface Assembly extends Setting {
   readonly problems: readonly string[];
   readonly transport: Transport;
   readonly token: string;
+  readonly metrics: RequesterMetrics;
   /** What has to be undone at the end, the last first. */
   readonly undo: (() => Promise<void> | void)[];
 }
@@ -83,7 +94,10 @@ interface Assembled {
 
 async function assemble(given: Assembly): Promise<Assembled> {
   const { config, clock, log, folder, token, transport, undo, store } = given;
-  const core = await startCore(given);
+  const core = await startCore({
+    ...given,
+    committed: (changes) => countPlacements(given.metrics, changes),
+  });
   undo.unshift(() => core.close());
   const { world, reader, mint, coordinator, presence, watchers, rollCall, requesterId } = core;
   const { requestTimeoutMs } = config.nats;
@@ -102,7 +116,12 @@ async function assemble(given: Assembly): Promise<Assembled> {
   ];
   const api = await serveApi({
     ...{ config, folder, token, tokens, log, clock, world, reader, mint, coordinator, presence },
-    ...{ transport, logs, streams, watchers, requesterId },
+    ...{ transport, logs, streams, watchers, requesterId, metrics: given.metrics },
+    scrape: () =>
+      scrape({
+        ...{ metrics: given.metrics, world, folder, now: clock.now(), problems: problems() },
+        ...{ connected: transport.connected, storeFailing: store.failing !== undefined },
+      }),
     decide: (node, decision) => core.decide(node, decision),
     joinTokens: authority?.tokens,
     problems,

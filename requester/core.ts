@@ -20,6 +20,7 @@ import { RollCall } from './nodes/roll-call.ts';
 import { SilenceWatch } from './nodes/silence.ts';
 import { Scheduler } from './scheduling/scheduler.ts';
 import { Coordinator } from './state/coordinator.ts';
+import type { Changes } from './state/draft.ts';
 import { loadIdentity, type RequesterIdentity } from './state/identity.ts';
 import { loadWorld } from './state/load.ts';
 import { Mint } from './state/minting.ts';
@@ -34,6 +35,8 @@ export interface CoreParts {
   readonly random: Random;
   readonly faults: Faults;
   readonly log: Logger;
+  /** Of each turn that is durable. */
+  readonly committed?: (changes: Changes) => void;
 }
 
 export interface RequesterCore {
@@ -135,7 +138,7 @@ interface Wired {
 }
 
 function wire(
-  { config, store, clock, log, faults }: CoreParts,
+  { config, store, clock, log, faults, committed }: CoreParts,
   { mint, world, links, rollCall, identity: { requesterId } }: Loaded,
 ): Wired {
   const { declineBackoffMs: firstMs, declineBackoffMaxMs: lastMs } = config.scheduling;
@@ -161,6 +164,7 @@ function wire(
       for (const node of changes.rowsFor) links.wake(node);
       if (changes.roster.revocationsChanged) for (const listener of revocations) listener();
       watchers.notify(changes);
+      committed?.(changes);
     },
   });
   return { coordinator, presence, scheduler, watchers, revocations };

@@ -126,6 +126,11 @@ export class Outbox {
     return this.#bytes;
   }
 
+  /** At the most: some numbers stand for nothing. */
+  get waitingRows(): number {
+    return Math.max(0, this.#numbers.last - this.#acked);
+  }
+
   get memory(): SenderMemory {
     return { incarnation: this.#incarnation, acked: this.acked, offered: this.#numbers.offered };
   }

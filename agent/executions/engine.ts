@@ -51,6 +51,8 @@ export interface EngineDeps {
   readonly clock: Clock;
   readonly faults: Faults;
   readonly log: Logger;
+  /** An execution has come to its final state, and that is durable. */
+  readonly ended?: (record: ExecutionRecord) => void;
 }
 
 /** Whether a new placement is admitted, `allocated` being what it takes with all that is there. */
@@ -174,13 +176,15 @@ export class ExecutionEngine {
     await this.#commit(steps).finally(() => (live.writing = false));
     this.#account(live.record, last.after);
     live.record = last.after;
-    for (const { before, after, cause } of steps)
+    for (const { before, after, cause } of steps) {
+      if (isTerminal(after.state) && !isTerminal(before.state)) this.#deps.ended?.(after);
       this.#deps.log.info('execution.changed', {
         execution: after.placement.executionId,
         from: before.state,
         to: after.state,
         cause,
       });
+    }
     // First: somebody may be waiting for the end, nobody for what follows it.
     this.#deps.reports.wake(UNDER_WAY.includes(live.record.state) ? 'soon' : 'now');
     for (const effect of last.effects) this.runEffect(live, effect);

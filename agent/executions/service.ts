@@ -16,7 +16,7 @@ import type {
   RunRef,
   SeenEnd,
 } from '../plugins/port.ts';
-import { Counters } from '../explain/metrics.ts';
+import type { AgentMetrics } from '../explain/metrics.ts';
 import { acceptEngine, type AcceptedEngine } from './accept-engine.ts';
 import { Deadlines } from './deadlines.ts';
 import { Effects, type RunLimits } from './effects.ts';
@@ -51,6 +51,7 @@ export interface ServiceDeps {
   readonly log: Logger;
   readonly nodeId: NodeId;
   readonly leases: Leases;
+  readonly metrics: AgentMetrics;
   /** Who may claim what is foreign here, or have it stopped. */
   owner(): OwnerProof | undefined;
   /** Something on this disk shows that a run of it was begun here. */
@@ -62,7 +63,6 @@ export interface ServiceDeps {
 export class ExecutionService implements PluginHostEvents {
   readonly engine: ExecutionEngine;
   readonly intake: Intake;
-  readonly counters = new Counters();
   readonly #deps: ServiceDeps;
   readonly #observer: Observer;
   readonly #deadlines: Deadlines;
@@ -73,7 +73,14 @@ export class ExecutionService implements PluginHostEvents {
   constructor(deps: ServiceDeps) {
     this.#deps = deps;
     const client = (name: string): ExecutorClient | undefined => deps.host.client(name);
-    this.engine = new ExecutionEngine(deps);
+    this.engine = new ExecutionEngine({
+      ...deps,
+      ended: ({ placement, state, outcome }) => {
+        const executor = placement.task.Engine.Type;
+        const labels = { executor, state, by: outcome?.by ?? 'none' };
+        deps.metrics.count('limpet_executions_ended_total', labels);
+      },
+    });
     this.#observer = this.#newObserver(client);
     this.#deadlines = new Deadlines({
       clock: deps.clock,
@@ -230,7 +237,7 @@ export class ExecutionService implements PluginHostEvents {
       },
       decided: ({ rule, action }) => {
         const labels = { rule: String(rule), action: action.type };
-        this.counters.add('limpet_recovery_decisions_total', labels);
+        deps.metrics.count('limpet_recovery_decisions_total', labels);
       },
       stopLeftover: (live, run) => stopLeftover({ ...deps, client }, live, run),
     });

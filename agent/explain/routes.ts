@@ -10,7 +10,7 @@ import type { Explainer } from './explainer.ts';
 
 export interface ExplainDeps {
   readonly explainer: Explainer;
-  metrics(): string;
+  metrics(): Promise<string>;
 }
 
 export function explainRoutes(deps: ExplainDeps): readonly Route[] {
@@ -26,6 +26,6 @@ export function explainRoutes(deps: ExplainDeps): readonly Route[] {
       path: '/executions/:id',
       answer: async (request) => ({ json: await explainer.execution(request.param('id')) }),
     },
-    { method: 'GET', path: '/metrics', answer: () => ({ text: deps.metrics() }) },
+    { method: 'GET', path: '/metrics', answer: async () => ({ text: await deps.metrics() }) },
   ];
 }

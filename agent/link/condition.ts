@@ -2,8 +2,17 @@
 import type { Logger } from '../../adapters/log/port.ts';
 import type { LimpetError } from '../../core/errors.ts';
 
+export const LINK_STATES = [
+  'away',
+  'shaking-hands',
+  'linked',
+  'pending',
+  'rejected',
+  'superseded',
+] as const;
+
 export interface LinkStatus {
-  readonly state: 'away' | 'shaking-hands' | 'linked' | 'pending' | 'rejected' | 'superseded';
+  readonly state: (typeof LINK_STATES)[number];
   readonly detail: string;
   readonly requesterId: string;
   /** Bytes of reports that wait; `full` when it is more than the bound. */

@@ -34,7 +34,10 @@ export function agentAdoptHost(context: Context): Command {
     .description("make the folder of an agent of another machine this machine's")
     .option('--dry-run', 'only show what would change')
     .option('--config <file>', "the agent's configuration")
-    .option('--data <folder>', "the agent's folder; else agent/ in LIMPET_DATA, ~/.limpet or /var/lib/limpet")
+    .option(
+      '--data <folder>',
+      "the agent's folder; else agent/ in LIMPET_DATA, ~/.limpet or /var/lib/limpet",
+    )
     .addHelpText('after', MEANING)
     .action(async (_options: unknown, command: Command) => {
       const { config, data, dryRun }: AdoptHostOptions = command.optsWithGlobals();

@@ -37,7 +37,10 @@ export function agentReset(context: Context): Command {
     .option('--identity', 'its identity too: it comes back as another node')
     .option('--stop', 'end the agent first, if it runs')
     .option('--config <file>', "the agent's configuration: which executors it has")
-    .option('--data <folder>', "the agent's folder; else agent/ in LIMPET_DATA, ~/.limpet or /var/lib/limpet")
+    .option(
+      '--data <folder>',
+      "the agent's folder; else agent/ in LIMPET_DATA, ~/.limpet or /var/lib/limpet",
+    )
     .action(async (_options: unknown, command: Command) => {
       const options: ResetOptions = command.optsWithGlobals();
       const folder = options.data ?? join(dataFolder(context.env), 'agent');

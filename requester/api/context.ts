@@ -5,6 +5,7 @@ import type { Transport } from '../../adapters/nats/port.ts';
 import type { Config } from '../config.ts';
 import type { Watchers } from '../jobs/watchers.ts';
 import type { LogReader } from '../logs/log-reader.ts';
+import type { RequesterMetrics } from '../metrics/list.ts';
 import type { Presence } from '../nodes/presence.ts';
 import type { NodeStreams } from '../nodes/streams.ts';
 import type { Coordinator } from '../state/coordinator.ts';
@@ -35,6 +36,9 @@ export interface ApiContext {
   readonly streams: NodeStreams;
   readonly logs: LogReader;
   readonly watchers: Watchers;
+  readonly metrics: RequesterMetrics;
+  /** The metrics in Prometheus' text form. */
+  readonly scrape: () => Promise<string>;
   /** An operator's word on a node. Errors: `not-found`, `conflict`. */
   decide(node: NodeId, decision: Decision): Promise<void>;
   /** Of a requester with an authority. */

@@ -19,7 +19,7 @@ export interface Caller {
 }
 
 export interface ApiEnv {
-  Variables: { caller: Caller };
+  Variables: { caller: Caller; rule: RouteRule | undefined };
 }
 
 export type ApiCall = Context<ApiEnv>;
@@ -38,7 +38,6 @@ export interface RouteTableParts {
   readonly admit: (access: Access) => MiddlewareHandler<ApiEnv>;
   /** Runs after `admit`. */
   readonly limit: MiddlewareHandler;
-  readonly answered: (rule: RouteRule, status: number) => void;
 }
 
 export class RouteTable {
@@ -67,14 +66,14 @@ export class RouteTable {
   ): void {
     const [method = '', path = ''] = pattern.split(' ');
     const rule = { method, path, access };
-    const { app, admit, limit, answered } = this.#parts;
+    const { app, admit, limit } = this.#parts;
     this.#rules.push(rule);
     app.on(
       method,
       path,
       async (c, next) => {
+        c.set('rule', rule);
         await next();
-        answered(rule, c.res.status);
       },
       admit(access),
       limit,

@@ -6,6 +6,7 @@ import { Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { writeDurably } from '../../adapters/durable/write-durably.ts';
 import { LimpetError } from '../../core/errors.ts';
+import type { RequesterMetrics } from '../metrics/list.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { apiTokenRoutes } from './api-token-routes.ts';
 import type { ApiContext } from './context.ts';
@@ -14,6 +15,7 @@ import { Gate, guardPlace } from './guard.ts';
 import { jobRoutes } from './job-routes.ts';
 import { limpetRoutes } from './limpet-routes.ts';
 import { inUrl, listen } from './listen.ts';
+import { metricsRoute } from './metrics-route.ts';
 import { nodeDecisionRoute } from './node-decision.ts';
 import { nodeRoutes } from './node-routes.ts';
 import { nodeTokenRoutes } from './node-tokens.ts';
@@ -53,20 +55,16 @@ function buildApp(context: ApiContext): {
   readonly app: Hono<ApiEnv>;
   readonly rules: readonly RouteRule[];
 } {
-  const { config, log, token, tokens, clock } = context;
+  const { config, log, token, tokens, clock, metrics } = context;
   const app = new Hono<ApiEnv>();
-  app.use(async (c, next) => {
-    c.header('X-Request-Id', c.req.header('x-request-id') ?? randomUUID());
-    c.header('X-Bacalhau-Git-Version', API_VERSION);
-    await next();
-  });
+  app.use(signAnswers);
+  app.use(meter(metrics));
   app.use(guardPlace([config.http.host, ...config.http.names].map(inUrl)));
   const gate = new Gate({ token, clock, find: (text) => tokens.find(text) });
   const routes = new RouteTable({
     app,
     admit: (access) => gate.admit(access),
     limit: limitBody(config.http.maxBodyBytes),
-    answered: () => undefined,
   });
   agentRoutes(routes, context);
   jobRoutes(routes, context);
@@ -76,6 +74,7 @@ function buildApp(context: ApiContext): {
   apiTokenRoutes(routes, context);
   nodeDecisionRoute(routes, context);
   nodeTokenRoutes(routes, context);
+  metricsRoute(routes, context);
   routes.seal();
   app.notFound((c) => {
     // Whoever has no token does not learn what there is.
@@ -89,6 +88,22 @@ function buildApp(context: ApiContext): {
     return c.json(body, status);
   });
   return { app, rules: routes.rules };
+}
+
+const signAnswers: MiddlewareHandler = async (c, next) => {
+  c.header('X-Request-Id', c.req.header('x-request-id') ?? randomUUID());
+  c.header('X-Bacalhau-Git-Version', API_VERSION);
+  await next();
+};
+
+function meter(metrics: RequesterMetrics): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    await next();
+    // What a stranger makes up is no label.
+    const { method, path } = c.get('rule') ?? { method: 'other', path: 'unknown' };
+    const labels = { method, route: path, status: String(c.res.status) };
+    metrics.count('limpet_api_requests_total', labels);
+  };
 }
 
 function limitBody(maxSize: number): MiddlewareHandler {
