@@ -111,6 +111,19 @@ t.test(
   },
 );
 
+t.test(
+  'uninstall --purge ends the work as its own user, and leaves nothing',
+  { skip },
+  async (t) => {
+    const said = await machine.inside(['limpet', 'uninstall', '--purge']);
+    t.equal(said.code, 0, said.stderr);
+    t.notMatch(await machine.run(['ps', '-e', '-o', 'args=']), /\/(opt|var\/lib)\/limpet/);
+    const left = 'ls -d /opt/limpet /etc/limpet /var/lib/limpet; getent passwd | grep ^limpet';
+    t.equal((await machine.inside(['sh', '-c', `(${left}) 2>/dev/null`])).stdout, '');
+    t.notMatch(await machine.run(['ls', '/etc/systemd/system', '/usr/local/bin']), /limpet/);
+  },
+);
+
 /** Installs the first release and starts the work. */
 async function prepare() {
   const folder = tempDir(t);
