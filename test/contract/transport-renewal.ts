@@ -102,6 +102,8 @@ export function testRenewal(t: Test, start: (t: Test) => Promise<BrokerUnderTest
     ];
     await eventually('both handlers', () => running === 2);
     await node.renew();
+    // Long enough for whatever would have been closed.
+    for (let i = 0; i < 20; i++) await settled(node, peer);
     release();
     t.strictSame((await Promise.all(answers)).map(number), [7, 7]);
     t.strictSame(seen, [true], 'nobody was told of a loss');
