@@ -119,6 +119,6 @@ t.test('a named file without an id is one line', async (t) => {
   const agent = addAgent(cluster, machine);
   machine.become('');
   const program = await agent.launch();
-  t.match(await program.waitForExit(20_000), { code: 1 });
+  t.match(await program.waitForExit(20_000), { code: 2 });
   t.match(program.stderr, /machineIdFile .* holds no machine id; expected one line/);
 });
