@@ -31,6 +31,11 @@ const nodeSchema = z.object({
   }),
 });
 
+/** A loaded machine takes its time. */
+function soon<T>(what: string, look: () => T | Promise<T>): Promise<unknown> {
+  return eventually(what, look, 40_000);
+}
+
 /** By the broker, at the door. */
 async function isDenied(work: Promise<unknown>): Promise<boolean> {
   return work.then(
@@ -152,11 +157,8 @@ t.test('a requester with an authority', { skip: natsServerSkip() }, async (t) =>
   t.test('an expired token is refused by the broker itself', async () => {
     const { id, token } = await site.token({ ttlMs: 1_000 });
     const late = new Applicant(broker, 'n-late');
-    await eventually(
-      'the end of the token',
-      async () => (await site.tokenState(id)) === 'expired, 0',
-    );
-    await eventually('the broker to refuse it', () => isDenied(late.join(token)));
+    await soon('the end of the token', async () => (await site.tokenState(id)) === 'expired, 0');
+    await soon('the broker to refuse it', () => isDenied(late.join(token)));
   });
 
   t.test('a request that is not proven is refused, and uses nothing up', async (t) => {
@@ -201,7 +203,7 @@ t.test('a requester with an authority', { skip: natsServerSkip() }, async (t) =>
 
   t.test('a node of a pending token waits for an operator, and then works at once', async (t) => {
     const agent = await site.agent(t, await site.joined('n-waits', { pending: true }), 'complete');
-    await eventually('the handshake', () => agent.handshakes.at(-1)?.type === 'pending');
+    await soon('the handshake', () => agent.handshakes.at(-1)?.type === 'pending');
     await requester.submit('waits-for-approval');
     await requester.jobIs('waits-for-approval', 'Queued');
     const approved = await site.order('n-waits', 'approve', 'seen its rack');
@@ -220,13 +222,13 @@ t.test('a requester with an authority', { skip: natsServerSkip() }, async (t) =>
   t.test('a rejected node stops its work, is cut off, and stays out until approved', async (t) => {
     const member = await site.joined('n-bad');
     const agent = await site.agent(t, member, 'hold');
-    await eventually('the handshake', () => agent.session);
-    await eventually('the other nodes to be silent', () => site.isAlone('n-bad'));
+    await soon('the handshake', () => agent.session);
+    await soon('the other nodes to be silent', () => site.isAlone('n-bad'));
     await requester.submit('was-there');
     await requester.jobIs('was-there', 'Running');
     t.equal((await site.order('n-bad', 'delete')).status, 409, 'it is connected');
     t.equal((await site.order('n-bad', 'reject', 'bought by others')).status, 200);
-    await eventually('the order to stop', () => agent.stops.length === 1);
+    await soon('the order to stop', () => agent.stops.length === 1);
     const told = await requester.jobIs('was-there', 'Queued');
     t.ok(
       told.History.Items.some(({ Event }) =>
@@ -234,7 +236,7 @@ t.test('a requester with an authority', { skip: natsServerSkip() }, async (t) =>
       ),
       'the job tells why',
     );
-    await eventually('the broker to cut it off', () => !agent.connected);
+    await soon('the broker to cut it off', () => !agent.connected);
     t.equal((await site.order('n-bad', 'reject')).status, 409);
     await t.rejects(member.renew(), { code: 'permission-denied' }, 'the broker refuses it');
     const { token } = await site.token();
@@ -248,18 +250,18 @@ t.test('a requester with an authority', { skip: natsServerSkip() }, async (t) =>
     await requester.program.kill('SIGKILL');
     await broker.restart('forgetful');
     await requester.start();
-    await eventually('the broker to be told again', () =>
+    await soon('the broker to be told again', () =>
       /"event":"authority.claims-taken"/.test(requester.program.stderr),
     );
     await t.rejects(member.renew(), { code: 'permission-denied' }, 'still after both came anew');
 
     await broker.restart('forgetful');
-    await eventually('the broker to be told by itself', () => isDenied(member.renew()));
+    await soon('the broker to be told by itself', () => isDenied(member.renew()));
 
     t.equal((await site.order('n-bad', 'approve')).status, 200);
-    await eventually('the broker to let it in', () => agent.connected, 20_000);
+    await soon('the broker to let it in', () => agent.connected);
     agent.handshakeAgain();
-    await eventually('a fresh handshake', () => agent.session, 20_000);
+    await soon('a fresh handshake', () => agent.session);
     await requester.submit('after-approval');
     await requester.jobIs('after-approval', 'Running');
     for (const job of ['was-there', 'after-approval'])
@@ -270,18 +272,15 @@ t.test('a requester with an authority', { skip: natsServerSkip() }, async (t) =>
   t.test('a deleted node is forgotten, and comes back with a new token alone', async (t) => {
     const member = await site.joined('n-gone');
     const agent = await site.agent(t, member, 'complete');
-    await eventually('the handshake', () => agent.session);
+    await soon('the handshake', () => agent.session);
     await agent.stop();
-    await eventually(
-      'its silence',
-      async () => (await site.order('n-gone', 'delete')).status === 200,
-    );
+    await soon('its silence', async () => (await site.order('n-gone', 'delete')).status === 200);
     t.equal((await requester.call('GET', '/orchestrator/nodes/n-gone')).status, 404);
-    await eventually('the broker to be told', () => isDenied(member.renew()));
+    await soon('the broker to be told', () => isDenied(member.renew()));
     const { token } = await site.token();
     t.equal((await member.join(token)).type, 'joined');
     const again = await site.agent(t, member, 'complete');
-    await eventually('the handshake', () => again.session, 20_000);
+    await soon('the handshake', () => again.session);
     await again.stop();
   });
 
@@ -292,7 +291,7 @@ t.test('a requester with an authority', { skip: natsServerSkip() }, async (t) =>
     await requester.start({ LIMPET_CRASH_AT: 'requester.turn.after-commit:2' });
     const member = new Applicant(broker, 'n-crash');
     await t.rejects(member.join(token, { timeoutMs: 1_500 }), 'no answer');
-    await requester.program.waitForExit(10_000);
+    await requester.program.waitForExit(40_000);
     await requester.start();
     t.equal(await site.tokenState(id), 'used up, 1');
     t.equal((await member.join(token)).type, 'joined');
@@ -306,14 +305,14 @@ t.test('a requester with an authority', { skip: natsServerSkip() }, async (t) =>
       rmSync(join(requester.folder, lost), { recursive: true });
     await requester.start();
     const agent = await site.agent(t, member, 'complete');
-    await eventually('the handshake', () => agent.handshakes.at(-1)?.type === 'pending');
+    await soon('the handshake', () => agent.handshakes.at(-1)?.type === 'pending');
     t.equal((await member.renew()).type, 'joined', 'it does not fall off the broker');
     const { Limpet } = await site.node('n-forgotten');
     t.equal(Limpet.Identity?.PublicKey, member.key.publicKey);
     t.match(Limpet.Membership.reason, /how it joined is not known here any more$/);
     await site.order('n-forgotten', 'approve');
     agent.handshakeAgain();
-    await eventually('the handshake', () => agent.session);
+    await soon('the handshake', () => agent.session);
     await agent.stop();
   });
 });
