@@ -112,7 +112,7 @@ t.test('permissions of a node', { skip: natsServerSkip() }, async (t) => {
   const [worker, other] = [site.member('worker', token), site.member('other', token)];
   await worker.agent.start();
   const { nodeId: victim } = await worker.agent.status();
-  const job = await cluster.submit(tickerJob(60));
+  const job = await cluster.submit(tickerJob(40));
   await cluster.running(job);
   await other.agent.start();
   const { nodeId: own } = await other.agent.status();
@@ -156,7 +156,7 @@ t.test('permissions of a node', { skip: natsServerSkip() }, async (t) => {
     t.test('nothing foreign came while the other one worked', async (t) => {
       t.equal((await cluster.ended(job)).state, 'Completed');
       await reader.waitForExit(30_000);
-      t.equal(reader.stdout, tickerLines(60));
+      t.equal(reader.stdout, tickerLines(40));
       await node.judged();
       t.strictSame(node.got, []);
       const { stderr } = cluster.requester;
