@@ -25,7 +25,7 @@ export interface ExpulsionOptions {
   readonly log: Logger;
 }
 
-const LOOK_EVERY_MS = 250;
+const LOOK_EVERY_MS = 1_000;
 /** So long a node has to stop what it runs. */
 const GRACE_MS = 10_000;
 
