@@ -3,8 +3,16 @@
  * apt sources, and kept in node_modules/.cache under the hash of the recipe.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findProgram } from '../../../scripts/programs.mjs';
 import { run } from '../../../scripts/run.mjs';
@@ -12,7 +20,18 @@ import { run } from '../../../scripts/run.mjs';
 const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/limpet/', import.meta.url));
 const BUILD_SECONDS = 120;
 /** A file of the test waits for another one that builds the same archive. */
-const LOCK_SECONDS = BUILD_SECONDS + 15;
+const LOCK_SECONDS = BUILD_SECONDS + 35;
+const RETRY_MS = 10 * 60_000;
+
+/** Whatever happens, nothing half made is left; of its output the last line. */
+const BUILD = `
+[ ! -e "$0" ] || exit 0
+"$@" > "$0.log" 2>&1 && mv "$0.new" "$0" && rm "$0.log" && exit 0
+code=$?
+[ $code != 124 ] || echo timed out
+tail -n 1 "$0.log"
+rm -f "$0.new" "$0.log"
+exit 1`;
 
 const PACKAGES = [
   'systemd',
@@ -51,34 +70,47 @@ interface System {
   readonly component: string;
 }
 
-/** Its path; rejects with the reason when there is none and none can be made in two minutes. */
+/** Its path; rejects with the reason, one line, when there is none and none can be made in two minutes. */
 export async function rootArchive(): Promise<string> {
   const codename = releaseField('VERSION_CODENAME');
   const path = join(CACHE, `systemd-${hashOf(codename)}.tar`);
   if (existsSync(path)) return path;
   if (findProgram('mmdebstrap') === undefined) throw new Error('no mmdebstrap on this machine');
-  const system = await systemOf(codename);
+  const failed = `${path}.failed`;
+  const reason = freshReason(failed);
+  if (reason !== undefined) throw new Error(reason);
   mkdirSync(CACHE, { recursive: true });
-  await build(path, system);
+  try {
+    await build(path, await systemOf(codename));
+  } catch (error) {
+    writeFileSync(failed, reasonOf(error));
+    throw new Error(reasonOf(error), { cause: error });
+  }
   for (const name of readdirSync(CACHE))
-    if (/^systemd-.*\.tar$/.test(name) && join(CACHE, name) !== path) rmSync(join(CACHE, name));
+    if (/^systemd-.*\.tar/.test(name) && join(CACHE, name) !== path) rmSync(join(CACHE, name));
   return path;
+}
+
+/** What another file of the same test run has tried in vain is not tried again. */
+function freshReason(failed: string): string | undefined {
+  const since = statSync(failed, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return Date.now() - since < RETRY_MS ? readFileSync(failed, 'utf8') : undefined;
+}
+
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message.trim() : String(error);
+  if (text.includes('\ntimed out')) return `mmdebstrap did not end within ${BUILD_SECONDS} s`;
+  return text.split('\n').at(-1) ?? '';
 }
 
 /** Two that come at once build it once. */
 async function build(path: string, system: System): Promise<void> {
-  const unfinished = `${path}.new`;
-  const script = '[ -e "$1" ] || { unfinished=$2; shift 2; "$@" && mv "$unfinished" "$0"; }';
-  const command = ['timeout', '--kill-after=10', String(BUILD_SECONDS), ...recipe(system)];
-  const shell = ['sh', '-c', script, path, path, unfinished, ...command, unfinished];
-  shell.push(`deb ${system.mirror} ${system.codename} ${system.component}`);
-  const lock = join(dirname(path), 'systemd.lock');
-  try {
-    const timeoutMs = (LOCK_SECONDS + LOCK_SECONDS) * 1000;
-    await run('flock', ['--wait', String(LOCK_SECONDS), lock, ...shell], { timeoutMs });
-  } finally {
-    rmSync(unfinished, { force: true });
-  }
+  const command = ['timeout', '--kill-after=30', String(BUILD_SECONDS), ...recipe(system)];
+  const source = `deb ${system.mirror} ${system.codename} ${system.component}`;
+  const shell = ['sh', '-c', BUILD, path, ...command, `${path}.new`, source];
+  const lock = join(CACHE, 'systemd.lock');
+  const timeoutMs = (LOCK_SECONDS + LOCK_SECONDS) * 1000;
+  await run('flock', ['--wait', String(LOCK_SECONDS), lock, ...shell], { timeoutMs });
 }
 
 function recipe({ codename }: { readonly codename: string }): string[] {
