@@ -12,6 +12,8 @@ const UNIT = 'limpet-agent.service';
 const UNIT_FILE = `/etc/systemd/system/${UNIT}`;
 const INSTALLED_DATA = '/var/lib/limpet/agent';
 const LINES = 100;
+const INTERRUPTED = 130;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 interface LogsOptions {
   readonly follow?: boolean;
@@ -53,15 +55,20 @@ function readerOf(
   );
 }
 
+/** Ends with its reader, whoever ends this one. */
 function read(context: Context, program: string, args: readonly string[]): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    child.stdout.on('data', (part: Buffer) => context.stdout.write(part));
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const end = (): void => void child.kill();
+  for (const signal of SIGNALS) process.on(signal, end);
+  child.stdout.on('data', (part: Buffer) => context.stdout.write(part));
+  return new Promise<number>((resolve, reject) => {
     child.once('error', (cause) =>
       reject(
         new LimpetError('unavailable', `${program} cannot be run: ${cause.message}`, { cause }),
       ),
     );
-    child.once('close', (code) => resolve(code ?? 1));
+    child.once('close', (code) => resolve(code ?? INTERRUPTED));
+  }).finally(() => {
+    for (const signal of SIGNALS) process.off(signal, end);
   });
 }
