@@ -105,7 +105,7 @@ t.test('an agent is upgraded, and back, while its work goes on', async (t) => {
   const refused = await host.run(old, 'agent', 'upgrade', fresh, '--dry-run');
   t.match(
     refused.stderr,
-    /^error: an upgrade to 0\.1\.3-[0-9a-f]{12} is not over: --resume ends it\n$/,
+    /^error: an upgrade to 0\.1\.3-[0-9a-f]{12} is not over: `limpet agent upgrade --resume` ends it\n$/,
   );
   const resumed = await host.run(old, 'agent', 'upgrade', '--resume');
   t.equal(resumed.exit?.code, 1);
