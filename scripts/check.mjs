@@ -20,6 +20,7 @@ const STEPS = [
   ['proto', generatedCodeMatches],
   ['config', () => tool('tsx', 'scripts/config-docs.mjs', '--check')],
   ['cli', () => tool('tsx', 'scripts/cli-docs.mjs', '--check')],
+  ['sandbox', () => tool('tsx', 'scripts/sandbox-docs.mjs', '--check')],
   ['metrics', () => tool('tsx', 'scripts/metrics-docs.mjs', '--check')],
 ];
 

@@ -1,12 +1,16 @@
 /** Unpacks an archive that came with a job: files and folders within the limits, and links that stay inside. */
-import { Readable } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import { extract, ReadEntry } from 'tar';
 import { ArchiveEntries, type ArchiveLimits } from '../../core/archive-entries.ts';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 
 const PIECE_BYTES = 64 * 1024;
 const PLAIN_MODE = 0o777;
+/** Of one entry at the most, beside its content: heads, long names, padding. */
+const HEADS_BYTES = 4096;
+const SLACK_BYTES = 1024 ** 2;
 
 /** Errors: `refused`, `too-large`. Whatever was unpacked by then is there. */
 export async function unpackHere(
@@ -35,13 +39,31 @@ export async function unpackHere(
     }
   };
   try {
-    await pipeline(source, extract({ cwd: folder, strict: true, filter }));
+    await pipeline(
+      source,
+      createGunzip(),
+      bounded(limits),
+      extract({ cwd: folder, strict: true, filter }),
+    );
   } catch (thrown) {
     if (thrown instanceof LimpetError) throw thrown;
     throw new LimpetError('refused', `not a tar.gz archive: ${messageOf(thrown)}`, {
       cause: thrown,
     });
   }
+}
+
+/** Of what is unpacked, heads and padding included: nothing but zeros is an archive too, and blocks whoever reads it. */
+function bounded({ maxBytes, maxFiles }: ArchiveLimits): Transform {
+  const most = maxBytes + maxFiles * HEADS_BYTES + SLACK_BYTES;
+  let bytes = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      if (bytes <= most) done(null, chunk);
+      else done(new LimpetError('too-large', `the archive unpacks to more than ${maxBytes} bytes`));
+    },
+  });
 }
 
 function* pieces(archive: Buffer): Generator<Buffer> {

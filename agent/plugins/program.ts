@@ -1,7 +1,7 @@
 /** Facts of a plugin's program on disk: whether it may be run, and its hash. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { LimpetError } from '../../core/errors.ts';
@@ -34,13 +34,21 @@ export async function checkProgram(spec: PluginSpec): Promise<string> {
 }
 
 async function refuseWritable(name: string, path: string, mode: number): Promise<void> {
-  const folder = dirname(path);
-  const folderMode = (await stat(folder)).mode;
-  const open = (folderMode & OTHERS_WRITE) !== 0 && (folderMode & STICKY) === 0;
-  if ((mode & OTHERS_WRITE) === 0 && !open) return;
-  const culprit = open ? folder : path;
+  const culprit = (mode & OTHERS_WRITE) === 0 ? await openFolder(path) : path;
+  if (culprit === undefined) return;
   throw new LimpetError(
     'plugin-failed',
     `plugin ${name}: everybody may write ${culprit}; take that right away (chmod o-w)`,
   );
+}
+
+/** Of the folders on the way to the file, by its name and where links lead to, one in which anybody can put another. */
+async function openFolder(path: string): Promise<string | undefined> {
+  for (const start of new Set([path, await realpath(path)]))
+    for (let at = dirname(start); ; at = dirname(at)) {
+      const { mode } = await stat(at);
+      if ((mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0) return at;
+      if (at === dirname(at)) break;
+    }
+  return undefined;
 }

@@ -46,7 +46,7 @@ export function environmentOf(
   return { ...env, ...marks };
 }
 
-const CARRIED = 'LIMPET_JOB_';
+const CARRIED = 'LIMPET_CARRIED_';
 /** What the holder's last shell evaluates just before it becomes the command. */
 const TAKE = 'LIMPET_TAKE';
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
