@@ -74,7 +74,7 @@ t.test('a config that is wrong is refused with path, value and what is allowed',
     const file = join(folder, 'agent.config.json');
     writeFileSync(file, JSON.stringify({ ...config, dataDir: join(folder, 'data') }));
     const { code, line } = await run(t, '--config', file);
-    t.equal(code, 1, line);
+    t.equal(code, 2, line);
     for (const part of said) t.ok(line.includes(part), `${part} in: ${line}`);
   }
 });
@@ -85,7 +85,7 @@ t.test('a config that is no JSON, or is not there, is refused', async (t) => {
   writeFileSync(file, '{ "name": ');
   for (const config of [file, join(folder, 'none.json')]) {
     const { code, line } = await run(t, '--config', config);
-    t.equal(code, 1);
+    t.equal(code, 2);
     t.ok(line.includes(config), line);
   }
 });
