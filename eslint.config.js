@@ -62,7 +62,7 @@ export default defineConfig(
   },
   {
     // Behaviour is described at length, and answers of engines and brokers are looked at as they come.
-    files: ['test/**', 'bench/**', 'plugins/conformance/**'],
+    files: ['test/**/*.ts', 'bench/**/*.ts', 'plugins/conformance/**/*.ts'],
     rules: {
       '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: TAP_QUEUES }],
       '@typescript-eslint/no-unsafe-argument': 'off',

@@ -24,7 +24,10 @@ export interface Reloading {
 export function requesterReload(
   config: Config,
   file: string | undefined,
-  { log, renewCertificate }: { readonly log: LeveledLog; renewCertificate(this: void): Promise<void> },
+  {
+    log,
+    renewCertificate,
+  }: { readonly log: LeveledLog; renewCertificate(this: void): Promise<void> },
 ): Reloading {
   const reload = new Reload<Config>({
     ...{ config, log, live: LIVE },

@@ -26,7 +26,10 @@ export function recover(context: Context): Command {
     .description('show what recovery would do with every execution of this host')
     .requiredOption('--plan', 'print it and change nothing (the agent itself recovers, by itself)')
     .option('--config <file>', "the agent's configuration: which executors it has")
-    .option('--data <folder>', "the agent's folder; else agent/ in LIMPET_DATA, ~/.limpet or /var/lib/limpet")
+    .option(
+      '--data <folder>',
+      "the agent's folder; else agent/ in LIMPET_DATA, ~/.limpet or /var/lib/limpet",
+    )
     .addOption(outputOption())
     .action(async (options: RecoverOptions) => {
       const plan = await findPlan(context, options);
