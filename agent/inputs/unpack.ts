@@ -1,4 +1,5 @@
 /** Unpacks an archive that came with a job: files and folders within the limits, and links that stay inside. */
+import { once } from 'node:events';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -19,38 +20,50 @@ export async function unpackHere(
   limits: ArchiveLimits,
 ): Promise<void> {
   const entries = new ArchiveEntries(limits);
-  const source = Readable.from(pieces(archive));
+  let fault: LimpetError | undefined;
   const filter = (_path: string, entry: object): boolean => {
-    if (source.destroyed || !(entry instanceof ReadEntry)) return false;
-    const { path } = entry;
+    if (fault !== undefined || !(entry instanceof ReadEntry)) return false;
     // Without set-user and set-group bits.
     entry.mode = (entry.mode ?? PLAIN_MODE) & PLAIN_MODE;
     try {
-      const fault = entries.judge(entry);
-      if (fault !== undefined)
-        throw new LimpetError(
-          'refused',
-          `the archive is not unpacked: ${JSON.stringify(path)}: ${fault}`,
-        );
-      return true;
+      const odd = entries.judge(entry);
+      if (odd !== undefined) fault = notUnpacked(entry.path, odd);
     } catch (thrown) {
-      source.destroy(LimpetError.from(thrown));
-      return false;
+      fault = LimpetError.from(thrown);
     }
+    return fault === undefined;
+  };
+  const out = extract({ cwd: folder, strict: true, filter });
+  const written = new Promise<void>((resolve, reject) => {
+    out.once('close', resolve);
+    out.once('error', reject);
+  });
+  const write = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
+    for await (const chunk of chunks) {
+      if (!out.write(chunk)) await Promise.race([once(out, 'drain'), written]);
+      if (fault !== undefined) throw fault;
+    }
+    out.end();
+    await written;
+    if (fault !== undefined) throw fault;
   };
   try {
-    await pipeline(
-      source,
-      createGunzip(),
-      bounded(limits),
-      extract({ cwd: folder, strict: true, filter }),
-    );
+    written.catch(messageOf);
+    await pipeline(Readable.from(pieces(archive)), createGunzip(), bounded(limits), write);
   } catch (thrown) {
-    if (thrown instanceof LimpetError) throw thrown;
-    throw new LimpetError('refused', `not a tar.gz archive: ${messageOf(thrown)}`, {
-      cause: thrown,
-    });
+    if (fault !== undefined) throw fault;
+    throw notReadable(thrown);
   }
+}
+
+function notReadable(thrown: unknown): LimpetError {
+  const error = LimpetError.from(thrown, 'refused');
+  if (error.code === 'too-large') return error;
+  return new LimpetError('refused', `not a tar.gz archive: ${error.message}`, { cause: thrown });
+}
+
+function notUnpacked(path: string, why: string): LimpetError {
+  return new LimpetError('refused', `the archive is not unpacked: ${JSON.stringify(path)}: ${why}`);
 }
 
 /** Of what is unpacked, heads and padding included: nothing but zeros is an archive too, and blocks whoever reads it. */

@@ -6,7 +6,6 @@ import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { ArchiveEntries, type ArchiveLimits } from '../../core/archive-entries.ts';
 import { LimpetError } from '../../core/errors.ts';
 
@@ -92,8 +91,7 @@ async function unpack(archive: Readable, into: string, limits: ArchiveLimits): P
     }
   };
   try {
-    const unpacked = extract({ cwd: into, strict: true, preserveOwner: false, filter });
-    await pipeline(archive, createGunzip(), unpacked);
+    await pipeline(archive, extract({ cwd: into, strict: true, preserveOwner: false, filter }));
     return leftOut;
   } catch (cause) {
     const error = LimpetError.from(cause, 'unavailable');
