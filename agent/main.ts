@@ -7,6 +7,8 @@ import { LimpetError } from '../core/errors.ts';
 import { logFormat, pinoLog } from '../adapters/log/pino-log.ts';
 import { silentLog } from '../adapters/log/silent-log.ts';
 import { systemClock } from '../adapters/clock/system-clock.ts';
+import { checkOwner } from '../adapters/identity/folder-owner.ts';
+import { identityFile } from '../adapters/identity/identity-file.ts';
 import { failedStart } from '../adapters/systemd/failed-start.ts';
 import { agentDoctor } from './doctor/doctor.ts';
 import { planOfDeadAgent } from './explain/dead-agent.ts';
@@ -74,6 +76,7 @@ async function main(): Promise<void> {
   const alive = setInterval(() => undefined, 60_000);
   if (asked.doctor === true) return tell(await agentDoctor(asked));
   const config = await loadAgentConfig(asked.config, asked.data);
+  checkOwner(identityFile(config.dataDir), 'limpet-agent');
   const answer = await order(config, asked);
   if (answer !== undefined) return tell(answer);
   await run({ config, read: () => loadAgentConfig(asked.config, asked.data) });

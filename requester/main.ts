@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { envFaults } from '../adapters/faults/env-faults.ts';
 import { systemClock } from '../adapters/clock/system-clock.ts';
+import { checkOwner } from '../adapters/identity/folder-owner.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
 import { failedStart } from '../adapters/systemd/failed-start.ts';
 import { serviceManager } from '../adapters/systemd/notify.ts';
@@ -49,6 +50,7 @@ function readFlags(args?: string[]): Flags {
 async function start({ config: file, data }: Flags): Promise<Requester> {
   const config = await loadConfig(file);
   mkdirSync(data, { recursive: true, mode: 0o700 });
+  checkOwner(join(data, 'token'), 'limpet-requester');
   const { level } = config.log;
   const log = pinoLog({ format: logFormat(process.env, process.stderr.isTTY), level });
   const late: { requester?: Requester } = {};

@@ -1,9 +1,8 @@
 /** `limpet agent adopt-host [--dry-run]`: the data folder of an agent of another machine becomes this machine's. */
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
+import { folderOfOrder } from '../agent-folder.ts';
 import { runAgentProgram } from '../agent-program.ts';
-import { dataFolder } from '../api/endpoint.ts';
 import { print } from '../context.ts';
 import type { Context } from '../context.ts';
 
@@ -41,14 +40,10 @@ export function agentAdoptHost(context: Context): Command {
     .addHelpText('after', MEANING)
     .action(async (_options: unknown, command: Command) => {
       const { config, data, dryRun }: AdoptHostOptions = command.optsWithGlobals();
-      const folder = data ?? (config === undefined ? join(dataFolder(context.env), 'agent') : data);
-      const args = [
-        ...(config === undefined ? [] : ['--config', config]),
-        ...(folder === undefined ? [] : ['--data', folder]),
-        '--adopt-host',
-        ...(dryRun === true ? ['--dry-run'] : []),
-      ];
-      print(context, textOf(reportSchema.parse(await runAgentProgram(args, ORDER_MS))));
+      const folder = folderOfOrder(context, { config, data });
+      const order = ['--adopt-host', ...(dryRun === true ? ['--dry-run'] : [])];
+      const answer = await runAgentProgram({ folder, config, order }, ORDER_MS);
+      print(context, textOf(reportSchema.parse(answer)));
     });
 }
 

@@ -1,12 +1,11 @@
 /** `limpet agent reset [--dry-run]`: removes everything of the agent of this host, on purpose. */
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
+import { folderOfOrder } from '../agent-folder.ts';
 import { runAgentProgram } from '../agent-program.ts';
 import { askAgent } from '../agent-socket.ts';
-import { dataFolder } from '../api/endpoint.ts';
 import { print } from '../context.ts';
 import type { Context } from '../context.ts';
 import { identify, isAlive } from '../dev/process-identity.ts';
@@ -43,9 +42,8 @@ export function agentReset(context: Context): Command {
     )
     .action(async (_options: unknown, command: Command) => {
       const options: ResetOptions = command.optsWithGlobals();
-      const folder = options.data ?? join(dataFolder(context.env), 'agent');
-      if (options.config === undefined || options.data !== undefined)
-        await notRunning(folder, options.stop === true && options.dryRun !== true);
+      const folder = folderOfOrder(context, options);
+      await notRunning(folder, options.stop === true && options.dryRun !== true);
       print(context, textOf(await reset(folder, options), options.dryRun === true));
     });
 }
@@ -71,17 +69,16 @@ async function notRunning(folder: string, stop: boolean): Promise<void> {
   }
 }
 
-async function reset(folder: string, options: ResetOptions): Promise<z.infer<typeof reportSchema>> {
-  const { config, data, dryRun, identity } = options;
-  const place = config === undefined ? ['--data', data ?? folder] : ['--config', config];
-  const args = [
-    ...place,
-    ...(config !== undefined && data !== undefined ? ['--data', data] : []),
+async function reset(
+  folder: string,
+  { config, dryRun, identity }: ResetOptions,
+): Promise<z.infer<typeof reportSchema>> {
+  const order = [
     '--reset',
     ...(dryRun === true ? ['--dry-run'] : []),
     ...(identity === true ? ['--identity'] : []),
   ];
-  return reportSchema.parse(await runAgentProgram(args, RESET_MS));
+  return reportSchema.parse(await runAgentProgram({ folder, config, order }, RESET_MS));
 }
 
 function textOf(

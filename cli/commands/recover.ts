@@ -1,19 +1,16 @@
 /** `limpet recover --plan`: what recovery would do on this host. A live agent is asked, for a dead one its store is read. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
-import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { recoveryPlanSchema, type RecoveryPlan } from '../../wire/explain.ts';
+import { folderOfOrder } from '../agent-folder.ts';
 import { runAgentProgram } from '../agent-program.ts';
 import { askAgent } from '../agent-socket.ts';
-import { dataFolder } from '../api/endpoint.ts';
 import { print } from '../context.ts';
 import type { Context } from '../context.ts';
 import { outputOption } from '../options.ts';
 import type { OutputOptions } from '../options.ts';
 import { planText } from '../output/explanation.ts';
-import { programArgs, type ProgramOptions } from './agent.ts';
+import type { ProgramOptions } from './agent.ts';
 
 const PLAN_MS = 60_000;
 
@@ -41,28 +38,13 @@ export function recover(context: Context): Command {
 }
 
 async function findPlan(context: Context, options: RecoverOptions): Promise<RecoveryPlan> {
-  const folder =
-    options.data ?? folderOfConfig(options.config) ?? join(dataFolder(context.env), 'agent');
+  const folder = folderOfOrder(context, options);
   try {
     return recoveryPlanSchema.parse(await askAgent(folder, 'GET', '/recover/plan'));
   } catch (thrown) {
     // Nobody answers: it was never started, or killed.
     if (LimpetError.from(thrown).code !== 'unavailable') throw thrown;
   }
-  const data = options.config === undefined ? { data: folder } : {};
-  const args = ['--plan', ...programArgs({ ...data, ...options })];
-  return recoveryPlanSchema.parse(await runAgentProgram(args, PLAN_MS));
-}
-
-/** What else is wrong with the file is told by the agent's program, which reads it with its schema. */
-function folderOfConfig(file: string | undefined): string | undefined {
-  if (file === undefined) return undefined;
-  try {
-    const found = z
-      .object({ dataDir: z.string() })
-      .safeParse(JSON.parse(readFileSync(file, 'utf8')));
-    return found.data?.dataDir;
-  } catch {
-    return undefined;
-  }
+  const order = { folder, config: options.config, order: ['--plan'] };
+  return recoveryPlanSchema.parse(await runAgentProgram(order, PLAN_MS));
 }

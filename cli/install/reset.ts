@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { LimpetError } from '../../core/errors.ts';
+import { setpriv } from '../owner.ts';
 import { NODE_FLAGS } from '../programs.ts';
 import { saidOf } from './copy-release.ts';
 import type { Host } from './host.ts';
@@ -29,11 +30,7 @@ export function resetAgent(release: string, node: string, host: Host): void {
   }
 }
 
-/** With the groups of the unit. */
 function asOwner(host: Host): readonly string[] {
   const owner = host.stat(LAYOUT.agentData);
-  if (!host.isRoot || owner === undefined || owner.uid === 0) return [];
-  const docker = host.groupId('docker');
-  const groups = [owner.gid, ...(docker === undefined ? [] : [docker])].join(',');
-  return ['setpriv', `--reuid=${owner.uid}`, `--regid=${owner.gid}`, `--groups=${groups}`];
+  return host.isRoot && owner !== undefined ? setpriv(owner, host.groupId('docker')) : [];
 }
