@@ -48,6 +48,25 @@ export const dockerConfig = z.strictObject({
     .max(3_600_000)
     .default(60_000)
     .describe('A download without any progress for this long is given up, in ms.'),
+  images: z
+    .strictObject({
+      keepUnusedMs: z
+        .int()
+        .min(0)
+        .max(31_536_000_000)
+        .default(604_800_000)
+        .describe(
+          'How long an image that was pulled for a job is kept after its last use, in ms; 0: for ever. Images that were loaded or pulled by hand are never removed.',
+        ),
+      everyMs: z
+        .int()
+        .min(1_000)
+        .max(86_400_000)
+        .default(3_600_000)
+        .describe('How often unused images are looked for, in ms.'),
+    })
+    .prefault({})
+    .describe('How long images that were pulled for jobs are kept.'),
   maxStartConcurrency: z
     .int()
     .min(1)

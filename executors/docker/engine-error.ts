@@ -37,6 +37,16 @@ export function isMissing(thrown: unknown): boolean {
   return statusOf(thrown) === 404;
 }
 
+/** undefined for what the engine does not have. */
+export async function orMissing<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (thrown) {
+    if (isMissing(thrown)) return undefined;
+    throw thrown;
+  }
+}
+
 /** The engine is out of reach, as opposed to having said no. */
 export function isAway(thrown: unknown): boolean {
   return (

@@ -1,7 +1,7 @@
 /** What the executor needs of a Docker engine, and no more. Errors are those of `engine-call.ts`. */
 import { z } from 'zod';
 import { EngineCalls } from './engine-call.ts';
-import { isMissing } from './engine-error.ts';
+import { orMissing } from './engine-error.ts';
 import type { CreateOptions } from './create-options.ts';
 import type { Labels } from './labels.ts';
 
@@ -69,15 +69,6 @@ function timeOf(text: string): number | undefined {
 
 function segment(text: string): string {
   return encodeURIComponent(text);
-}
-
-async function orMissing<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (thrown) {
-    if (isMissing(thrown)) return undefined;
-    throw thrown;
-  }
 }
 
 export class Engine {
@@ -169,17 +160,6 @@ export class Engine {
         timeoutMs: 60_000,
       }),
     );
-  }
-
-  /** The id of a local image; undefined when there is none of that name. */
-  async imageId(image: string): Promise<string | undefined> {
-    const answer = await orMissing(
-      this.calls.json({
-        what: `inspect image ${image}`,
-        path: `/images/${image.split('/').map(segment).join('/')}/json`,
-      }),
-    );
-    return answer === undefined ? undefined : z.object({ Id: z.string() }).parse(answer).Id;
   }
 
   /** Labels of a volume; undefined when there is none. */

@@ -20,6 +20,7 @@ import { pidFileOf, type DockerConfig } from './config.ts';
 import type { EngineId } from './engine-id.ts';
 import { isAway, statusOf } from './engine-error.ts';
 import type { Engine } from './engine.ts';
+import { sweepImages } from './image-sweep.ts';
 import { isOurs } from './labels.ts';
 import { launch, type Launcher } from './launch.ts';
 import { Limit } from './limit.ts';
@@ -28,6 +29,7 @@ import { isFinal } from './observe.ts';
 import { Observer } from './observer.ts';
 import type { DockerParams } from './params.ts';
 import { prepareImage } from './prepare.ts';
+import { PulledImages } from './pulled-images.ts';
 import { rebuiltSpec } from './rebuild.ts';
 import { giveUp, recordOrder } from './run-files.ts';
 import { Stopper, type Held } from './stopper.ts';
@@ -66,7 +68,14 @@ export class DockerExecutor implements Executor<DockerParams> {
     const closing = this.#closing.signal;
     const engineProcess = async () => (await this.#observer.engineProcess())?.id;
     const names = { engineId: named, engineProcess };
-    this.#launcher = { engine, ...names, identity, config, host, starts, closing };
+    const images = new PulledImages({
+      folder: host.stateDir,
+      log: host.log,
+      keepUnusedMs: config.images.keepUnusedMs,
+    });
+    const source = { engine, engineId: named, images };
+    sweepImages({ engine, engineId, images, config: config.images, log: host.log }, closing);
+    this.#launcher = { engine, source, ...names, identity, config, host, starts, closing };
     this.#stopper = new Stopper(engine, host.log);
   }
 
@@ -133,8 +142,8 @@ export class DockerExecutor implements Executor<DockerParams> {
     progress: (p: Progress) => void,
     signal: AbortSignal,
   ): Promise<string> {
-    const { engine, config } = this.#parts;
-    return prepareImage(engine, spec.params, { config, progress, signal });
+    const { config } = this.#parts;
+    return prepareImage(this.#launcher.source, spec.params, { config, progress, signal });
   }
 
   async start(run: Run): Promise<Observation> {

@@ -17,11 +17,12 @@ import type { Container, Engine } from './engine.ts';
 import { containerName, isOurs, specHashOf, type Identity } from './labels.ts';
 import type { Limit } from './limit.ts';
 import type { DockerParams } from './params.ts';
-import { prepareImage } from './prepare.ts';
+import { prepareImage, type ImageSource } from './prepare.ts';
 import { readMark, writeMark, type Mark } from './run-files.ts';
 
 export interface Launcher {
   readonly engine: Engine;
+  readonly source: ImageSource;
   /** undefined: the engine has no id and may get none, since runs of another engine are on record. */
   readonly engineId: () => Promise<string | undefined>;
   /** undefined: not known. */
@@ -58,6 +59,7 @@ const CREATE_RETRY_MS = 100;
 /** The container of this run that has never been started; undefined when it has been. */
 async function createOrFind(on: Launcher, run: Run, name: string): Promise<Created | undefined> {
   const { digest, params } = run.spec;
+  on.source.images.use(digest);
   try {
     return await createNamed(on, run, { name, image: digest === '' ? params.Image : digest });
   } catch (thrown) {
@@ -66,7 +68,7 @@ async function createOrFind(on: Launcher, run: Run, name: string): Promise<Creat
   // The image that was prepared is not here: this may be another engine.
   const { config, closing } = on;
   const options = { config, progress: () => undefined, signal: closing };
-  const image = await prepareImage(on.engine, params, options);
+  const image = await prepareImage(on.source, params, options);
   try {
     return await createNamed(on, run, { name, image });
   } catch (thrown) {
