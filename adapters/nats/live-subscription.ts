@@ -38,6 +38,8 @@ export class LiveSubscription implements Subscription {
   /** At the next connection, from `join` on. */
   #joined: NatsSubscription | undefined;
   #moving: Moving | undefined;
+  /** Requests of the last two moves that were handled, and whose second copy may still be on its way. */
+  #handled: readonly Set<string>[] = [];
   #overloaded = false;
   #ended = false;
 
@@ -71,8 +73,8 @@ export class LiveSubscription implements Subscription {
     const { held, seen, next } = this.#moving;
     this.#moving = undefined;
     this.#attached = this.#joined;
-    for (const message of held)
-      if (!isRequest(message) || !seen.has(message.reply)) this.#take(message, next);
+    this.#handled = [seen, ...this.#handled.slice(0, 1)];
+    for (const message of held) this.#arrived(message, next);
   }
 
   unsubscribe(): void {
@@ -97,7 +99,10 @@ export class LiveSubscription implements Subscription {
       this.#moving.held.push(message);
       return;
     }
-    if (isRequest(message)) this.#moving?.seen.add(message.reply);
+    if (isRequest(message)) {
+      if (this.#handled.some((seen) => seen.delete(message.reply))) return;
+      this.#moving?.seen.add(message.reply);
+    }
     this.#take(message, by);
   }
 
