@@ -16,7 +16,7 @@ import { setup } from './setup.mjs';
 import { TapSummary } from './tap-summary.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const JOBS = 2;
+const JOBS = 3;
 /** For a file that hangs; on a slow machine the longest take minutes. */
 const FILE_TIMEOUT_SECONDS = 900;
 

@@ -8,6 +8,7 @@ import { constants } from 'node:os';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  FolderBell,
   killSurvivors,
   LimpetError,
   observeHeld,
@@ -133,14 +134,16 @@ export class ProcessExecutor implements Executor<Params> {
   /** A dead holder cannot end what it held: the plugin does, before the run counts as gone. */
   async supervise(run: RunContext<Params>, signal: AbortSignal): Promise<void> {
     const { processes } = this.#ports.host;
+    using bell = new FolderBell(run.folder);
     while (!signal.aborted) {
+      bell.reset();
       const seen = await this.observe(run);
       if (seen.phase !== 'running' && seen.phase !== 'paused') return;
       if (!this.#isHeld(run)) killSurvivors(run.spec.key, processes);
       // A holder that somebody has stopped (SIGSTOP) cannot carry out an order.
       if (seen.phase === 'paused' && isStopOrdered(run.folder))
         for (const one of survivors(run.spec.key, processes)) processes.signal(one, 'SIGCONT');
-      await pause(LOOK_MS, signal);
+      await bell.wait(signal, seen.phase === 'paused');
     }
   }
 

@@ -28,6 +28,7 @@ export {
   type Claim,
   type ExitRecord,
 } from './held-run.ts';
+export { FolderBell } from './folder-bell.ts';
 export { rawSource, type RawName, type RawSourceOptions } from './raw-source.ts';
 export { aborted, pause, within } from './pause.ts';
 export { isLive } from './types.ts';

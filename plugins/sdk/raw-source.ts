@@ -9,18 +9,16 @@
  * New bytes are noticed by fs.watch, and by a look now and then: a run may end without a trace in its folder, and a watch
  * may not be had. It ends when the run had ended before a last look that found nothing new.
  */
-import { existsSync, fstatSync, watch } from 'node:fs';
+import { existsSync, fstatSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ignore } from '../../adapters/durable/if-there.ts';
+import { FolderBell } from './folder-bell.ts';
 import { MAX_CHUNK_BYTES } from './log-writer.ts';
 import { freeRaw } from './raw-free.ts';
 import { parsePositions, readTaken } from './raw-taken.ts';
 import type { LogChunk, LogSource } from './types.ts';
 
-/** Between two looks where nothing tells of a change; a plugin may have hundreds of runs. */
-const WATCHED_MS = 1_000;
-const POLL_MS = 100;
 /** How long an unfinished line is held back. */
 const PARTIAL_LINE_MS = 200;
 const NEWLINE = 10;
@@ -36,10 +34,10 @@ export interface RawSourceOptions {
 export type RawName = 'stdout' | 'stderr';
 
 export function rawSource(options: RawSourceOptions): LogSource {
-  let waiting: Bell | undefined;
+  let waiting: FolderBell | undefined;
   return {
     read: (cursor, signal) => {
-      const bell = new Bell(options.folder);
+      const bell = new FolderBell(options.folder);
       waiting = bell;
       return readRaw(options, { cursor, bell }, signal);
     },
@@ -50,7 +48,7 @@ export function rawSource(options: RawSourceOptions): LogSource {
 
 async function* readRaw(
   { folder, hasEnded, elsewhere }: RawSourceOptions,
-  { cursor, bell: mine }: { readonly cursor: string; readonly bell: Bell },
+  { cursor, bell: mine }: { readonly cursor: string; readonly bell: FolderBell },
   signal: AbortSignal,
 ): AsyncGenerator<LogChunk> {
   using bell = mine;
@@ -144,50 +142,5 @@ class RawFile {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle?.close();
     this.#handle = undefined;
-  }
-}
-
-/** Rings when something in a folder changes; a ring between `reset` and `wait` is not missed. */
-class Bell {
-  readonly #watcher: ReturnType<typeof watch> | undefined;
-  #rung = false;
-  #wake: () => void = () => undefined;
-  #isWatching = true;
-
-  constructor(folder: string) {
-    try {
-      this.#watcher = watch(folder, () => this.ring());
-      this.#watcher.on('error', () => (this.#isWatching = false));
-    } catch {
-      // No inotify watch to be had: looks alone do it.
-      this.#isWatching = false;
-    }
-  }
-
-  reset(): void {
-    this.#rung = false;
-  }
-
-  /** Until it rings, `signal` fires, or it is time for a look: soon, when one is due `soon` or nothing else would tell. */
-  wait(signal: AbortSignal, soon: boolean): Promise<void> {
-    if (this.#rung || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', this.#wake);
-        resolve();
-      };
-      const timer = setTimeout(this.#wake, soon || !this.#isWatching ? POLL_MS : WATCHED_MS);
-      signal.addEventListener('abort', this.#wake, { once: true });
-    });
-  }
-
-  ring(): void {
-    this.#rung = true;
-    this.#wake();
-  }
-
-  [Symbol.dispose](): void {
-    this.#watcher?.close();
   }
 }
