@@ -23,6 +23,9 @@ import { resultRoutes } from './results.ts';
 import { RouteTable, type ApiEnv, type RouteRule } from './route-table.ts';
 import { API_VERSION } from './version.ts';
 
+/** Of a body that is too large so much is read before the answer. */
+const DISCARD_BYTES = 64 * 1024 * 1024;
+
 export interface Api {
   readonly url: string;
   readonly routes: readonly RouteRule[];
@@ -109,8 +112,19 @@ function meter(metrics: RequesterMetrics): MiddlewareHandler<ApiEnv> {
 function limitBody(maxSize: number): MiddlewareHandler {
   return bodyLimit({
     maxSize,
-    onError: () => {
+    onError: async ({ req }) => {
+      await discard(req.raw.body);
       throw new LimpetError('too-large', `the body is larger than ${maxSize} bytes`);
     },
   });
+}
+
+/** A client that still sends would otherwise find a broken connection instead of the answer. */
+async function discard(body: ReadableStream<Uint8Array> | null): Promise<void> {
+  if (body === null || body.locked) return;
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > DISCARD_BYTES) return;
+  }
 }
