@@ -14,6 +14,10 @@ import { tempDir } from '../kit/temp-dir.ts';
 t.setTimeout(880_000);
 
 const WAIT_MS = 60_000;
+const NEW_LABEL = `
+  const [file] = process.argv.slice(1);
+  const config = JSON.parse(fs.readFileSync(file, 'utf8'));
+  fs.writeFileSync(file, JSON.stringify({ ...config, labels: { ...config.labels, rack: 'r7' } }));`;
 const DROP_IN = `/etc/systemd/system/${AGENT}.d/50-test.conf`;
 
 const machine = await bootMachine(t, { memoryBytes: 2 ** 30 });
@@ -57,6 +61,23 @@ t.test(
     await work.goesOn(t, 'after SIGKILL');
   },
 );
+
+t.test("the operator's commands know the unit: reload, logs, doctor", { skip }, async (t) => {
+  const pid = await machine.mainPid(AGENT);
+  await machine.run(['node', '-e', NEW_LABEL, '/etc/limpet/agent.config.json']);
+  await machine.systemctl('reload', AGENT);
+  t.equal(await machine.mainPid(AGENT), pid, 'the same agent');
+  await eventually(
+    'the requester to hear of the label',
+    async () => (await host.limpet('node', 'list', '-o', 'json')).includes('"rack": "r7"'),
+    WAIT_MS,
+  );
+  const log = await host.limpet('agent', 'logs', '-n', '50');
+  t.match(log, /"changed":\["labels\.rack"\],.*"event":"config\.reloaded"/);
+  const doctor = await machine.inside(['limpet', 'doctor']);
+  t.equal(doctor.code, 0, doctor.stdout);
+  t.match(doctor.stdout, /process\.conf|KillMode=process/);
+});
 
 t.test('systemctl restart: all plugins are found again', { skip }, async (t) => {
   await dropIn('WatchdogSec=8');
