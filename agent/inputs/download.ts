@@ -106,7 +106,10 @@ async function attemptOnce(order: Download, ports: DownloadPorts): Promise<strin
   } catch (thrown) {
     await rm(partial, { recursive: true, force: true });
     const error = fetchError(source.url, thrown);
-    if (error.code !== 'cancelled' || order.signal.aborted) throw error;
+    // Some versions of Node tell an abort as a broken connection.
+    if (!over.signal.aborted || error.code === 'refused') throw error;
+    if (order.signal.aborted)
+      throw new LimpetError('cancelled', 'the download was cancelled', { cause: thrown });
     const late = `${shownUrl(source.url)}: not there within ${totalMs} ms`;
     throw new LimpetError('timeout', late, { cause: thrown });
   } finally {
