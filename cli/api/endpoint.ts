@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { LimpetError, messageOf } from '../../core/errors.ts';
+import { LAYOUT } from '../install/layout.ts';
 
 type Env = Readonly<NodeJS.ProcessEnv>;
 
@@ -22,16 +23,13 @@ const endpointFile = z.object({
 });
 export type EndpointFile = z.infer<typeof endpointFile>;
 
-/** Where `limpet install` has agent and requester keep their folders. */
-const INSTALLED = '/var/lib/limpet';
-
 /** The folder of a person's own programs: LIMPET_DATA, else ~/.limpet; absolute. */
 export function ownDataFolder(env: Env, option?: string): string {
   return resolve(option ?? (env['LIMPET_DATA'] || join(homedir(), '.limpet')));
 }
 
 /** The own one; where there is none, that of the installed programs. */
-export function dataFolder(env: Env, option?: string, installed = INSTALLED): string {
+export function dataFolder(env: Env, option?: string, installed: string = LAYOUT.data): string {
   const own = ownDataFolder(env, option);
   const named = option !== undefined || Boolean(env['LIMPET_DATA']);
   return named || existsSync(own) || !existsSync(installed) ? own : installed;

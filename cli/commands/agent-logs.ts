@@ -6,11 +6,11 @@ import { Command } from 'commander';
 import { LimpetError } from '../../core/errors.ts';
 import { agentFolder, folderOf } from '../agent-folder.ts';
 import type { Context } from '../context.ts';
+import { LAYOUT, SERVICES } from '../install/layout.ts';
 import { wholeNumber } from '../options.ts';
 
-const UNIT = 'limpet-agent.service';
-const UNIT_FILE = `/etc/systemd/system/${UNIT}`;
-const INSTALLED_DATA = '/var/lib/limpet/agent';
+const UNIT = SERVICES.agent.unit;
+const UNIT_FILE = `${LAYOUT.units}/${UNIT}`;
 const LINES = 100;
 const INTERRUPTED = 130;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -38,7 +38,7 @@ function readerOf(
   { follow = false, lines }: LogsOptions,
 ): readonly [string, ...string[]] {
   const more = follow ? ['--follow'] : [];
-  if (folder === INSTALLED_DATA && existsSync(UNIT_FILE))
+  if (folder === LAYOUT.agentData && existsSync(UNIT_FILE))
     return [
       'journalctl',
       `--unit=${UNIT}`,

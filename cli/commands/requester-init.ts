@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { dataFolder } from '../api/endpoint.ts';
 import type { Context } from '../context.ts';
+import { LAYOUT } from '../install/layout.ts';
 import { runProgram } from '../programs.ts';
 
 interface InitOptions {
@@ -14,13 +15,13 @@ interface InitOptions {
   readonly dryRun?: boolean;
 }
 
-const INSTALLED_DATA = '/var/lib/limpet';
-const INSTALLED = '/etc/limpet/authority';
-
 export function requesterInit(context: Context, done: (exitCode: number) => void): Command {
   return new Command('init')
     .description('make operator, account, keys and a nats-server configuration')
-    .option('--folder <dir>', `where; else authority/ in LIMPET_DATA, installed: ${INSTALLED}`)
+    .option(
+      '--folder <dir>',
+      `where; else authority/ in LIMPET_DATA, installed: ${LAYOUT.authority}`,
+    )
     .option<readonly string[]>(
       '--host <name>',
       'name or address by which other hosts reach the broker (repeatable); else loopback only',
@@ -54,5 +55,5 @@ function argsOf(context: Context, options: InitOptions): string[] {
 
 function defaultFolder({ env }: Context): string {
   const data = dataFolder(env);
-  return data === INSTALLED_DATA ? INSTALLED : join(data, 'authority');
+  return data === LAYOUT.data ? LAYOUT.authority : join(data, 'authority');
 }

@@ -1,6 +1,7 @@
 /** Whom `limpet doctor` looks at: what the options name, else what is installed or stands in the data folder. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { LAYOUT } from '../install/layout.ts';
 import { dataFolder } from '../api/endpoint.ts';
 
 export interface DoctorOptions {
@@ -16,11 +17,9 @@ export interface Subjects {
   readonly requester: readonly string[] | undefined;
 }
 
-const INSTALLED = { data: '/var/lib/limpet', config: '/etc/limpet' };
-
 export function subjectsOf(options: DoctorOptions, env: Readonly<NodeJS.ProcessEnv>): Subjects {
   const base = dataFolder(env);
-  const configs = base === INSTALLED.data ? INSTALLED.config : base;
+  const configs = base === LAYOUT.data ? LAYOUT.etc : base;
   const agentAsked = options.config !== undefined || options.data !== undefined;
   const requesterAsked =
     options.requesterConfig !== undefined || options.requesterData !== undefined;

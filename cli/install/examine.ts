@@ -4,8 +4,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assertNever, LimpetError } from '../../core/errors.ts';
 import type { Host } from './host.ts';
-import { PREFIX, SERVICES } from './layout.ts';
-import type { Access, FileStep, ServiceStep, Step } from './steps.ts';
+import { LAYOUT, PREFIX, SERVICES } from './layout.ts';
+import type { Access, FileStep, LaterStep, ServiceStep, Step } from './steps.ts';
 
 const HASH_BYTES = 32;
 
@@ -38,7 +38,7 @@ export function examine(host: Host, step: Step, progress: Progress): readonly st
     case 'cache':
       return hasCache(host, step.release, step.node) ? [] : [`compile by ${step.node}`];
     case 'authority':
-      return host.has('/etc/limpet/authority/authority.json')
+      return host.has(`${LAYOUT.authority}/authority.json`)
         ? []
         : [`make operator, account and keys (secret): requester ${step.args.join(' ')}`];
     default:
@@ -46,15 +46,8 @@ export function examine(host: Host, step: Step, progress: Progress): readonly st
   }
 }
 
-type OfFiles = 'group' | 'user' | 'folder' | 'access' | 'file' | 'key' | 'link';
-type Made = 'release' | 'cache' | 'authority';
-
 /** Services, and what a removal takes away. */
-function examineRest(
-  host: Host,
-  step: Exclude<Step, { readonly kind: OfFiles | Made }>,
-  progress: Progress,
-): readonly string[] {
+function examineRest(host: Host, step: LaterStep, progress: Progress): readonly string[] {
   switch (step.kind) {
     case 'service':
       return examineService(host, step, progress);
@@ -65,7 +58,7 @@ function examineRest(
         ? ['read the units anew']
         : [];
     case 'reset':
-      return host.has('/var/lib/limpet/agent/identity.json')
+      return host.has(`${LAYOUT.agentData}/identity.json`)
         ? ['end its runs and plugins, remove what they keep in engines']
         : [];
     case 'remove':

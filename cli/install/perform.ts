@@ -10,7 +10,7 @@ import type { Host } from './host.ts';
 import { SERVICES } from './layout.ts';
 import { makeAuthority } from './authority.ts';
 import { resetAgent } from './reset.ts';
-import type { Access, ServiceStep, Step } from './steps.ts';
+import type { Access, LaterStep, ServiceStep, Step } from './steps.ts';
 import type { Progress } from './examine.ts';
 
 const COMMAND_MS = 60_000;
@@ -49,15 +49,8 @@ export function perform(host: Host, step: Step, progress: Progress): void {
   }
 }
 
-type OfFiles = 'group' | 'user' | 'folder' | 'access' | 'file' | 'key' | 'link';
-type Made = 'release' | 'cache' | 'authority';
-
 /** Services, and what a removal takes away. */
-function performRest(
-  host: Host,
-  step: Exclude<Step, { readonly kind: OfFiles | Made }>,
-  progress: Progress,
-): void {
+function performRest(host: Host, step: LaterStep, progress: Progress): void {
   switch (step.kind) {
     case 'service':
       return startService(host, step, progress);

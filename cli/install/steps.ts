@@ -3,7 +3,7 @@
  * step is then compared with the host (`examine.ts`), and done when it is not done already (`perform.ts`). Doing a plan twice
  * is doing it once.
  */
-import type { ServiceName } from './layout.ts';
+import { LAYOUT, type ServiceName } from './layout.ts';
 
 export interface Access {
   readonly mode: number;
@@ -61,6 +61,12 @@ export type Step =
   | { readonly kind: 'remove-user'; readonly name: string }
   | { readonly kind: 'remove-group'; readonly name: string };
 
+type OfFiles = 'group' | 'user' | 'folder' | 'access' | 'file' | 'key' | 'link';
+type Made = 'release' | 'cache' | 'authority';
+
+/** Services, and what a removal takes away. */
+export type LaterStep = Exclude<Step, { readonly kind: OfFiles | Made }>;
+
 /** What it is about, for people. */
 export function subjectOf(step: Step): string {
   switch (step.kind) {
@@ -73,7 +79,7 @@ export function subjectOf(step: Step): string {
     case 'cache':
       return `${step.release}/dist/agent.cache`;
     case 'authority':
-      return `authority /etc/limpet/authority`;
+      return `authority ${LAYOUT.authority}`;
     case 'service':
     case 'stop':
       return `service limpet-${step.service}`;
