@@ -11,13 +11,13 @@ import type { NodeId } from '../core/ids.ts';
 import { liveView } from '../core/live-view.ts';
 import type { Config } from './config.ts';
 import { Watchers } from './jobs/watchers.ts';
-import { Expulsion } from './nodes/expulsion.ts';
+import { expelRejected } from './nodes/expulsion.ts';
 import { serveAgents } from './nodes/gateway.ts';
 import { Links } from './nodes/links.ts';
 import { decide, type Decision } from './nodes/membership.ts';
 import { Presence } from './nodes/presence.ts';
 import { RollCall } from './nodes/roll-call.ts';
-import { SilenceWatch } from './nodes/silence.ts';
+import { watchSilence } from './nodes/silence.ts';
 import { Scheduler } from './scheduling/scheduler.ts';
 import { Coordinator } from './state/coordinator.ts';
 import type { Changes } from './state/draft.ts';
@@ -71,8 +71,8 @@ export async function startCore(parts: CoreParts): Promise<RequesterCore> {
     pace: config.nodes,
   });
   const seen = { coordinator, world, clock, log };
-  const silence = new SilenceWatch({ ...seen, presence, thresholds: config.nodes });
-  const expulsion = new Expulsion({ ...seen, links });
+  const silence = watchSilence({ ...seen, presence, thresholds: config.nodes });
+  const expulsion = expelRejected({ ...seen, links });
   const close = async (): Promise<void> => {
     leave();
     expulsion.close();

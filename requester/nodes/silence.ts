@@ -1,12 +1,12 @@
-/** Looks once a second who has fallen silent; a change of state is stored before anything follows from it. */
-import type { Clock, Timer } from '../../adapters/clock/port.ts';
+/** Who has fallen silent: a change of state is stored before anything follows from it. */
+import type { Clock } from '../../adapters/clock/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
-import { messageOf } from '../../core/errors.ts';
 import type { Coordinator } from '../state/coordinator.ts';
 import type { Draft } from '../state/draft.ts';
 import type { WorldView } from '../state/world.ts';
 import { judgeSilence, type Thresholds } from './connection.ts';
 import type { Presence } from './presence.ts';
+import { RegularLook } from './regular-look.ts';
 
 export interface SilenceOptions {
   readonly coordinator: Coordinator;
@@ -17,53 +17,32 @@ export interface SilenceOptions {
   readonly thresholds: Thresholds;
 }
 
-const LOOK_EVERY_MS = 1_000;
+/** Until it is closed. */
+export function watchSilence(options: SilenceOptions): RegularLook {
+  const { coordinator, world, clock, log } = options;
+  return new RegularLook({
+    ...{ clock, log, failure: 'node.silence-not-stored' },
+    look: async () => {
+      if (changes(options, world, clock.now()).length > 0)
+        await coordinator.run((draft) => {
+          store(options, draft);
+        });
+    },
+  });
+}
 
-export class SilenceWatch {
-  readonly #options: SilenceOptions;
-  #timer: Timer | undefined;
+function changes({ presence, thresholds }: SilenceOptions, view: WorldView, now: number) {
+  return [...view.nodes()].flatMap((node) => {
+    if (node.session === '') return [];
+    const change = judgeSilence(node.connection, now - presence.heardAt(node.id), thresholds);
+    return change === undefined ? [] : [{ node, connection: { ...change, at: now } }];
+  });
+}
 
-  constructor(options: SilenceOptions) {
-    this.#options = options;
-    this.#arm();
-  }
-
-  close(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-  }
-
-  #arm(): void {
-    this.#timer = this.#options.clock.after(LOOK_EVERY_MS, () => void this.#look());
-  }
-
-  async #look(): Promise<void> {
-    const { coordinator, world, clock, log } = this.#options;
-    try {
-      if (this.#changes(world, clock.now()).length > 0)
-        await coordinator.run((draft) => this.#store(draft));
-    } catch (thrown) {
-      log.error('node.silence-not-stored', { reason: messageOf(thrown) });
-    }
-    if (this.#timer !== undefined) this.#arm();
-  }
-
-  #changes(view: WorldView, now: number) {
-    const { presence, thresholds } = this.#options;
-    return [...view.nodes()].flatMap((node) => {
-      if (node.session === '') return [];
-      const change = judgeSilence(node.connection, now - presence.heardAt(node.id), thresholds);
-      return change === undefined ? [] : [{ node, connection: { ...change, at: now } }];
-    });
-  }
-
-  #store(draft: Draft): void {
-    for (const { node, connection } of this.#changes(draft, draft.now)) {
-      draft.putNode({ ...node, connection });
-      this.#options.log.warn(`node.${connection.state}`, {
-        nodeId: node.id,
-        reason: connection.reason,
-      });
-    }
+function store(options: SilenceOptions, draft: Draft): void {
+  for (const { node, connection } of changes(options, draft, draft.now)) {
+    draft.putNode({ ...node, connection });
+    const { state, reason } = connection;
+    options.log.warn(`node.${state}`, { nodeId: node.id, reason });
   }
 }
