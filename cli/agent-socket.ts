@@ -2,11 +2,12 @@
  * The agent's own API on its unix socket; where it is stands in `agent.json` of its data folder. An agent on a full disk may
  * have had no room for that file, and members of the socket's group may not read it: its socket is where it is by default.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ERROR_CODES, LimpetError } from '../core/errors.ts';
 import { readBody, send } from './api/http.ts';
+import { LAYOUT } from './install/layout.ts';
 
 const ANSWER_MS = 5_000;
 
@@ -35,6 +36,14 @@ function defaultSocket(folder: string): string | undefined {
   }
 }
 
+/** Its store stays when an agent has ended in an orderly way. */
+function nobodyIn(folder: string): string {
+  if (!existsSync(join(folder, 'store')))
+    return `no agent has run in ${folder}; start one with \`limpet dev\`, or name its folder with --data`;
+  const start = folder === LAYOUT.agentData ? 'systemctl start limpet-agent' : 'limpet dev';
+  return `the agent of ${folder} does not run; start it with \`${start}\``;
+}
+
 const JOIN = "add yourself to the group of the agent's socket (`limpet` by default), or use sudo";
 
 /** Throws `unavailable` when no agent answers there, `permission-denied` when this user may not ask it. */
@@ -56,11 +65,7 @@ export async function askAgentText(
   body?: unknown,
 ): Promise<string> {
   const socketPath = readAgentFile(folder)?.socket ?? defaultSocket(folder);
-  if (socketPath === undefined)
-    throw new LimpetError(
-      'unavailable',
-      `no agent has run in ${folder}; start one with \`limpet dev\`, or name its folder with --data`,
-    );
+  if (socketPath === undefined) throw new LimpetError('unavailable', nobodyIn(folder));
   const response = await send({
     method,
     url: new URL(`http://agent${path}`),

@@ -114,8 +114,8 @@ t.test('the agent ends as it is told', async (t) => {
   const cluster = await startCluster(t);
   const agent = cluster.addAgent({ ...PROCESS_TOO, stopGraceMs: 3_000 });
   const first = await agent.start();
-  const ticker = await cluster.submit(batchJob(wasmTask('ticker', ['40', '100'])));
-  const shell = await cluster.submit(batchJob(processTask(tickScript(40, 100))));
+  const ticker = await cluster.submit(batchJob(wasmTask('ticker', ['80', '100'])));
+  const shell = await cluster.submit(batchJob(processTask(tickScript(80, 100))));
   const before = [
     await agent.claim('wasm', await cluster.running(ticker)),
     await agent.claim('process', await cluster.running(shell)),
@@ -136,7 +136,7 @@ t.test('the agent ends as it is told', async (t) => {
   ]);
   for (const job of [ticker, shell]) {
     t.match(await cluster.ended(job), { state: 'Completed' });
-    t.equal(await cluster.log(job), lines(40));
+    t.equal(await cluster.log(job), lines(80));
   }
 
   const spin = await cluster.submit(batchJob(wasmTask('spin', [])));

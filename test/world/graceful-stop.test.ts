@@ -176,7 +176,7 @@ t.test('the command itself', LONG, async (t: Test) => {
   await world.agent.stopAll();
   const without = await agentStop(world);
   t.equal(without.exit?.code, 1);
-  t.match(without.stderr, /^error: no agent (has run|runs) in .*\n$/);
+  t.match(without.stderr, /^error: the agent of \S+ does not run; start it with `limpet dev`\n$/);
   const help = (await world.cluster.ran('agent', 'stop', '--help')).stdout;
   for (const row of ['SIGTERM', 'systemctl', 'crash', '--drain', '--kill', 'agent reset'])
     t.match(help, row);
