@@ -5,14 +5,16 @@
  * Numbers go on through incarnations: a new one begins after `base`, with a snapshot.
  * What is written after a start and before anything is handed out is unseen: `<prefix>unseen` {after} tells it to the next
  * start, which would otherwise take it for sent (see docs/decisions/0014).
- * What waits is bounded, and folded, by `RowRules` (see docs/decisions/0013-bounded-outbox.md).
+ * What waits is bounded, and folded, by `RowRules` (backlog.ts).
  */
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import type { SenderMemory } from '../../wire/link.ts';
 import type { LinkPosition } from '../../wire/messages.ts';
 import type { Store, StoreOp } from '../store/port.ts';
+import { Backlog, sizeOf, type RowRules } from './backlog.ts';
 import { Numbers } from './numbers.ts';
+import { StoredRows, type OutgoingRow } from './stored-rows.ts';
 
 const metaSchema = z.object({
   incarnation: z.string(),
@@ -22,57 +24,32 @@ const metaSchema = z.object({
 type Meta = z.infer<typeof metaSchema>;
 const unseenSchema = z.object({ after: z.number().int() });
 
-export interface OutgoingRow {
-  readonly seq: number;
-  readonly body: unknown;
-}
-
 export interface HeadLimit {
   readonly rows: number;
   readonly bytes: number;
 }
 
-export interface RowRules {
-  /** Waiting rows above this many bytes make the outbox full. */
-  readonly mostBytes: number;
-  /** Rows of one key may become one; after the last one of a key nothing is folded into it. */
-  key(body: unknown): { readonly id: string; readonly last: boolean } | undefined;
-  /** Both rows as one; undefined when they have to stay two. */
-  fold(older: unknown, younger: unknown): unknown;
-  /** What is written of a row while the outbox is full. */
-  shorten(body: unknown): unknown;
-}
-
-interface Waiting {
-  readonly seq: number;
-  readonly body: unknown;
-  readonly bytes: number;
-}
-
-const PAGE = 500;
-
 export class Outbox {
   readonly #store: Store;
   readonly #prefix: string;
-  readonly #rules: RowRules | undefined;
-  /** The youngest row of each key. */
-  readonly #foldable = new Map<string, Waiting>();
+  readonly #rows: StoredRows;
+  readonly #backlog: Backlog;
   #incarnation: string;
   #acked: number;
   #base: number;
   readonly #numbers: Numbers;
-  #bytes = 0;
   /** Nothing was handed out since the store was opened. */
   #silent = true;
   /** The store may say of rows that they are unseen. */
   #unseen = false;
-  /** Keys of rows that are acknowledged and not yet deleted. */
-  #spent: string[] = [];
+  /** Rows that are acknowledged and not yet deleted. */
+  #spent: number[] = [];
 
   private constructor(store: Store, prefix: string, meta: Meta, rules: RowRules | undefined) {
     this.#store = store;
     this.#prefix = prefix;
-    this.#rules = rules;
+    this.#rows = new StoredRows(store, prefix);
+    this.#backlog = new Backlog(rules);
     this.#incarnation = meta.incarnation;
     this.#acked = meta.acked;
     this.#base = meta.base;
@@ -118,12 +95,12 @@ export class Outbox {
 
   /** More waits than the rules allow. */
   get full(): boolean {
-    return this.#rules !== undefined && this.#bytes > this.#rules.mostBytes;
+    return this.#backlog.full;
   }
 
   /** About. */
   get waitingBytes(): number {
-    return this.#bytes;
+    return this.#backlog.bytes;
   }
 
   /** At the most: some numbers stand for nothing. */
@@ -158,21 +135,15 @@ export class Outbox {
    * Operations of others may be in it.
    */
   unwritten(ops: readonly StoreOp[]): void {
-    const rows = `${this.#prefix}row/`;
-    const lost = ops.filter(({ type, key }) => type === 'put' && key.startsWith(rows));
-    this.#numbers.failed(lost.map(({ key }) => seqOf(key)));
-    this.#foldable.clear();
-    if (this.idle) this.#bytes = 0;
+    this.#numbers.failed(this.#rows.numbersPut(ops));
+    this.#backlog.close();
+    if (this.idle) this.#backlog.empty();
   }
 
   /** The oldest committed rows beyond what is acknowledged. Always at least one row, however large. */
   async head(limit: HeadLimit): Promise<readonly OutgoingRow[]> {
     await this.#beSeen();
-    const { entries, corrupt } = await this.#store.scan({
-      prefix: `${this.#prefix}row/`,
-      after: this.#key(this.#acked),
-      limit: limit.rows,
-    });
+    const { rows: waiting, corrupt } = await this.#rows.after(this.#acked, limit.rows);
     const broken = corrupt[0];
     if (broken !== undefined)
       throw new LimpetError(
@@ -181,10 +152,10 @@ export class Outbox {
       );
     const rows: OutgoingRow[] = [];
     let bytes = 0;
-    for (const entry of entries) {
-      bytes += sizeOf(entry.value);
+    for (const row of waiting) {
+      bytes += sizeOf(row.body);
       if (rows.length > 0 && bytes > limit.bytes) break;
-      rows.push({ seq: seqOf(entry.key), body: entry.value });
+      rows.push(row);
     }
     this.#numbers.offer(rows.at(-1)?.seq ?? 0);
     return rows;
@@ -192,10 +163,8 @@ export class Outbox {
 
   /** Bodies of rows that wait, oldest first; at most `most`. */
   async waiting(most: number): Promise<readonly unknown[]> {
-    const after = this.#key(this.#acked);
-    const range = { prefix: `${this.#prefix}row/`, after, limit: most };
-    const { entries } = await this.#store.scan(range);
-    return entries.map((entry) => entry.value);
+    const { rows } = await this.#rows.after(this.#acked, most);
+    return rows.map(({ body }) => body);
   }
 
   /** Forgets everything up to `cursor`; cursors that run backwards or ahead are ignored. Durable after `flush`. */
@@ -203,15 +172,12 @@ export class Outbox {
     if (cursor <= this.#acked || cursor > this.#numbers.last) return;
     this.#acked = cursor;
     this.#numbers.acked(cursor);
-    for (const { seq, body } of rows) {
-      if (seq > cursor) continue;
-      this.#spent.push(this.#key(seq));
-      this.#bytes -= sizeOf(body);
-      const key = this.#rules?.key(body);
-      if (key !== undefined && (this.#foldable.get(key.id)?.seq ?? Infinity) <= cursor)
-        this.#foldable.delete(key.id);
+    for (const row of rows) {
+      if (row.seq > cursor) continue;
+      this.#spent.push(row.seq);
+      this.#backlog.done(row, cursor);
     }
-    if (this.idle || this.#bytes < 0) this.#bytes = 0;
+    if (this.idle) this.#backlog.empty();
   }
 
   /**
@@ -223,10 +189,7 @@ export class Outbox {
     if (spent.length === 0) return;
     this.#spent = [];
     try {
-      await this.#store.batch([
-        ...spent.map((key): StoreOp => ({ type: 'del', key })),
-        this.#meta(),
-      ]);
+      await this.#store.batch([...spent.map((seq) => this.#rows.del(seq)), this.#meta()]);
     } catch (thrown) {
       this.#spent.unshift(...spent);
       throw thrown;
@@ -243,9 +206,8 @@ export class Outbox {
     await this.#store.batch([this.#meta()]);
     const bodies = await snapshot();
     const ops: StoreOp[] = [];
-    for await (const { key } of this.#rows())
-      if (seqOf(key) <= base) ops.push({ type: 'del', key });
-    for (const [key, { seq }] of this.#foldable) if (seq <= base) this.#foldable.delete(key);
+    for await (const { seq } of this.#rows.all()) if (seq <= base) ops.push(this.#rows.del(seq));
+    this.#backlog.close(base);
     // Nothing that `flush` would write while this is under way.
     this.#spent = [];
     const meta: Meta = { incarnation, acked: base, base };
@@ -270,54 +232,18 @@ export class Outbox {
   }
 
   #add(body: unknown): StoreOp[] {
-    const rules = this.#rules;
     const seq = this.#numbers.next();
-    if (rules === undefined) return [{ type: 'put', key: this.#key(seq), value: body }];
-    const row = this.full ? rules.shorten(body) : body;
-    const key = rules.key(row);
-    const before = key === undefined ? undefined : this.#foldable.get(key.id);
-    // One that was handed out may be on its way.
-    const both =
-      before === undefined || before.seq <= this.#numbers.offered
-        ? undefined
-        : rules.fold(before.body, row);
-    const value = both ?? row;
-    const waiting = { seq, body: value, bytes: sizeOf(value) };
-    this.#remember(key, waiting);
-    this.#bytes += waiting.bytes;
-    const put: StoreOp = { type: 'put', key: this.#key(seq), value };
-    if (both === undefined || before === undefined) return [put];
-    this.#bytes -= before.bytes;
-    return [put, { type: 'del', key: this.#key(before.seq) }];
+    const { body: row, folded } = this.#backlog.take({ seq, body }, this.#numbers.offered);
+    const put = this.#rows.put({ seq, body: row });
+    return folded === undefined ? [put] : [put, this.#rows.del(folded)];
   }
 
   /** After a start or a snapshot: the last number, what waits, and what the next rows may be folded into. */
   async #count(): Promise<void> {
-    this.#bytes = 0;
-    for await (const { key, value } of this.#rows()) {
-      const seq = seqOf(key);
-      this.#numbers.found(seq);
-      if (seq <= this.#acked) continue;
-      const bytes = sizeOf(value);
-      this.#bytes += bytes;
-      this.#remember(this.#rules?.key(value), { seq, body: value, bytes });
-    }
-  }
-
-  #remember(key: ReturnType<RowRules['key']>, waiting: Waiting): void {
-    if (key?.last === true) this.#foldable.delete(key.id);
-    else if (key !== undefined) this.#foldable.set(key.id, waiting);
-  }
-
-  async *#rows(): AsyncGenerator<{ readonly key: string; readonly value?: unknown }> {
-    let after = '';
-    for (;;) {
-      const prefix = `${this.#prefix}row/`;
-      const { entries, corrupt } = await this.#store.scan({ prefix, after, limit: PAGE });
-      const page = [...entries, ...corrupt];
-      if (page.length === 0) return;
-      yield* page;
-      after = page.reduce((last, { key }) => (key > last ? key : last), after);
+    this.#backlog.empty();
+    for await (const row of this.#rows.all()) {
+      this.#numbers.found(row.seq);
+      if (row.seq > this.#acked) this.#backlog.found(row);
     }
   }
 
@@ -329,16 +255,4 @@ export class Outbox {
   get #unseenKey(): string {
     return `${this.#prefix}unseen`;
   }
-
-  #key(seq: number): string {
-    return `${this.#prefix}row/${String(seq).padStart(16, '0')}`;
-  }
-}
-
-function seqOf(key: string): number {
-  return Number(key.slice(-16));
-}
-
-function sizeOf(body: unknown): number {
-  return Buffer.byteLength(JSON.stringify(body) ?? '');
 }

@@ -4,7 +4,7 @@
  * history and the output stay on this node.
  */
 import { isTerminal } from '../../core/execution/states.ts';
-import type { RowRules } from '../../adapters/link/outbox.ts';
+import type { RowRules } from '../../adapters/link/backlog.ts';
 import { agentRowSchema, type AgentRow, type ExecutionReport } from '../../wire/messages.ts';
 
 /** A fold stays far below the payload limit of a broker. */
