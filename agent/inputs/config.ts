@@ -30,6 +30,13 @@ export const urlDownloadConfig = z
       .describe(
         'What may be fetched from beside public addresses: host names, addresses, blocks such as 10.1.0.0/16. Every job of this node can then read what answers there.',
       ),
+    caFile: z
+      .string()
+      .startsWith('/', 'expected an absolute path')
+      .optional()
+      .describe(
+        'PEM file of certificate authorities that https servers may be certified by, beside those that Node brings.',
+      ),
     maxBytes: z
       .int()
       .min(1)
@@ -77,11 +84,14 @@ export type UrlDownloadConfig = z.infer<typeof urlDownloadConfig>;
 
 /** undefined: this node downloads nothing. */
 export function downloadPorts(
-  { enabled, allow, ...limits }: UrlDownloadConfig,
+  { enabled, allow, caFile, ...limits }: UrlDownloadConfig,
   { minFreeBytes, clock }: { readonly minFreeBytes: number; readonly clock: Clock },
 ): DownloadPorts | undefined {
   if (!enabled) return undefined;
-  return { destinations: new Destinations({ allow }), limits: { ...limits, minFreeBytes }, clock };
+  return {
+    ...{ destinations: new Destinations({ allow }), limits: { ...limits, minFreeBytes }, clock },
+    ...(caFile === undefined ? {} : { caFile }),
+  };
 }
 
 /** The types of sources of a node with this config. */

@@ -15,6 +15,7 @@ import type { UrlSource } from '../../core/url-source.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import { syncFolder, syncTree } from '../../adapters/durable/folders.ts';
 import { ignore } from '../../adapters/durable/if-there.ts';
+import { trusted } from './authorities.ts';
 import type { Destinations } from './destinations.ts';
 import { fetchError, fetchUrl, shownUrl, type Fetched, type FetchLimits } from './fetch.ts';
 
@@ -42,6 +43,8 @@ export interface DownloadPorts {
   readonly destinations: Destinations;
   readonly limits: DownloadLimits;
   readonly clock: Clock;
+  /** Of authorities that are trusted beside those of Node. */
+  readonly caFile?: string;
 }
 
 const MOST_RETRY_MS = 30_000;
@@ -85,7 +88,7 @@ async function stagedName(folder: string): Promise<string | undefined> {
 
 async function attemptOnce(order: Download, ports: DownloadPorts): Promise<string> {
   const { source, folder } = order;
-  const { limits, destinations, clock } = ports;
+  const { limits, destinations, clock, caFile } = ports;
   const over = new AbortController();
   const cancel = (): void => over.abort();
   const totalMs = Math.min(limits.totalMs, Math.max(0, leftMs(order, clock)));
@@ -96,7 +99,9 @@ async function attemptOnce(order: Download, ports: DownloadPorts): Promise<strin
   try {
     await rm(partial, { recursive: true, force: true });
     await mkdir(partial, { recursive: true });
-    const fetched = await fetchUrl({ url: source.url, destinations, limits, signal: over.signal });
+    const trust = caFile === undefined ? {} : { trust: () => trusted(caFile) };
+    const asked = { url: source.url, destinations, limits, signal: over.signal, ...trust };
+    const fetched = await fetchUrl(asked);
     const name = nameOf(fetched.url);
     await write(fetched, join(partial, name), { order, ports, signal: over.signal });
     await syncTree(partial);

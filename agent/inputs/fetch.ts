@@ -6,6 +6,7 @@
  */
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import type { SecureContext } from 'node:tls';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import { isWeb } from '../../core/url-source.ts';
 import type { Destinations } from './destinations.ts';
@@ -23,6 +24,8 @@ export interface FetchOrder {
   readonly destinations: Destinations;
   readonly limits: FetchLimits;
   readonly signal: AbortSignal;
+  /** For https; missing: the authorities of Node. */
+  readonly trust?: () => Promise<SecureContext>;
 }
 
 export interface Fetched {
@@ -73,13 +76,18 @@ export function nextHop(from: URL, location: string | undefined, needsTls: boole
   return to;
 }
 
-function get(url: URL, { destinations, limits, signal }: FetchOrder): Promise<IncomingMessage> {
+async function get(
+  url: URL,
+  { destinations, limits, signal, trust }: FetchOrder,
+): Promise<IncomingMessage> {
   destinations.checkHost(url.hostname);
+  const secureContext = url.protocol === 'https:' ? await trust?.() : undefined;
   const { request } = url.protocol === 'https:' ? https : http;
   const options = {
     agent: false as const,
     lookup: destinations.lookup,
     signal,
+    ...(secureContext === undefined ? {} : { secureContext }),
     headers: { 'user-agent': 'limpet', accept: '*/*', 'accept-encoding': 'identity' },
   };
   return new Promise((resolve, reject) => {

@@ -6,6 +6,11 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { urlSource } from '../../core/url-source.ts';
+import {
+  issueServer,
+  makeAuthority,
+  type Certified,
+} from '../../adapters/authority/certificate.ts';
 import { systemClock } from '../../adapters/clock/system-clock.ts';
 import { Destinations } from '../../agent/inputs/destinations.ts';
 import { download, nameOf, type DownloadLimits } from '../../agent/inputs/download.ts';
@@ -47,7 +52,18 @@ function endless(response: ServerResponse): void {
   more();
 }
 
+function today() {
+  return { from: Date.now(), until: Date.now() + 86_400_000 };
+}
+
+function authority(name: string): Promise<Certified> {
+  return makeAuthority(name, today());
+}
+
 interface Asked {
+  /** Else the path of the server without TLS. */
+  readonly url?: string;
+  readonly caFile?: string;
   readonly params?: Readonly<Record<string, unknown>>;
   readonly limits?: Partial<DownloadLimits>;
   readonly signal?: AbortSignal;
@@ -63,7 +79,7 @@ async function fetched(folder: string, path: string, asked: Asked = {}) {
   const told: string[] = [];
   const name = await download(
     {
-      source: urlSource({ URL: server.url + path, ...asked.params }, ['Params']),
+      source: urlSource({ URL: asked.url ?? server.url + path, ...asked.params }, ['Params']),
       folder,
       deadlineAt: asked.deadlineAt,
       signal: asked.signal ?? new AbortController().signal,
@@ -73,6 +89,7 @@ async function fetched(folder: string, path: string, asked: Asked = {}) {
       destinations: new Destinations({ allow: ['127.0.0.1'] }),
       limits,
       clock: systemClock(),
+      ...(asked.caFile === undefined ? {} : { caFile: asked.caFile }),
     },
   );
   return { name, file: join(folder, name), told };
@@ -216,3 +233,41 @@ t.test('a download that began with https never goes on without it', async (t) =>
   t.equal(nextHop(new URL('https://b/'), 'http://c/', false).href, 'http://c/');
   t.throws(() => nextHop(from, 'https://me:pw@b.example/', true), /with user or password$/);
 });
+
+t.test(
+  'authorities of the operator are asked for over https alone, and a file without any is told',
+  async (t) => {
+    const { certificate } = await authority('own');
+    const secure = await fileServer(
+      t,
+      { '/file.txt': (r) => r.end(BODY) },
+      await issueServer(await authority('another'), ['127.0.0.1'], today()),
+    );
+    const folder = tempDir(t);
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    const url = `${secure.url}/file.txt`;
+    const broken = file('broken.pem', certificate.replace(/^M/m, 'N'));
+    for (const [caFile, reason] of [
+      [
+        join(folder, 'missing.pem'),
+        /urlDownload\.caFile of this node, .*missing\.pem, cannot be used: ENOENT/,
+      ],
+      [file('empty.pem', 'no PEM'), /there is no certificate in it; expected certificates in PEM/],
+      [broken, /broken\.pem, cannot be used: /],
+    ] as const) {
+      await t.rejects(fetched(join(folder, '0'), '', { url, caFile }), {
+        code: 'refused',
+        message: reason,
+      });
+      await fetched(join(tempDir(t), '0'), '/dir/file.txt', { caFile });
+    }
+    await t.rejects(fetched(join(folder, '0'), '', { url, caFile: file('own.pem', certificate) }), {
+      code: 'refused',
+      message: /unable to verify the first certificate/,
+    });
+    t.strictSame(secure.asked, []);
+  },
+);

@@ -1,9 +1,11 @@
 /** A web server on loopback whose every answer the test writes. */
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import https from 'node:https';
+import type { Certified } from '../../adapters/authority/certificate.ts';
 import type { Teardown } from './teardown.ts';
 
 export interface FileServer {
-  /** `http://127.0.0.1:PORT` */
+  /** `http://127.0.0.1:PORT`, https with a certificate */
   readonly url: string;
   readonly port: number;
   /** Paths that were asked for, in order. */
@@ -14,6 +16,7 @@ export interface FileServer {
 export async function fileServer(
   t: Teardown,
   answers: Readonly<Record<string, (response: ServerResponse, request: IncomingMessage) => void>>,
+  tls?: Certified,
 ): Promise<FileServer> {
   const asked: string[] = [];
   const requests: IncomingMessage[] = [];
@@ -25,7 +28,10 @@ export async function fileServer(
     if (answer === undefined) response.writeHead(404).end();
     else answer(response, request);
   };
-  const server = http.createServer(listener);
+  const server =
+    tls === undefined
+      ? http.createServer(listener)
+      : https.createServer({ cert: tls.certificate, key: tls.key }, listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {
     server.closeAllConnections();
@@ -34,5 +40,6 @@ export async function fileServer(
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('it does not listen');
   const { port } = address;
-  return { url: `http://127.0.0.1:${port}`, port, asked, requests };
+  const scheme = tls === undefined ? 'http' : 'https';
+  return { url: `${scheme}://127.0.0.1:${port}`, port, asked, requests };
 }
