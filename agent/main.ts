@@ -16,13 +16,15 @@ import { composeAgent, type ConfigSource } from './compose.ts';
 import { loadAgentConfig, type AgentConfig } from './config.ts';
 import { adoptHost } from './host.ts';
 import { resetAgent } from './reset.ts';
+import { makeIdentity } from './state.ts';
 import type { StopMode } from './stopping.ts';
 
-const USAGE = `usage: agent [--config FILE] [--data DIR] [--doctor] [--plan]
+const USAGE = `usage: agent [--config FILE] [--data DIR] [--doctor] [--plan] [--identify]
   --config FILE  JSON; every field has a default (see agent.config.json)
   --data DIR     everything it keeps; else dataDir of the config
   --doctor       look at everything that it needs, print as JSON what was found, and end; change nothing
   --plan         print as JSON what recovery would do, on a copy of the store; start and change nothing
+  --identify     make who it is, unless it was made before, print its node id as JSON, and end
   --reset        remove everything of this agent, print what as JSON, and end; --identity: who it is, too
   --adopt-host   make the folder this machine's, print what it was as JSON, and end
   --dry-run      with --reset and --adopt-host: only print
@@ -33,6 +35,7 @@ const OPTIONS = {
   data: { type: 'string' },
   doctor: { type: 'boolean' },
   plan: { type: 'boolean' },
+  identify: { type: 'boolean' },
   reset: { type: 'boolean' },
   'adopt-host': { type: 'boolean' },
   'dry-run': { type: 'boolean' },
@@ -54,9 +57,13 @@ type Args = ReturnType<typeof args>;
 /** What is asked for instead of an agent, as JSON; undefined when it is the agent itself. */
 async function order(
   config: AgentConfig,
-  { plan, reset, identity, 'dry-run': dryRun, 'adopt-host': adopt }: Args,
+  { plan, identify, reset, identity, 'dry-run': dryRun, 'adopt-host': adopt }: Args,
 ): Promise<unknown> {
   if (plan === true) return planOfDeadAgent(config, systemClock());
+  if (identify === true) {
+    const { nodeId } = await makeIdentity(config, systemClock());
+    return { nodeId };
+  }
   if (adopt === true) return adoptHost(config, dryRun === true);
   if (reset === true)
     return resetAgent(config, silentLog, {

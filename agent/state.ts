@@ -86,6 +86,12 @@ export async function openState(
   }
 }
 
+/** Who the agent of this folder is, or is going to be; needs no lock. Errors: those of `openState` about the folder. */
+export async function makeIdentity(config: AgentConfig, clock: Clock): Promise<Identity> {
+  await makeFolders(agentFolders(config.dataDir));
+  return ownIdentity(config, clock.now(), true);
+}
+
 /** Now, or on a full disk as soon as there is room. */
 async function settle(store: Store, settling: Settling): Promise<Store> {
   try {

@@ -3,6 +3,7 @@ import { passwordOf } from '../adapters/nats/credentials.ts';
 import { credsFile } from '../adapters/nats/creds-file.ts';
 import type { Credentials, TransportOptions, TransportTls } from '../adapters/nats/port.ts';
 import { existsSync } from 'node:fs';
+import { REQUESTER_INBOX } from '../wire/permissions.ts';
 import { filesOf } from './authority/layout.ts';
 import type { Config } from './config.ts';
 
@@ -11,7 +12,7 @@ export function transportOptions(config: Config): TransportOptions {
   return {
     servers: config.nats.servers,
     name: 'limpet-requester',
-    inboxPrefix: '_INBOX.requester',
+    inboxPrefix: REQUESTER_INBOX,
     credentials: credentialsOf(config),
     ...tlsOf(config),
   };

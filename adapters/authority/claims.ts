@@ -1,7 +1,7 @@
 /**
  * Keys and claims (JWTs) of NATS' operator mode, https://docs.nats.io/running-a-nats-service/configuration/securing_nats.
- * What users may do stands here alone: nodes and join tokens get it by the template of the key that signs them, in which
- * the broker puts the name of the user in place of `{{name()}}`.
+ * Nodes and join tokens get their permissions (wire/permissions.ts) by the template of the key that signs them, in which the
+ * broker puts the name of the user in place of `{{name()}}`.
  *
  *   operator -> SYS account    -> system: pushes the claims of LIMPET
  *            -> LIMPET account -> requester
@@ -22,6 +22,12 @@ import {
   type KeyPair,
   type UserPermissionsLimits,
 } from '@nats-io/jwt';
+import {
+  agentPermissions,
+  joinPermissions,
+  REQUESTER_PERMISSIONS,
+  type Permissions,
+} from '../../wire/permissions.ts';
 
 /** A key pair as it is kept: the seed gives both halves. */
 export interface Key {
@@ -91,25 +97,19 @@ export function accountJwt(
   return encodeAccount('LIMPET', account, claims, { signer: pairOf(operatorSigningSeed) });
 }
 
-/** Nanoseconds; longer than any answer takes. */
-const ANSWER_NS = 300_000_000_000;
+const NAME = '{{name()}}';
+const AGENT = limitsOf(agentPermissions(NAME));
+const JOIN = limitsOf(joinPermissions(NAME));
+const REQUESTER = limitsOf(REQUESTER_PERMISSIONS);
 
-const AGENT: Partial<UserPermissionsLimits> = {
-  pub: { allow: ['node.requester.{{name()}}.>'] },
-  sub: { allow: ['node.compute.{{name()}}.>', '_INBOX.{{name()}}.>'] },
-  resp: { max: 1, ttl: ANSWER_NS },
-};
-
-const JOIN: Partial<UserPermissionsLimits> = {
-  pub: { allow: ['node.join.{{name()}}.Join/v1'] },
-  sub: { allow: ['_INBOX.{{name()}}.>'] },
-};
-
-const REQUESTER: Partial<UserPermissionsLimits> = {
-  pub: { allow: ['node.compute.*.>'] },
-  sub: { allow: ['node.requester.>', 'node.join.>', '_INBOX.requester.>'] },
-  resp: { max: 1, ttl: ANSWER_NS },
-};
+function limitsOf({ publish, subscribe, answerMs }: Permissions): Partial<UserPermissionsLimits> {
+  return {
+    pub: { allow: publish },
+    sub: { allow: subscribe },
+    // In nanoseconds.
+    ...(answerMs === undefined ? {} : { resp: { max: 1, ttl: answerMs * 1_000_000 } }),
+  };
+}
 
 /** Where claims of an account are sent to, and the inbox of who sends them. */
 export const CLAIMS_UPDATE = '$SYS.REQ.CLAIMS.UPDATE';

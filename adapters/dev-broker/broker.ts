@@ -1,11 +1,12 @@
 /**
- * A core-NATS broker for development: one process, loopback only, no JetStream, TLS, accounts or clusters. A few hundred
- * lines, held to nats-server by test/integration/dev-broker-differential.test.ts.
+ * A core-NATS broker for development: one process, loopback only, no JetStream, TLS, accounts or clusters; plain users with
+ * what they may do. A few hundred lines, held to nats-server by test/integration/dev-broker-differential.test.ts.
  */
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { LimpetError } from '../../core/errors.ts';
 import {
   Connection,
+  type Authorize,
   type ClientSubscription,
   type ConnectionLimits,
   type Hub,
@@ -18,7 +19,7 @@ export interface DevBrokerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly authorize?: (user: string, password: string) => boolean;
+  readonly authorize?: Authorize;
   readonly limits?: Partial<ConnectionLimits>;
 }
 

@@ -4,10 +4,12 @@
  */
 import type { Socket } from 'node:net';
 import { assertNever } from '../../core/errors.ts';
+import type { Permissions } from '../../wire/permissions.ts';
 import { CONNECT_DEFAULTS, type ConnectOptions, type Frame } from './control-line.ts';
+import { Grant } from './grant.ts';
 import { FrameParser } from './parser.ts';
 import { ProtocolError } from './protocol-error.ts';
-import { isLiteralSubject, isSubject } from './subjects.ts';
+import { covers, isLiteralSubject, isSubject } from './subjects.ts';
 
 export interface Message {
   readonly subject: string;
@@ -34,11 +36,14 @@ export interface ConnectionLimits {
   readonly authTimeoutMs: number;
 }
 
+/** false: not let in; true: let in, to do everything. */
+export type Authorize = (user: string, password: string) => boolean | Permissions;
+
 /** What a connection asks of its broker. */
 export interface Hub {
   readonly limits: ConnectionLimits;
-  /** undefined: everybody may. */
-  readonly authorize: ((user: string, password: string) => boolean) | undefined;
+  /** undefined: everybody may do everything. */
+  readonly authorize: Authorize | undefined;
   subscribed(subscription: ClientSubscription): void;
   unsubscribed(subscription: ClientSubscription): void;
   /** True when at least one subscription took it. */
@@ -60,6 +65,8 @@ export class Connection {
   readonly #authDeadline: NodeJS.Timeout | undefined;
   #options: ConnectOptions = CONNECT_DEFAULTS;
   #authorized: boolean;
+  /** undefined: everything. */
+  #grant: Grant | undefined;
   #pingsOut = 0;
   #corked = false;
   #ended = false;
@@ -93,6 +100,7 @@ export class Connection {
   deliver(to: ClientSubscription, message: Message): void {
     to.delivered += 1;
     if (to.max > 0 && to.delivered >= to.max) this.#drop(to);
+    this.#grant?.asked(message.reply);
     this.#send(to.sid, message);
   }
 
@@ -141,10 +149,9 @@ export class Connection {
 
   #connect(options: ConnectOptions): void {
     this.#options = options;
-    const { authorize } = this.#hub;
-    if (authorize !== undefined && !authorize(options.user, options.pass)) {
-      throw new ProtocolError('Authorization Violation');
-    }
+    const allowed = this.#hub.authorize?.(options.user, options.pass) ?? true;
+    if (allowed === false) throw new ProtocolError('Authorization Violation');
+    this.#grant = allowed === true ? undefined : new Grant(allowed);
     if (options.no_responders && !options.headers) {
       throw new ProtocolError('no responders requires headers support');
     }
@@ -156,6 +163,11 @@ export class Connection {
   #subscribe(subject: string, queue: string, sid: string): void {
     if (!isSubject(subject)) {
       this.#error('Invalid Subject');
+      return;
+    }
+    if (this.#grant?.maySubscribe(subject) === false) {
+      const group = queue === '' ? '' : ` using queue "${queue}"`;
+      this.#error(`Permissions Violation for Subscription to "${subject}"${group}`);
       return;
     }
     if (!this.#subscriptions.has(sid)) {
@@ -181,6 +193,10 @@ export class Connection {
     }
     if (this.#options.pedantic && !isLiteralSubject(frame.subject))
       this.#error('Invalid Publish Subject');
+    if (this.#grant?.mayPublish(frame.subject) === false) {
+      this.#error(`Permissions Violation for Publish to "${frame.subject}"`);
+      return;
+    }
     this.#ok();
     if (this.#hub.route(this, frame) || frame.reply === '' || !this.#options.no_responders) return;
     const inbox = [...this.#subscriptions.values()].find((own) => covers(own.subject, frame.reply));
@@ -260,15 +276,4 @@ export class Connection {
     this.#socket.write(bytes);
     if (this.#socket.writableLength > this.#hub.limits.maxPendingBytes) this.end();
   }
-}
-
-/** `subject` may hold wildcards, `literal` not. */
-function covers(subject: string, literal: string): boolean {
-  const tokens = literal.split('.');
-  const pattern = subject.split('.');
-  for (const [i, token] of pattern.entries()) {
-    if (token === '>') return i < tokens.length;
-    if (token !== '*' && token !== tokens[i]) return false;
-  }
-  return pattern.length === tokens.length;
 }

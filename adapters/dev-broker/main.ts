@@ -1,18 +1,21 @@
 /**
- * The dev broker as a program: `dev-broker --port 0 --host 127.0.0.1 [--user NAME]`; the password comes by the
- * environment, LIMPET_BROKER_PASSWORD. Prints `listening nats://127.0.0.1:PORT` and ends on SIGTERM or SIGINT.
+ * The dev broker as a program: `dev-broker --port 0 --host 127.0.0.1 [--users FILE]`; FILE holds a JSON list of users
+ * (`wire/permissions.ts`). Prints `listening nats://127.0.0.1:PORT` and ends on SIGTERM or SIGINT.
  */
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { z } from 'zod';
 import { LimpetError, messageOf } from '../../core/errors.ts';
+import { brokerUserSchema, type BrokerUser } from '../../wire/permissions.ts';
 import { startDevBroker, type DevBrokerOptions } from './broker.ts';
 
-function options(argv: readonly string[], environment: NodeJS.ProcessEnv): DevBrokerOptions {
+function options(argv: readonly string[]): DevBrokerOptions {
   const { values } = parseArgs({
     args: [...argv],
     options: {
       host: { type: 'string', default: '127.0.0.1' },
       port: { type: 'string', default: '0' },
-      user: { type: 'string' },
+      users: { type: 'string' },
     },
   });
   const port = Number(values.port);
@@ -23,19 +26,30 @@ function options(argv: readonly string[], environment: NodeJS.ProcessEnv): DevBr
     );
   }
   const listen = { host: values.host, port };
-  if (values.user === undefined) return listen;
-  const expected = environment['LIMPET_BROKER_PASSWORD'];
-  if (expected === undefined || expected === '') {
-    throw new LimpetError('invalid-argument', '--user needs a password in LIMPET_BROKER_PASSWORD');
-  }
+  if (values.users === undefined) return listen;
+  const users = readUsers(values.users);
   return {
     ...listen,
-    authorize: (user, password) => user === values.user && password === expected,
+    authorize: (user, password) =>
+      users.find((one) => one.user === user && one.password === password)?.permissions ?? false,
   };
 }
 
+/** Says nothing of what stands there: it holds passwords. */
+function readUsers(file: string): readonly BrokerUser[] {
+  try {
+    return z.array(brokerUserSchema).parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (cause) {
+    throw new LimpetError(
+      'invalid-config',
+      `--users ${file} is no readable list of users in JSON: write it anew`,
+      { cause },
+    );
+  }
+}
+
 async function main(): Promise<void> {
-  const broker = await startDevBroker(options(process.argv.slice(2), process.env));
+  const broker = await startDevBroker(options(process.argv.slice(2)));
   const stop = () => void broker[Symbol.asyncDispose]().then(() => process.exit(0));
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);

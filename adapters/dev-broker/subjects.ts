@@ -21,6 +21,17 @@ export function isLiteralSubject(subject: string): boolean {
   return isSubject(subject) && subject.split('.').every((token) => token !== '*' && token !== '>');
 }
 
+/** Whether all that `subject` stands for, be it literal or not, is part of what `pattern` stands for. */
+export function covers(pattern: string, subject: string): boolean {
+  const tokens = subject.split('.');
+  const allowed = pattern.split('.');
+  for (const [i, token] of allowed.entries()) {
+    if (token === '>') return i < tokens.length;
+    if (token === '*' ? tokens[i] === '>' : token !== tokens[i]) return false;
+  }
+  return allowed.length === tokens.length;
+}
+
 export class SubjectTrie<T> {
   readonly #root: TrieNode<T> = newNode();
   readonly #cache = new Map<string, readonly T[]>();

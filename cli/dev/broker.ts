@@ -1,5 +1,5 @@
 /** The broker of `limpet dev`: nats-server when this machine has it, else the embedded one. Loopback only. */
-import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { LimpetError } from '../../core/errors.ts';
@@ -7,14 +7,9 @@ import { programPath } from '../programs.ts';
 import { Child } from './child.ts';
 import type { ChildOptions } from './child.ts';
 import type { Say } from './line-output.ts';
+import { authorizationOf, writeSecretFile, type DevUsers } from './users.ts';
 
 export type BrokerKind = 'nats-server' | 'embedded';
-
-/** The same for all programs of one dev; kept in files that only their owner reads. */
-export interface BrokerLogin {
-  readonly user: string;
-  readonly password: string;
-}
 
 export interface Broker {
   readonly kind: BrokerKind;
@@ -28,7 +23,7 @@ export type BrokerChildOptions = Pick<ChildOptions, 'say' | 'onRestart' | 'onGiv
 
 export interface StartBroker {
   readonly data: string;
-  readonly login: BrokerLogin;
+  readonly users: DevUsers;
   readonly child: BrokerChildOptions;
 }
 
@@ -87,22 +82,15 @@ interface Launch {
   readonly kind: BrokerKind;
   readonly command: string;
   readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
   readonly ready: RegExp;
   /** What of its output people want to see. */
   readonly shown: RegExp;
 }
 
-function server({ data, login }: StartBroker, command: string, port: number): Launch {
-  const folder = join(data, 'nats');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const file = join(folder, 'nats.conf');
-  const lines = [
-    '# Written by `limpet dev` at each start.',
-    `listen: "127.0.0.1:${port}"`,
-    `authorization { user: "${login.user}", password: "${login.password}" }`,
-  ];
-  writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 });
+function server({ data, users }: StartBroker, command: string, port: number): Launch {
+  const file = join(ownFolder(data), 'nats.conf');
+  const listen = `# Written by \`limpet dev\` at each start.\nlisten: "127.0.0.1:${port}"`;
+  writeSecretFile(file, `${listen}\n${authorizationOf(users)}`);
   const args = ['-c', file];
   return {
     kind: 'nats-server',
@@ -113,15 +101,22 @@ function server({ data, login }: StartBroker, command: string, port: number): La
   };
 }
 
-function embedded({ login }: StartBroker, port: number): Launch {
+function embedded({ data, users }: StartBroker, port: number): Launch {
+  const file = join(ownFolder(data), 'users.json');
+  writeSecretFile(file, JSON.stringify(Object.values(users), undefined, 2));
   return {
     kind: 'embedded',
     command: process.execPath,
-    args: [programPath('dev-broker'), '--port', String(port), '--user', login.user],
-    env: { LIMPET_BROKER_PASSWORD: login.password },
+    args: [programPath('dev-broker'), '--port', String(port), '--users', file],
     ready: /^listening /,
     shown: /^(?!listening )/,
   };
+}
+
+function ownFolder(data: string): string {
+  const folder = join(data, 'nats');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
 }
 
 async function launchBroker(
@@ -136,7 +131,6 @@ async function launchBroker(
     name: 'broker',
     command: launch.command,
     args: launch.args,
-    ...(launch.env === undefined ? {} : { env: launch.env }),
     ...options,
     onLine: (line) => {
       if (launch.ready.test(line)) onReady(true);

@@ -2,7 +2,6 @@
  * The programs of `limpet dev`: broker, requester, agent, started in this order and ended in the other. What runs is
  * written to `dev.json` whenever it changes.
  */
-import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LimpetError } from '../../core/errors.ts';
@@ -21,6 +20,7 @@ import type { DevOptions } from './dev-options.ts';
 import { speaker } from './line-output.ts';
 import type { Say } from './line-output.ts';
 import { agentReady, requesterReady } from './readiness.ts';
+import { devUsers, nodeOfAgent, type DevUsers } from './users.ts';
 
 /** The agent ends its runs first: their grace, then KILL. */
 const KILL_ALL_MS = 45_000;
@@ -35,6 +35,8 @@ export class Cluster {
   #broker: Broker | undefined;
   #requester: Child | undefined;
   #agent: Child | undefined;
+  #brokerStart: Promise<string> | undefined;
+  #ending = false;
 
   constructor(
     context: Context,
@@ -51,13 +53,12 @@ export class Cluster {
 
   /** Resolves when all of it does its work. */
   async start(): Promise<DevFile> {
-    const login = { user: 'limpet', password: randomBytes(24).toString('base64url') };
-    const { data, broker: wanted } = this.#options;
-    const child = this.#childOptions('broker');
-    this.#broker = await startBroker({ data, login, child }, wanted);
-    const access = { ...login, url: this.#broker.url };
-    this.#note({ broker: { kind: this.#broker.kind, url: this.#broker.url } });
-    await this.#startRequester(access);
+    const users = devUsers(await this.#nodeOfAgent());
+    const url = await (this.#brokerStart = this.#startBroker(users));
+    this.#throwIfEnding();
+    await this.#startRequester({ ...users.requester, url });
+    this.#throwIfEnding();
+    const access = { ...users.agent, url };
     if (this.#options.agent) await this.#startAgent(access);
     else writeAgentConfig(this.#options, access);
     this.#note({ ready: true });
@@ -66,6 +67,9 @@ export class Cluster {
 
   /** Everything ends, running work too. */
   async stop(): Promise<void> {
+    this.#ending = true;
+    // Its program is known only when it is up.
+    await this.#brokerStart?.catch(() => undefined);
     await this.#stopAgent();
     await this.#requester?.stop(STOP_MS);
     await this.#broker?.child.stop(STOP_MS);
@@ -74,6 +78,30 @@ export class Cluster {
   /** At once and without farewell; work may stay behind. */
   kill(): void {
     for (const child of this.#children()) child.kill();
+  }
+
+  /** The broker has to know it before the agent comes. */
+  #nodeOfAgent(): Promise<string> {
+    const folder = this.#options.agent ? this.#agentFolder : undefined;
+    return nodeOfAgent(writeAgentConfig(this.#options, undefined), folder);
+  }
+
+  async #startBroker(users: DevUsers): Promise<string> {
+    this.#throwIfEnding();
+    const { data, broker: wanted } = this.#options;
+    const child = this.#childOptions('broker');
+    const broker = await startBroker({ data, users, child }, wanted);
+    this.#broker = broker;
+    this.#note({ broker: { kind: broker.kind, url: broker.url } });
+    return broker.url;
+  }
+
+  #throwIfEnding(): void {
+    if (this.#ending) throw new LimpetError('cancelled', 'limpet dev is ending');
+  }
+
+  get #agentFolder(): string {
+    return join(this.#options.data, 'agent');
   }
 
   async #startRequester(broker: BrokerAccess): Promise<void> {
@@ -91,7 +119,7 @@ export class Cluster {
   }
 
   async #startAgent(broker: BrokerAccess): Promise<void> {
-    const folder = join(this.#options.data, 'agent');
+    const folder = this.#agentFolder;
     const config = writeAgentConfig(this.#options, broker);
     this.#agent = this.#program('agent', ['--config', config, '--data', folder]);
     await this.#agent.start();
@@ -105,7 +133,7 @@ export class Cluster {
     if (agent === undefined || !agent.running) return;
     agent.expectEnd();
     try {
-      await askAgent(join(this.#options.data, 'agent'), 'POST', '/stop', { mode: 'kill' });
+      await askAgent(this.#agentFolder, 'POST', '/stop', { mode: 'kill' });
       if (await agent.waitForEnd(KILL_ALL_MS)) return;
     } catch (error) {
       this.#say(`running work may stay behind: ${LimpetError.from(error).message}`);

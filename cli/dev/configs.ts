@@ -1,12 +1,13 @@
 /** The configuration files that `limpet dev` writes for its programs, at each start. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LimpetError, messageOf } from '../../core/errors.ts';
-import type { BrokerLogin } from './broker.ts';
+import type { BrokerUser } from '../../wire/permissions.ts';
 import type { DevOptions } from './dev-options.ts';
+import { writeSecretFile } from './users.ts';
 
-export interface BrokerAccess extends BrokerLogin {
+export interface BrokerAccess extends Pick<BrokerUser, 'user' | 'password'> {
   readonly url: string;
 }
 
@@ -18,12 +19,15 @@ export function writeRequesterConfig(data: string, broker: BrokerAccess, port: n
   });
 }
 
-/** Answers the path. Throws `invalid-config` when the config laid over it cannot be read. */
-export function writeAgentConfig(options: DevOptions, broker: BrokerAccess): string {
+/**
+ * Before there is a `broker` it tells the agent where it lives, and no more. Answers the path. Throws `invalid-config` when
+ * the config laid over it cannot be read.
+ */
+export function writeAgentConfig(options: DevOptions, broker: BrokerAccess | undefined): string {
   const executors = Object.fromEntries(options.executors.map((name) => [name, { enabled: true }]));
   const generated = {
     dataDir: join(options.data, 'agent'),
-    nats: access(broker),
+    ...(broker === undefined ? {} : { nats: access(broker) }),
     executors,
     allowLocal: options.allowLocal.map((path) => ({ path })),
   };
@@ -36,7 +40,7 @@ function access({ url, user, password }: BrokerAccess): object {
 }
 
 function write(path: string, config: object): string {
-  writeFileSync(path, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600 });
+  writeSecretFile(path, JSON.stringify(config, undefined, 2));
   return path;
 }
 

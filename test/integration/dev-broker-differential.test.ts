@@ -8,6 +8,9 @@ import { RawClient } from './dev-broker/raw-client.ts';
 
 t.setTimeout(120_000);
 
+/** What user n may do. */
+const OF_N = { publish: ['a.n.>'], subscribe: ['b.n.>', 'c.*'], answerMs: 60_000 };
+
 type Ports = Readonly<Record<Behaviour['server'], number>>;
 type Transcript = readonly (readonly [step: string, heard: Readonly<Record<string, string>>])[];
 
@@ -63,7 +66,8 @@ async function ours(t: { teardown(fn: () => unknown): void }): Promise<Ports> {
   t.teardown(() => open[Symbol.asyncDispose]());
   const auth = await startDevBroker({
     ...listen,
-    authorize: (user, password) => user === 'u' && password === 'secret',
+    authorize: (user, password) =>
+      password === 'secret' && (user === 'u' || (user === 'n' && OF_N)),
   });
   t.teardown(() => auth[Symbol.asyncDispose]());
   return { open: open.port, auth: auth.port };
@@ -72,7 +76,9 @@ async function ours(t: { teardown(fn: () => unknown): void }): Promise<Ports> {
 t.test('the dev broker answers as nats-server does', { skip: natsServerSkip() }, async (t) => {
   const max = `max_payload: ${MAX_PAYLOAD}\nmax_control_line: 4096`;
   const open = await startNatsServer(t, { config: max });
-  const login = 'authorization { user: u, password: secret }';
+  const allowed = `publish: ["${OF_N.publish.join('", "')}"], subscribe: ["${OF_N.subscribe.join('", "')}"]`;
+  const login = `authorization { users: [ { user: u, password: secret }, { user: n, password: secret,
+    permissions: { ${allowed}, allow_responses: { max: 1, expires: "60s" } } } ] }`;
   const auth = await startNatsServer(t, { config: `${max}\n${login}` });
   const theirs: Ports = { open: open.port, auth: auth.port };
   const own = await ours(t);
