@@ -32,7 +32,7 @@ export const urlDownloadConfig = z
       ),
     caFile: z
       .string()
-      .startsWith('/', 'expected an absolute path')
+      .regex(/^\//, 'expected an absolute path')
       .optional()
       .describe(
         'PEM file of certificate authorities that https servers may be certified by, beside those that Node brings.',
