@@ -23,9 +23,7 @@ import type {
   HandshakeAnswer,
   HeartbeatAnswer,
   LinkPosition,
-  PushAnswer,
 } from '../../wire/messages.ts';
-import { toAgent } from '../../wire/subjects.ts';
 import { Drift, isLevel } from '../../wire/digests.ts';
 import { conditionOf, LinkCondition, type LinkStatus } from './condition.ts';
 import type { KnownToOwner } from '../executions/owner-word.ts';
@@ -33,7 +31,8 @@ import { heartbeatOf, helloOf, knownToOwner } from './hello.ts';
 import { desiredDigest, type NodeInfoSources } from './node-info.ts';
 import type { Moment } from '../executions/lease.ts';
 import type { Orders } from './orders.ts';
-import { readPush, RequesterCalls, writePushAnswer } from './requester-calls.ts';
+import { takePushes } from './pushes.ts';
+import { RequesterCalls } from './requester-calls.ts';
 
 export interface RequesterLinkDeps {
   readonly transport: Transport;
@@ -122,9 +121,14 @@ export class RequesterLink {
 
   start(): void {
     const { transport, sources } = this.#deps;
-    this.#push = transport.subscribe(toAgent(sources.facts.nodeId, 'Push'), (message) =>
-      this.#receive(message.payload),
-    );
+    this.#push = takePushes({
+      ...{ ...this.#deps, nodeId: sources.facts.nodeId },
+      session: () => this.#session,
+      shaken: () => (this.#shaking ? this.#shaken : undefined),
+      handshakeRequired: (reason) => {
+        this.#again(reason, 0);
+      },
+    });
     this.#offConnection = transport.onConnection((connected, detail) => {
       if (connected) this.#again('broker connected', 0);
       else this.#away(detail);
@@ -269,26 +273,6 @@ export class RequesterLink {
     const level = desired !== undefined && isLevel(this.#position(), desired.link);
     if (this.#drift.differs(level ? [mine, desired.digest] : undefined))
       this.#again('the requester wants other executions here than there are', 0);
-  }
-
-  async #receive(payload: Uint8Array): Promise<Uint8Array> {
-    const push = readPush(payload);
-    // The requester may send as soon as it has accepted, before its answer is read here.
-    const early = push.session !== this.#session && this.#shaking;
-    if (early) await this.#shaken;
-    const { inbox, orders, faults } = this.#deps;
-    const answer: PushAnswer =
-      push.session !== '' && push.session === this.#session
-        ? await inbox.receive(push, {
-            apply: (rows) => orders.apply(rows),
-            beforeAck: () => {
-              faults.reach('agent.link.before-ack');
-            },
-          })
-        : { type: 'handshake-required', reason: 'another link session' };
-    // After a handshake that it came before, the beat tells whether another one is needed; a failed one comes again by itself.
-    if (answer.type === 'handshake-required' && !early) this.#again(answer.reason, 0);
-    return writePushAnswer(answer);
   }
 
   #position(): LinkPosition {
