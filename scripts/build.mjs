@@ -156,12 +156,14 @@ function makeCache(program) {
   return cache;
 }
 
+/** With every bundle `NAME.packages.json`: the packages whose code is in it. */
 async function bundleTo(outfile, entry, options) {
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     entryPoints: [join(root, entry)],
     outfile,
     bundle: true,
     write: false,
+    metafile: true,
     platform: 'node',
     target: 'node20',
     sourcemap: 'linked',
@@ -173,7 +175,24 @@ async function bundleTo(outfile, entry, options) {
   });
   for (const { path, text } of outputFiles)
     place(path, path.endsWith('.map') ? text : toAscii(text));
-  return outputFiles.map((file) => file.path);
+  const packages = `${outfile}.packages.json`;
+  place(packages, `${JSON.stringify(packagesOf(metafile), undefined, 2)}\n`);
+  return [...outputFiles.map((file) => file.path), packages];
+}
+
+/** Their folders, relative to the root. */
+function packagesOf({ outputs }) {
+  const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
+  const files = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([file]) => file);
+  return [...new Set(files.map(packageFolder).filter((folder) => folder !== undefined))].sort();
+}
+
+/**
+ * Of `node_modules/@scope/name/lib/x.js`: `node_modules/@scope/name`, nested packages as well; undefined for a file of
+ * no package. Names begin with node_modules also where that is a link to another place.
+ */
+export function packageFolder(file) {
+  return /node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0];
 }
 
 /** The holder of the process executor is a shell script and runs as it is. */
@@ -244,7 +263,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const began = performance.now();
   const { files, failures } = await buildAll(process.argv.slice(2));
   for (const failure of failures) console.error(String(failure.message ?? failure));
-  const programs = files.filter((file) => !file.endsWith('.map')).length;
+  const programs = files.filter((file) => !/\.(map|json)$/.test(file)).length;
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   console.log(
     `build: ${programs} files in ${seconds} s${failures.length ? `, ${failures.length} failed` : ''}`,

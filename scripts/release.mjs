@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { buildAll } from './build.mjs';
 import { ARCHITECTURES, releaseFiles } from './release/files.mjs';
+import { NOTICES, noticesOf } from './release/notices.mjs';
 import { layOut, pack, readOf } from './release/pack.mjs';
 import { startTimes } from './release/times.mjs';
 import { isBuilt } from './sources.mjs';
@@ -74,8 +75,12 @@ async function makeOne(out, facts, options) {
   const scratch = mkdtempSync(join(tmpdir(), 'limpet-release-'));
   try {
     const folder = join(scratch, name);
-    const files = (await releaseFiles(root, facts.arch)).map((path) => readOf(root, path));
-    files.push({ path: 'package.json', bytes: description(facts), mode: 0o644 });
+    const { files: paths, packages } = await releaseFiles(root, facts.arch);
+    const files = paths.map((path) => readOf(root, path));
+    files.push(
+      { path: 'package.json', bytes: description(facts), mode: 0o644 },
+      { path: NOTICES, bytes: Buffer.from(noticesOf(root, packages)), mode: 0o644 },
+    );
     const { build } = layOut(folder, files, facts);
     const archive = join(out, `${name}.tar.gz`);
     await pack(folder, ['release.json', ...files.map(({ path }) => path)], archive);

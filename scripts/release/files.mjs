@@ -1,8 +1,8 @@
 /** Which files a release has: what its programs load, and what an operator needs to install them. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { EXTERNAL } from '../build.mjs';
+import { EXTERNAL, packageFolder } from '../build.mjs';
 
 /** LevelDB as machine code for glibc, made by its authors: `linux-ARCH/NAME`. */
 const PREBUILDS = {
@@ -11,19 +11,36 @@ const PREBUILDS = {
 };
 export const ARCHITECTURES = Object.keys(PREBUILDS);
 
-/** Relative to `root`, sorted. */
+/** `files` and `packages` (folders of those whose code is in the release), relative to `root`, sorted. */
 export async function releaseFiles(root, arch) {
-  const packages = await loadedPackages(root);
+  const loaded = await loadedFiles(root);
+  const folders = [...new Set(loaded.map(packageFolder))];
+  const programs = filesBelow(root, 'dist').filter(isProgram);
   const files = [
     ...['bin/limpet', 'bin/package.json', 'LICENSE', 'agent.config.json', 'requester.config.json'],
-    ...filesBelow(root, 'dist').filter(isProgram),
+    ...programs,
     ...filesBelow(root, 'deploy').filter((file) => !file.endsWith('.md')),
     ...filesBelow(root, 'docs/reference').filter((file) => file.endsWith('.schema.json')),
     ...filesBelow(root, 'docs').filter((file) => /^docs\/[^/]+\.md$/.test(file)),
-    ...packages,
+    ...loaded,
+    ...folders.flatMap((folder) => descriptionOf(root, folder)),
     `node_modules/classic-level/prebuilds/${PREBUILDS[arch]}`,
   ];
-  return [...new Set(files)].sort();
+  const bundled = programs
+    .filter((file) => !file.endsWith('.sh'))
+    .flatMap((file) => packagesIn(root, file));
+  return {
+    files: [...new Set(files)].sort(),
+    packages: [...new Set([...folders, ...bundled])].sort(),
+  };
+}
+
+/** As the build has written them down. */
+function packagesIn(root, program) {
+  const file = join(root, `${program}.packages.json`);
+  if (!existsSync(file))
+    throw new Error(`${program} was built by an older checkout; run npm run build`);
+  return JSON.parse(readFileSync(file, 'utf8'));
 }
 
 /** The code cache is made by the Node of the host that it is installed on. */
@@ -31,8 +48,8 @@ function isProgram(file) {
   return /^dist\/[^/]+\.(js|cjs|sh)$/.test(file);
 }
 
-/** Every file that the external packages load, as the bundler follows it; each package's description and licence. */
-async function loadedPackages(root) {
+/** Every file that the external packages load, as the bundler follows it. */
+async function loadedFiles(root) {
   const { metafile } = await build({
     stdin: {
       contents: EXTERNAL.map((name, at) => `export * as p${at} from '${name}';`).join('\n'),
@@ -51,14 +68,7 @@ async function loadedPackages(root) {
     logLevel: 'error',
     outfile: 'none.js',
   });
-  const loaded = Object.keys(metafile.inputs).filter((file) => file.startsWith('node_modules/'));
-  const folders = new Set(loaded.map(packageFolder));
-  return [...loaded, ...[...folders].flatMap((folder) => descriptionOf(root, folder))];
-}
-
-/** Of `node_modules/@scope/name/lib/x.js`: `node_modules/@scope/name`, nested packages as well. */
-function packageFolder(file) {
-  return /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)[1];
+  return Object.keys(metafile.inputs).filter((file) => file.startsWith('node_modules/'));
 }
 
 /** `type` and `exports` stand in package.json; the folder of one form of a package may have its own. */
