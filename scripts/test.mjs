@@ -1,24 +1,23 @@
 /**
- * `npm test [-- PATH ...]`: setup, then tap over test/. The last line on stdout is `N passed, N failed, N skipped`,
+ * `npm test [-- PATH ...]`: setup, then everything below test/. The last line on stdout is `N passed, N failed, N skipped`,
  * whatever goes wrong on the way. Tests share one Docker engine: the machine's, else a private one, ended here. What a
  * test chooses at random it chooses by the seed that is printed first; LIMPET_SEED=N chooses the same again.
  *
  * `npm run test:crash [-- PATH ...]` (`--crash`): test/crash alone, with every case instead of one for each point.
  */
-import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { engineAnswers, privateEngineMissing, startPrivateEngine } from './engine.mjs';
 import { setup } from './setup.mjs';
 import { TapSummary } from './tap-summary.mjs';
+import { compiledTest, compileTests, testCodeFolder } from './test-code.mjs';
+import { TestOrder } from './test-order.mjs';
+import { runTestFile } from './test-process.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const JOBS = 3;
-/** For a file that hangs; on a slow machine the longest take minutes. */
-const FILE_TIMEOUT_SECONDS = 900;
+const JOBS = 4;
 
 const [first, ...others] = process.argv.slice(2);
 const everyCrash = first === '--crash';
@@ -42,7 +41,7 @@ async function main() {
   await setup();
   const engine = await sharedEngine();
   try {
-    if (!stopping.signal.aborted) await runTap(files, engine?.host);
+    if (!stopping.signal.aborted) await runTests(files, engine?.host);
   } finally {
     await engine?.stop();
   }
@@ -78,29 +77,33 @@ async function sharedEngine() {
   }
 }
 
-async function runTap(files, engineHost) {
-  const options = ['run', `--jobs=${JOBS}`, `--timeout=${FILE_TIMEOUT_SECONDS}`, '--reporter=tap'];
-  const tap = join(root, 'node_modules/tap/dist/esm/run.mjs');
-  const child = spawn(process.execPath, [tap, ...options, ...files], {
-    cwd: root,
-    env: {
-      ...process.env,
-      LIMPET_SEED: seed,
-      ...(everyCrash ? { LIMPET_CRASH: 'all' } : {}),
-      ...(engineHost === undefined ? {} : { LIMPET_TEST_DOCKER: engineHost }),
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-    signal: stopping.signal,
-    killSignal: 'SIGTERM',
-  });
-  const ended = new Promise((done) => {
-    child.on('error', (error) => done(error.message));
-    child.on('close', (code, signal) =>
-      done(code === 0 ? undefined : `tap ended with ${signal ?? code}`),
-    );
-  });
-  for await (const line of createInterface({ input: child.stdout })) summary.line(line);
-  const failure = await ended;
+async function runTests(files, engineHost) {
+  const folder = testCodeFolder(root);
+  const order = new TestOrder(root, files);
+  const env = {
+    ...process.env,
+    LIMPET_SEED: seed,
+    ...(everyCrash ? { LIMPET_CRASH: 'all' } : {}),
+    ...(engineHost === undefined ? {} : { LIMPET_TEST_DOCKER: engineHost }),
+  };
+  const run = async (file) => {
+    const program = compiledTest(folder, file);
+    const { signal } = stopping;
+    const { lines, seconds } = await runTestFile({ ...{ file, program, signal }, cwd: root, env });
+    for (const line of lines) summary.line(line);
+    order.took(file, seconds);
+  };
+  const lane = async (next) => {
+    for (let file = next(); file && !stopping.signal.aborted; file = next()) await run(file);
+  };
+  const longest = () => order.longest();
+  const shortest = () => order.shortest();
+  try {
+    await compileTests(root, files, folder);
+    await Promise.all([shortest, ...Array(JOBS - 1).fill(longest)].map(lane));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
   summary.end();
-  if (failure !== undefined && summary.failed === 0) summary.fail(failure);
+  order.keep();
 }

@@ -3,7 +3,6 @@ import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { connectTransport } from '../../adapters/nats/nats-transport.ts';
@@ -12,11 +11,10 @@ import { parseConfig } from '../../requester/config.ts';
 import { transportOptions } from '../../requester/transport.ts';
 import { startAuthorityBroker } from '../kit/authority-broker.ts';
 import { natsServerSkip } from '../kit/nats-server.ts';
+import { distPath } from '../kit/program.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 
 t.setTimeout(120_000);
-
-const MAIN = fileURLToPath(new URL('../../requester/main.ts', import.meta.url));
 
 interface Ended {
   readonly code: number;
@@ -25,7 +23,7 @@ interface Ended {
 }
 
 async function init(...args: string[]): Promise<Ended> {
-  const command = ['--import=tsx', MAIN, '--init', ...args];
+  const command = [distPath('requester.js'), '--init', ...args];
   return promisify(execFile)(process.execPath, command).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (failed: Ended) => failed,

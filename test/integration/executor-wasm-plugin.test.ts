@@ -11,7 +11,7 @@ import { fixture } from './executor-wasm/kit.ts';
 // Starting runners from source takes a second each, and more on a busy machine.
 t.setTimeout(240_000);
 
-const plugin = await drivePlugin(t, { program: 'executors/wasm/main.ts', config: { warm: 1 } });
+const plugin = await drivePlugin(t, { program: 'dist/executor-wasm.js', config: { warm: 1 } });
 
 const wish = (executionId: string, module: string, ...Parameters: readonly string[]) => ({
   executionId,

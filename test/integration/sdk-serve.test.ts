@@ -14,7 +14,7 @@ import { tempDir } from '../kit/temp-dir.ts';
 
 t.setTimeout(120_000);
 
-const PROGRAM = 'executors/process/main.ts';
+const PROGRAM = 'dist/executor-process.js';
 const sh = (script: string) => ({ Command: ['sh', '-c', script] });
 
 const failure = (promise: Promise<unknown>) =>
@@ -28,7 +28,7 @@ const socketOf = (folder: string, pid: number) => join(folder, 's', `plugin-${pi
 /** The program as any go-plugin host starts it, stdout and stderr read. */
 const launch = (t: Test, folder: string, env: Record<string, string>) =>
   startProgram(t, process.execPath, {
-    args: ['--import', 'tsx', PROGRAM],
+    args: [PROGRAM],
     env: { PLUGIN_UNIX_SOCKET_DIR: folder, ...env },
   });
 

@@ -6,7 +6,7 @@ import { drivePlugin } from '../kit/plugin-driver.ts';
 
 t.setTimeout(120_000);
 
-const PROGRAM = 'executors/process/main.ts';
+const PROGRAM = 'dist/executor-process.js';
 
 t.test('a plugin follows what it has started, after its death what it has recovered', async (t) => {
   const plugin = await drivePlugin(t, { program: PROGRAM });

@@ -2,7 +2,7 @@
  * A small host for one executor plugin, as an agent would run it: spawned detached over the go-plugin handshake, killed
  * by pid, spawned again on the same folders.
  *
- *   const plugin = await drivePlugin(t, { program: 'executors/process/main.ts', config: {} });
+ *   const plugin = await drivePlugin(t, { program: 'dist/executor-process.js', config: {} });
  *   await plugin.start({ executionId: 'e-1', params: { Command: ['true'] } });
  *   await plugin.kill9(); await plugin.respawn();
  *   await plugin.recover({ executionId: 'e-1' });
@@ -35,7 +35,7 @@ import { programDir } from './program-dir.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface DriverOptions {
-  /** A `.ts` file (run with tsx) or a built `.js`, relative to the repository. */
+  /** A built `.js`, or a `.ts` file (run with tsx: a second at each start), relative to the repository. */
   readonly program: string;
   readonly config?: unknown;
   readonly env?: Readonly<Record<string, string>>;

@@ -18,7 +18,7 @@ void t.test('images', { skip: privateEngineSkip() }, async (t) => {
   const raw = rawEngine(host);
   const { put, lookups } = await registry(t);
   const plugin = await drivePlugin(t, {
-    program: 'executors/docker/main.ts',
+    program: 'dist/executor-docker.js',
     config: { host, images: { keepUnusedMs: LIMIT_MS, everyMs: 1_000 } },
   });
   const prepare = (Image: string, PullPolicy = 'missing') =>

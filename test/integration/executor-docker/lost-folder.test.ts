@@ -17,7 +17,7 @@ void t.test('a run whose folder was lost', { skip: engine.skip }, async (t) => {
   const raw = rawEngine(engine.host);
   cleanUp(t, raw, node);
   const plugin = await drivePlugin(t, {
-    program: 'executors/docker/main.ts',
+    program: 'dist/executor-docker.js',
     nodeId: node.nodeId,
     instanceId: node.instanceId,
     config: { host: engine.host, pullPolicy: 'never', pidFile: '/nonexistent' },

@@ -32,7 +32,7 @@ void t.test('after the plugin was killed', { skip: engine.skip }, async (t) => {
   const shell = (script: string) => ({ Image: engine.image, Parameters: ['sh', '-c', script] });
   const drive = (config: object) =>
     drivePlugin(t, {
-      program: 'executors/docker/main.ts',
+      program: 'dist/executor-docker.js',
       instanceId: node.instanceId,
       env: { DOCKER_HOST: 'tcp://127.0.0.1:1' },
       config: { host: engine.host, pullPolicy: 'never', ...config },

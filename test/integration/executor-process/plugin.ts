@@ -6,7 +6,7 @@ import { drivePlugin, type PluginDriver } from '../../kit/plugin-driver.ts';
 import type { Teardown } from '../../kit/teardown.ts';
 import type { TestRunKey } from '../../kit/test-run.ts';
 
-const PROGRAM = 'executors/process/main.ts';
+const PROGRAM = 'dist/executor-process.js';
 
 export const sh = (script: string) => ({ Command: ['sh', '-c', script] });
 

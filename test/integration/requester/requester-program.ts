@@ -1,14 +1,12 @@
 /** The requester as a program on a data folder of its own, and its API. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { eventually } from '../../kit/eventually.ts';
-import { startProgram, type Program } from '../../kit/program.ts';
+import { startDist, type Program } from '../../kit/program.ts';
 import type { Teardown } from '../../kit/teardown.ts';
 import { programDir } from '../../kit/program-dir.ts';
 
-const MAIN = fileURLToPath(new URL('../../../requester/main.ts', import.meta.url));
 const endpointSchema = z.object({ url: z.string(), pid: z.number() });
 
 export interface Reply {
@@ -48,8 +46,8 @@ export class RequesterProgram {
   }
 
   launch(env: Readonly<Record<string, string>> = {}): Promise<Program> {
-    const args = ['--import=tsx', MAIN, '--config', this.#config, '--data', this.folder];
-    return startProgram(this.#t, process.execPath, { args, env: { LIMPET_LOG: 'json', ...env } });
+    const args = ['--config', this.#config, '--data', this.folder];
+    return startDist(this.#t, 'requester', { args, env: { LIMPET_LOG: 'json', ...env } });
   }
 
   /** Resolves when the API answers, or when the program has ended before. */
