@@ -3,107 +3,34 @@
  * works and its log is being read; and the same with a join token's.
  */
 import t, { type Test } from 'tap';
-import { connect, jwtAuthenticator, type NatsConnection } from 'nats';
+import { jwtAuthenticator } from 'nats';
 import { uuidV7 } from '../../core/ids.ts';
-import { TO_AGENT, TO_REQUESTER } from '../../wire/subjects.ts';
 import { parseJoinToken } from '../../wire/join-token.ts';
 import { eventually } from '../kit/eventually.ts';
+import {
+  ANYBODYS,
+  intrude,
+  listen,
+  open,
+  SAID_BY_NOBODY,
+  say,
+  subjectsOf,
+  type Intruder,
+} from '../kit/intruder.ts';
 import { tickerJob, tickerLines } from '../kit/job-specs.ts';
 import { natsServerSkip } from '../kit/nats-server.ts';
 import { startSecured } from '../kit/secured.ts';
 
 t.setTimeout(300_000);
 
-interface Intruder {
-  readonly nats: NatsConnection;
-  /** Messages that it got by a subscription that is not its own. */
-  readonly got: string[];
-  /** `publish SUBJECT` and `subscription SUBJECT` that the broker has refused. */
-  readonly refused: Set<string>;
-  /** The broker has judged all that was tried before. */
-  judged(): Promise<void>;
+function trespass(
+  t: Test,
+  url: string,
+  { jwt, seed }: { readonly jwt: string; readonly seed: string },
+): Promise<Intruder> {
+  const authenticator = jwtAuthenticator(jwt, new TextEncoder().encode(seed));
+  return intrude(t, url, { authenticator });
 }
-
-interface Credentials {
-  readonly jwt: string;
-  readonly seed: string;
-}
-
-async function intrude(t: Test, url: string, credentials: Credentials): Promise<Intruder> {
-  const seed = new TextEncoder().encode(credentials.seed);
-  const nats = await connect({
-    servers: [url],
-    authenticator: jwtAuthenticator(credentials.jwt, seed),
-    reconnect: false,
-  });
-  t.teardown(() => nats.close());
-  const refused = new Set<string>();
-  const status = nats.status();
-  void (async () => {
-    for await (const { permissionContext } of status)
-      if (permissionContext !== undefined)
-        refused.add(`${permissionContext.operation} ${permissionContext.subject}`);
-  })();
-  // What the broker says comes before the answer to a ping that was sent later.
-  const judged = async (): Promise<void> => {
-    await nats.flush();
-    await new Promise((resolve) => setImmediate(resolve));
-  };
-  return { nats, got: [], refused, judged };
-}
-
-/** Tries to listen there, alone and in a queue group. */
-function listen({ nats, got }: Intruder, subjects: readonly string[]): void {
-  for (const subject of subjects)
-    for (const more of [{}, { queue: 'group' }])
-      nats.subscribe(subject, {
-        ...more,
-        callback: (failed, message) => {
-          if (failed === null) got.push(message.subject);
-        },
-      });
-}
-
-function say({ nats }: Intruder, subjects: readonly string[]): void {
-  for (const subject of subjects) nats.publish(subject, new TextEncoder().encode('{}'));
-}
-
-/** Those that the broker has not refused. */
-function open(
-  { refused }: Intruder,
-  operation: 'publish' | 'subscription',
-  subjects: readonly string[],
-): string[] {
-  return subjects.filter((subject) => !refused.has(`${operation} ${subject}`));
-}
-
-/** All that is said to, and by, a node; streams by a number that somebody might guess. */
-function subjectsOf(node: string): { readonly toIt: string[]; readonly byIt: string[] } {
-  const toIt = TO_AGENT.flatMap((one) => [
-    `node.compute.${node}.${one}/v1`,
-    `node.compute.${node}.${one}/v1.1`,
-  ]);
-  const byIt = TO_REQUESTER.flatMap((one) => [
-    `node.requester.${node}.${one}/v1`,
-    `node.requester.${node}.${one}/v1.1`,
-  ]);
-  return { toIt, byIt };
-}
-
-const ANYBODYS = [
-  ...['>', '*', '*.>', '*.*.>', 'node.>', 'node.*.>', 'node.*.*.>', 'node.compute.>'],
-  ...['node.compute.*.>', 'node.requester.>', 'node.requester.*.>', 'node.join.>'],
-  ...['node.*.*.Stream/v1.*', 'node.compute.*.Push/v1', 'node.requester.*.Handshake/v1'],
-  ...['_INBOX.>', '_INBOX.*.>', '_INBOX.requester.>', '_INBOX.system.>', '_INBOX.*'],
-  ...['$SYS.>', '$SYS.REQ.>', '$SYS.ACCOUNT.>', '$JS.>', '$JS.API.>', '$JS.ACK.>', '$KV.>'],
-  ...['$O.>', '_R_.>', '$G.>', 'limpet.>'],
-];
-const SAID_BY_NOBODY = [
-  ...['_INBOX.requester.x.1', '_INBOX.system.x.1', '_INBOX.x.1', '_R_.x.1'],
-  ...['$SYS.REQ.CLAIMS.UPDATE', '$SYS.REQ.CLAIMS.DELETE', '$SYS.REQ.CLAIMS.LIST'],
-  ...['$SYS.REQ.SERVER.PING', '$SYS.REQ.ACCOUNT.PING', '$JS.API.INFO', '$JS.API.STREAM.LIST'],
-  ...['$KV.x.y', 'node', 'node.compute', 'node.requester', 'x'],
-];
 
 t.test('permissions of a node', { skip: natsServerSkip() }, async (t) => {
   const site = await startSecured(t);
@@ -136,7 +63,7 @@ t.test('permissions of a node', { skip: natsServerSkip() }, async (t) => {
   ];
 
   t.test('with the credentials of a node', async (t) => {
-    const node = await intrude(t, broker.url, other.credentials());
+    const node = await trespass(t, broker.url, other.credentials());
     listen(node, listened);
     say(node, said);
     await node.judged();
@@ -145,7 +72,7 @@ t.test('permissions of a node', { skip: natsServerSkip() }, async (t) => {
     t.ok(node.refused.size > 150, `${node.refused.size} refusals`);
 
     t.test('its own subjects work', async (t) => {
-      const free = await intrude(t, broker.url, other.credentials());
+      const free = await trespass(t, broker.url, other.credentials());
       const listens = [...mine.toIt, `node.compute.${own}.>`, `_INBOX.${own}.>`];
       listen(free, listens);
       say(free, mine.byIt);
@@ -166,7 +93,7 @@ t.test('permissions of a node', { skip: natsServerSkip() }, async (t) => {
 
   t.test('with the credentials of a join token', async (t) => {
     const contents = parseJoinToken(await site.token());
-    const guest = await intrude(t, broker.url, contents);
+    const guest = await trespass(t, broker.url, contents);
     const subject = `node.join.${contents.id}.Join/v1`;
     const heard = [...listened, ...mine.toIt, subject, `_INBOX.${own}.>`];
     const told = [...said, ...mine.byIt];
@@ -176,7 +103,7 @@ t.test('permissions of a node', { skip: natsServerSkip() }, async (t) => {
     t.strictSame(open(guest, 'subscription', heard), []);
     t.strictSame(open(guest, 'publish', told), []);
     t.strictSame(guest.got, []);
-    const free = await intrude(t, broker.url, contents);
+    const free = await trespass(t, broker.url, contents);
     listen(free, [`_INBOX.${contents.id}.>`]);
     say(free, [subject]);
     await free.judged();
@@ -184,9 +111,9 @@ t.test('permissions of a node', { skip: natsServerSkip() }, async (t) => {
   });
 
   t.test('a rejected node is cut off at once, and stays out', async (t) => {
-    const node = await intrude(t, broker.url, other.credentials());
+    const node = await trespass(t, broker.url, other.credentials());
     await site.order(own, 'reject');
     await eventually('the end of its connection', () => node.nats.isClosed(), 30_000);
-    await t.rejects(intrude(t, broker.url, other.credentials()), /Authorization Violation/);
+    await t.rejects(trespass(t, broker.url, other.credentials()), /Authorization Violation/);
   });
 });
