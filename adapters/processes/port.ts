@@ -9,12 +9,20 @@ export interface ProcessIdentity {
 
 export type ProcessLook = 'alive' | 'stopped' | 'gone' | 'reused' | 'rebooted' | 'zombie';
 
+/** Keeps a descriptor open, which belongs to this very process: it is to be disposed of. */
+export interface FollowedProcess extends Disposable {
+  /** Whether it was alive or stopped by a signal, or is no more. */
+  look(): 'alive' | 'stopped' | 'gone';
+}
+
 export interface Processes {
   bootId(): string;
   /** Identity of a live process; undefined when there is none or it is a zombie. */
   identify(pid: number): ProcessIdentity | undefined;
   /** `stopped` is state T; everything but alive and stopped means that this process is no more. */
   look(identity: ProcessIdentity): ProcessLook;
+  /** For many looks at the same process: each costs one read. */
+  follow(identity: ProcessIdentity): FollowedProcess;
   /** Verifies the identity, then signals; false when it is no more. `group` signals the process group of that pid. */
   signal(
     identity: ProcessIdentity,

@@ -1,7 +1,8 @@
 /** Processes over /proc. Everything is read anew at each call; nothing is remembered but the boot id. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { LimpetError } from '../../core/errors.ts';
-import type { Processes, ProcessIdentity, ProcessLook } from './port.ts';
+import { FollowedProc } from './followed-proc.ts';
+import type { FollowedProcess, Processes, ProcessIdentity, ProcessLook } from './port.ts';
 
 interface ProcStat {
   readonly state: string;
@@ -37,6 +38,10 @@ class ProcProcesses implements Processes {
     if (stat.startTime !== identity.startTime) return 'reused';
     if (isDead(stat)) return 'zombie';
     return stat.state === 'T' ? 'stopped' : 'alive';
+  }
+
+  follow(identity: ProcessIdentity): FollowedProcess {
+    return new FollowedProc(identity.pid, () => this.look(identity));
   }
 
   signal(

@@ -19,8 +19,9 @@ import type { Restart } from './restart-gap.ts';
 import type { Held } from './stopper.ts';
 
 const NOT_STARTED_POLL_MS = 50;
-/** How often a follower that is silent looks whether its container has ended. */
+/** How often a follower that is silent looks whether its container has ended: when it is said to have, and before. */
 const SILENCE_MS = 5_000;
+const LONG_SILENCE_MS = 60_000;
 const CHUNK_BYTES = 32 * 1024;
 
 const ENDED = new Set(['exited', 'dead', 'removing']);
@@ -127,13 +128,25 @@ interface PassOptions {
   readonly signal: AbortSignal;
 }
 
+interface Silence {
+  broken(): void;
+  over(): void;
+}
+
 export class DockerLog implements LogSource {
   readonly #ports: LogPorts;
   #ended: Shown | undefined;
+  #isToldOfEnd = false;
+  #quicken: () => void = () => undefined;
 
   constructor(ports: LogPorts) {
     this.#ports = ports;
     this.#ended = ports.ended;
+  }
+
+  look(): void {
+    this.#isToldOfEnd = true;
+    this.#quicken();
   }
 
   async *read(from: string, signal: AbortSignal): AsyncGenerator<LogChunk> {
@@ -181,11 +194,11 @@ export class DockerLog implements LogSource {
   ): AsyncGenerator<LogChunk> {
     const { calls } = this.#ports.engine;
     const stream = await openLogs(calls, id, { since: cursor.since, follow, signal });
-    const watch = this.#endWhenSilent(id, stream);
+    const silence = this.#endWhenSilent(id, stream);
     const pass = new Taking(cursor, restart);
     try {
       for await (const frames of demux(stream)) {
-        watch.refresh();
+        silence.broken();
         for (const frame of frames) yield* pass.take(frame);
         yield* pass.flush();
       }
@@ -193,20 +206,33 @@ export class DockerLog implements LogSource {
     } catch (thrown) {
       throw LimpetError.from(thrown, 'unavailable');
     } finally {
-      clearInterval(watch);
+      silence.over();
       stream.destroy();
     }
   }
 
   /** Ends a follower that says nothing any more although its container has ended; the next pass reads the rest. */
-  #endWhenSilent(id: string, stream: IncomingMessage): NodeJS.Timeout {
-    return setInterval(() => {
+  #endWhenSilent(id: string, stream: IncomingMessage): Silence {
+    const look = () => {
       this.#ports.engine.inspect(id).then(
         (container) => {
           if (container === undefined || ENDED.has(container.status)) stream.destroy();
         },
         () => undefined,
       );
-    }, SILENCE_MS);
+    };
+    const every = () => setInterval(look, this.#isToldOfEnd ? SILENCE_MS : LONG_SILENCE_MS);
+    let timer = every();
+    this.#quicken = () => {
+      clearInterval(timer);
+      timer = every();
+    };
+    return {
+      broken: () => timer.refresh(),
+      over: () => {
+        clearInterval(timer);
+        this.#quicken = () => undefined;
+      },
+    };
   }
 }

@@ -12,6 +12,7 @@ import {
   killSurvivors,
   LimpetError,
   observeHeld,
+  isLive,
   isStopOrdered,
   orderDeadline,
   orderLease,
@@ -35,6 +36,7 @@ import {
 } from '../../plugins/sdk/index.ts';
 import type { Account } from './account.ts';
 import { carried, environmentOf } from './environment.ts';
+import { HolderLook } from './holder-look.ts';
 import { launchHolder } from './launch.ts';
 import { marksOf } from './marks.ts';
 import { findProgram, requireProgram } from './programs.ts';
@@ -133,17 +135,24 @@ export class ProcessExecutor implements Executor<Params> {
 
   /** A dead holder cannot end what it held: the plugin does, before the run counts as gone. */
   async supervise(run: RunContext<Params>, signal: AbortSignal): Promise<void> {
-    const { processes } = this.#ports.host;
+    const { host } = this.#ports;
     using bell = new FolderBell(run.folder);
+    using holder = new HolderLook(host);
     while (!signal.aborted) {
       bell.reset();
+      // Looked at before the exit record is: a holder writes that just before it dies.
+      const look = holder.look(run);
       const seen = await this.observe(run);
-      if (seen.phase !== 'running' && seen.phase !== 'paused') return;
-      if (!this.#isHeld(run)) killSurvivors(run.spec.key, processes);
+      if (!isLive(seen)) return;
+      const isHeld = look !== 'gone' || readExit(run.folder) !== undefined;
+      if (!isHeld) killSurvivors(run.spec.key, host.processes);
       // A holder that somebody has stopped (SIGSTOP) cannot carry out an order.
-      if (seen.phase === 'paused' && isStopOrdered(run.folder))
-        for (const one of survivors(run.spec.key, processes)) processes.signal(one, 'SIGCONT');
-      await bell.wait(signal, seen.phase === 'paused');
+      const isStuck = seen.phase === 'paused' && isStopOrdered(run.folder);
+      if (isStuck)
+        for (const one of survivors(run.spec.key, host.processes))
+          host.processes.signal(one, 'SIGCONT');
+      const pace = isStuck ? 'soon' : isHeld ? 'seldom' : 'often';
+      await bell.wait(signal, { pace, news: () => holder.hasChanged() });
     }
   }
 
@@ -184,15 +193,6 @@ export class ProcessExecutor implements Executor<Params> {
   #environment(spec: RunSpec<Params>): Record<string, string> {
     const { host, env, isAllowed } = this.#ports;
     return environmentOf(spec, { own: env, isAllowed, marks: marksOf(host, spec) });
-  }
-
-  #isHeld({ spec, folder }: RunContext): boolean {
-    const { host } = this.#ports;
-    if (readExit(folder) !== undefined) return true;
-    const claim = readClaim(folder);
-    const holder = claim === undefined ? findStray(host, spec.key)?.holder?.identity : claim.holder;
-    const look = holder === undefined ? 'gone' : host.processes.look(holder);
-    return look === 'alive' || look === 'stopped';
   }
 
   /** undefined for a folder that holds nothing of a run (yet). */

@@ -1,7 +1,12 @@
 /** Everything an executor author needs: `serveExecutor`, the contract's types, and help for runs held by a process. */
 export { LimpetError, messageOf } from '../../core/errors.ts';
 export type { Outcome, OutcomeCause } from '../../core/execution/outcome.ts';
-export type { Processes, ProcessIdentity, ProcessLook } from '../../adapters/processes/port.ts';
+export type {
+  FollowedProcess,
+  Processes,
+  ProcessIdentity,
+  ProcessLook,
+} from '../../adapters/processes/port.ts';
 export type * from './types.ts';
 export { serveExecutor, type ServeOptions } from './serve.ts';
 export { removeFolder, syncFolder } from '../../adapters/durable/folders.ts';
@@ -28,7 +33,7 @@ export {
   type Claim,
   type ExitRecord,
 } from './held-run.ts';
-export { FolderBell } from './folder-bell.ts';
+export { FolderBell, type Pace, type Waited } from './folder-bell.ts';
 export { rawSource, type RawName, type RawSourceOptions } from './raw-source.ts';
 export { aborted, pause, within } from './pause.ts';
 export { isLive } from './types.ts';

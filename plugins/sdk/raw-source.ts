@@ -6,14 +6,14 @@
  * plugin that dies after framing a chunk goes on behind it, one that dies before takes it again. What is durable in the
  * log is freed; should that log be lost, a gap tells of it.
  *
- * New bytes are noticed by fs.watch, and by a look now and then: a run may end without a trace in its folder, and a watch
- * may not be had. It ends when the run had ended before a last look that found nothing new.
+ * New bytes are noticed by the folder's bell, and the end by `look`, which the SDK calls; where neither can be relied on, by
+ * looks. It ends when the run had ended before a last look that found nothing new.
  */
 import { existsSync, fstatSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ignore } from '../../adapters/durable/if-there.ts';
-import { FolderBell } from './folder-bell.ts';
+import { FolderBell, type Pace } from './folder-bell.ts';
 import { MAX_CHUNK_BYTES } from './log-writer.ts';
 import { freeRaw } from './raw-free.ts';
 import { parsePositions, readTaken } from './raw-taken.ts';
@@ -35,20 +35,32 @@ export type RawName = 'stdout' | 'stderr';
 
 export function rawSource(options: RawSourceOptions): LogSource {
   let waiting: FolderBell | undefined;
+  let isToldOfEnd = false;
+  const idle = (): Pace => (isToldOfEnd ? 'often' : 'seldom');
   return {
     read: (cursor, signal) => {
       const bell = new FolderBell(options.folder);
       waiting = bell;
-      return readRaw(options, { cursor, bell }, signal);
+      return readRaw(options, { cursor, bell, idle }, signal);
     },
-    look: () => waiting?.ring(),
+    look: () => {
+      isToldOfEnd = true;
+      waiting?.ring();
+    },
     taken: (cursor) => freeRaw(options.folder, cursor),
   };
 }
 
+interface Reading {
+  readonly cursor: string;
+  readonly bell: FolderBell;
+  /** The pace of looks while nothing is known that needs a quicker one. */
+  readonly idle: () => Pace;
+}
+
 async function* readRaw(
   { folder, hasEnded, elsewhere }: RawSourceOptions,
-  { cursor, bell: mine }: { readonly cursor: string; readonly bell: FolderBell },
+  { cursor, bell: mine, idle }: Reading,
   signal: AbortSignal,
 ): AsyncGenerator<LogChunk> {
   using bell = mine;
@@ -80,7 +92,7 @@ async function* readRaw(
     if (found) continue;
     if (ended) return;
     ended = await hasEnded();
-    if (!ended) await bell.wait(signal, stdout.isHolding || stderr.isHolding);
+    if (!ended) await bell.wait(signal, { pace: stdout.pace ?? stderr.pace ?? idle() });
   }
 }
 
@@ -95,6 +107,7 @@ class RawFile {
   readonly #place: () => string | undefined;
   #handle: FileHandle | undefined;
   #partialSince: number | undefined;
+  #isDeleted = false;
   position: number;
 
   constructor(name: RawName, place: () => string | undefined, position: number) {
@@ -103,9 +116,10 @@ class RawFile {
     this.position = position;
   }
 
-  /** An unfinished line waits for its end. */
-  get isHolding(): boolean {
-    return this.#partialSince !== undefined;
+  /** Soon: an unfinished line waits for its end. Often: the file is deleted, what is written to it rings no bell. */
+  get pace(): Pace | undefined {
+    if (this.#partialSince !== undefined) return 'soon';
+    return this.#isDeleted ? 'often' : undefined;
   }
 
   /** The next bytes, up to the end of a line; undefined when there is nothing to give now. */
@@ -113,7 +127,9 @@ class RawFile {
     // Not by way of the thread pool, as most looks find nothing.
     this.#handle ??= await this.#open();
     if (this.#handle === undefined) return undefined;
-    const waiting = fstatSync(this.#handle.fd).size - this.position;
+    const { size, nlink } = fstatSync(this.#handle.fd);
+    this.#isDeleted = nlink === 0;
+    const waiting = size - this.position;
     if (waiting <= 0) return undefined;
     const room = Buffer.allocUnsafe(Math.min(waiting, MAX_CHUNK_BYTES));
     const { bytesRead } = await this.#handle.read(room, 0, room.length, this.position);

@@ -48,6 +48,28 @@ t.test('the stat line is cut at its last parenthesis', (t) => {
   t.end();
 });
 
+t.test('a followed process is told as alive, stopped and gone', async (t) => {
+  const child = sleeper(t);
+  using followed = processes.follow(identify(child.pid));
+  t.equal(followed.look(), 'alive');
+  child.kill('SIGSTOP');
+  await eventually('the stop', () => followed.look() === 'stopped');
+  child.kill('SIGCONT');
+  await eventually('life', () => followed.look() === 'alive');
+  child.kill('SIGKILL');
+  await eventually('the end', () => followed.look() === 'gone');
+});
+
+t.test('of a pid that is another process by now nothing is followed', (t) => {
+  const child = sleeper(t);
+  const identity = { ...identify(child.pid), startTime: '1' };
+  using followed = processes.follow(identity);
+  t.equal(followed.look(), 'gone');
+  child.kill('SIGSTOP');
+  t.equal(followed.look(), 'gone');
+  t.end();
+});
+
 t.test('forged identities are told apart and never signalled', (t) => {
   const child = sleeper(t);
   const identity = identify(child.pid);

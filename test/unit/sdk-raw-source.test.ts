@@ -1,10 +1,12 @@
 import t from 'tap';
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { rawSource } from '../../plugins/sdk/raw-source.ts';
 import type { LogChunk } from '../../plugins/sdk/types.ts';
 import { eventually } from '../kit/eventually.ts';
 
+/** Sooner than the safety look of 30 s, also on a slow machine. */
+const SOON_MS = 15_000;
 const never = new AbortController().signal;
 const text = (chunks: readonly LogChunk[], stream: string) =>
   chunks
@@ -51,9 +53,9 @@ t.test('live output is seen at once, an unfinished line after a moment', async (
   const folder = t.testdir({ stdout: '' });
   let ended = false;
   const chunks: LogChunk[] = [];
+  const source = rawSource({ folder, hasEnded: () => ended });
   const reading = (async () => {
-    for await (const chunk of rawSource({ folder, hasEnded: () => ended }).read('', never))
-      chunks.push(chunk);
+    for await (const chunk of source.read('', never)) chunks.push(chunk);
   })();
   const file = join(folder, 'stdout');
   appendFileSync(file, 'one\ntw');
@@ -63,8 +65,49 @@ t.test('live output is seen at once, an unfinished line after a moment', async (
   writeFileSync(join(folder, 'stderr'), 'made later\n');
   await eventually('stderr', () => text(chunks, 'stderr') === 'made later\n', 5000);
   ended = true;
+  source.look?.();
   await reading;
   t.equal(text(chunks, 'stdout'), 'one\ntwo\n');
+});
+
+t.test('what is written to a file whose folder is gone is seen all the same', async (t) => {
+  const folder = t.testdir({ stdout: '' });
+  const stop = new AbortController();
+  const chunks: LogChunk[] = [];
+  const reading = (async () => {
+    const source = rawSource({ folder, hasEnded: () => false });
+    for await (const chunk of source.read('', stop.signal)) chunks.push(chunk);
+  })();
+  const file = openSync(join(folder, 'stdout'), 'a');
+  t.teardown(() => closeSync(file));
+  writeSync(file, 'before\n');
+  await eventually('the first line', () => text(chunks, 'stdout') === 'before\n', SOON_MS);
+  rmSync(folder, { recursive: true });
+  writeSync(file, 'after\n');
+  await eventually('the second', () => text(chunks, 'stdout') === 'before\nafter\n', SOON_MS);
+  writeSync(file, 'later\n');
+  await eventually('the third', () => text(chunks, 'stdout').endsWith('later\n'), SOON_MS);
+  stop.abort();
+  await reading;
+});
+
+t.test('an end that lags behind its news is seen soon after', async (t) => {
+  const folder = t.testdir({ stdout: 'all\n' });
+  let asked = 0;
+  let isTold = false;
+  const source = rawSource({ folder, hasEnded: () => isTold && ++asked > 2 });
+  const reading = (async () => {
+    const chunks: LogChunk[] = [];
+    for await (const chunk of source.read('', never)) {
+      chunks.push(chunk);
+      isTold = true;
+      source.look?.();
+    }
+    return chunks;
+  })();
+  const began = performance.now();
+  t.equal(text(await reading, 'stdout'), 'all\n');
+  t.ok(performance.now() - began < SOON_MS, 'long before a look that nobody has asked for');
 });
 
 t.test('a reader that nobody needs any more leaves', async (t) => {
