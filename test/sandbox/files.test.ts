@@ -1,5 +1,6 @@
 /** Paths, links and archives */
 import {
+  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -145,6 +146,15 @@ t.test(
   },
 );
 
+t.test('what an input archive brings has no set-user bits', async (t) => {
+  const archive = craftedArchive([file('tool', { mode: 0o6755 }), file('plain', { mode: 0o644 })]);
+  const InputSources = [inline(archive, '/in', 'application/gzip')];
+  t.equal(
+    await outputOf(processTask('stat -c %a in/tool in/plain', { InputSources })),
+    '755\n644\n',
+  );
+});
+
 /** `job get` from a node that sends this. */
 async function got(t: Parameters<typeof tempDir>[0], entries: readonly CraftedEntry[]) {
   const folder = join(tempDir(t), 'got');
@@ -221,6 +231,22 @@ t.test(
       for (const at of [folder, join(agent.folder, 'results', id)])
         t.equal(lstatSync(join(at, 'out/root')).mode & 0o7000, 0, what);
     }
+  },
+);
+
+t.test(
+  'a link in the place of a result folder is not followed: what it leads to is neither published nor touched',
+  async (t) => {
+    const elsewhere = join(tempDir(t), 'elsewhere');
+    mkdirSync(elsewhere);
+    writeFileSync(join(elsewhere, 'tool'), 'not of this job\n');
+    chmodSync(join(elsewhere, 'tool'), 0o4755);
+    const swap = `rmdir output && ln -s ${elsewhere} output`;
+    const { job } = await endOf(processTask(swap, publishes));
+    const folder = join(tempDir(t), 'got');
+    await cluster.ran('job', 'get', job, '--output-dir', folder);
+    t.notOk(existsSync(join(folder, 'out/tool')));
+    t.equal(lstatSync(join(elsewhere, 'tool')).mode & 0o7777, 0o4755);
   },
 );
 

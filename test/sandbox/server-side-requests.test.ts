@@ -94,7 +94,7 @@ t.test(
         fetched(
           `http://${address.includes(':') ? `[${address.split('%')[0]}]` : address}:${server.port}/file`,
         ),
-        { code: 'refused' },
+        { code: 'refused', message: /which is not fetched from/ },
         address,
       );
     t.same(server.asked, []);
@@ -136,14 +136,31 @@ t.test(
       ['::ffff:169.254.169.254'],
     ]) {
       const { resolve } = resolver(answers);
-      await t.rejects(
-        fetched('http://files.example/x', { resolve }),
-        { code: 'refused' },
-        answers.join(),
-      );
+      for (const allow of [[], ['other.example', '192.0.2.0/24']])
+        await t.rejects(
+          fetched('http://files.example/x', { resolve, allow }),
+          {
+            code: 'refused',
+            message: /^files\.example is (a \S+ address|one of .* addresses), which/,
+          },
+          `${answers.join()}, allowed: ${allow.join()}`,
+        );
     }
   },
 );
+
+t.test("an address of the node's own is refused, however public it is", async (t) => {
+  const own = (): string[] => ['93.184.216.34', '2606:2800:220:1::1'];
+  for (const host of ['93.184.216.34', '[2606:2800:220:1::1]', '[::ffff:93.184.216.34]'])
+    await t.rejects(
+      fetched(`http://${host}/x`, { own }),
+      {
+        code: 'refused',
+        message: /is one of this node's own addresses, which is not fetched from/,
+      },
+      host,
+    );
+});
 
 t.test(
   'a name that resolves to another address at the second look is asked once: the checked address is the one connected to',
