@@ -3,7 +3,7 @@
  * where it is, if the operator allows it. Staging again gives the same mounts.
  * Everything that is wrong with a source is `refused`: another attempt here would not help.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { ArchiveLimits } from '../../core/archive-entries.ts';
@@ -128,11 +128,15 @@ async function stageInline(
     }
     await syncTree(partial);
     await rename(partial, target);
-  } else if (!holds(target, bytes)) {
+    return mount;
+  }
+  if (!holds(target, bytes)) {
     mkdirSync(join(target, '..'), { recursive: true });
-    writeFileSync(`${target}.partial`, bytes, { mode: 0o644 });
+    writeFileSync(`${target}.partial`, bytes);
     renameSync(`${target}.partial`, target);
   }
+  // Containers run as whom their image says, and the service's umask would let root alone read.
+  chmodSync(target, 0o644);
   return mount;
 }
 

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -140,8 +140,10 @@ async function write(fetched: Fetched, file: string, writing: Writing): Promise<
   }
   await haveRoom(file, fetched.contentLength ?? 0, limits.minFreeBytes);
   const counted = counter(fetched, { ...writing, most, file });
-  const out = createWriteStream(file, { flags: 'wx', mode: 0o644 });
+  const out = createWriteStream(file, { flags: 'wx' });
   await pipeline(fetched.body, counted, hashing(hash), out, { signal: writing.signal });
+  // Containers run as whom their image says, and the service's umask would let root alone read.
+  await chmod(file, 0o644);
   const found = hash.digest('hex');
   if (source.sha256 !== undefined && found !== source.sha256)
     throw new LimpetError(

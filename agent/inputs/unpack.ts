@@ -1,5 +1,7 @@
 /** Unpacks an archive that came with a job: files and folders within the limits, and links that stay inside. */
 import { once } from 'node:events';
+import { chmod, readdir } from 'node:fs/promises';
+import { join, posix } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -9,6 +11,11 @@ import { LimpetError, messageOf } from '../../core/errors.ts';
 
 const PIECE_BYTES = 64 * 1024;
 const PLAIN_MODE = 0o777;
+/** Whatever the umask of the agent is: its service's would hide inputs from a container's user who is not root. */
+const UMASK = 0o022;
+const FOLDER_MODE = PLAIN_MODE & ~UMASK;
+/** Of a folder; else it could not be removed any more. */
+const OWNER_MODE = 0o700;
 /** Of one entry at the most, beside its content: heads, long names, padding. */
 const HEADS_BYTES = 4096;
 const SLACK_BYTES = 1024 ** 2;
@@ -19,6 +26,18 @@ export async function unpackHere(
   folder: string,
   limits: ArchiveLimits,
 ): Promise<void> {
+  const modes = new Map<string, number>();
+  await unpack(archive, folder, { limits, modes });
+  await setModes(folder, modes);
+}
+
+interface Order {
+  readonly limits: ArchiveLimits;
+  /** Filled with those that the archive gives. */
+  readonly modes: Map<string, number>;
+}
+
+async function unpack(archive: Buffer, folder: string, { limits, modes }: Order): Promise<void> {
   const entries = new ArchiveEntries(limits);
   let fault: LimpetError | undefined;
   const filter = (_path: string, entry: object): boolean => {
@@ -28,6 +47,7 @@ export async function unpackHere(
     try {
       const odd = entries.judge(entry);
       if (odd !== undefined) fault = notUnpacked(entry.path, odd);
+      if (entry.type !== 'Link') modes.set(plain(entry.path), entry.mode & ~UMASK);
     } catch (thrown) {
       fault = LimpetError.from(thrown);
     }
@@ -54,6 +74,27 @@ export async function unpackHere(
     if (fault !== undefined) throw fault;
     throw notReadable(thrown);
   }
+}
+
+/** As the archive gives them; of folders that it has no entry of, as anybody would make them. `names` lead from its root. */
+async function setModes(
+  folder: string,
+  modes: ReadonlyMap<string, number>,
+  names = '',
+): Promise<void> {
+  await chmod(folder, (modes.get(names) ?? FOLDER_MODE) | OWNER_MODE);
+  for (const found of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, found.name);
+    const name = posix.join(names, found.name);
+    const given = modes.get(name);
+    if (found.isDirectory()) await setModes(path, modes, name);
+    else if (found.isFile() && given !== undefined) await chmod(path, given);
+  }
+}
+
+/** `./a//b/` is `a/b`. */
+function plain(path: string): string {
+  return posix.relative('.', path);
 }
 
 function notReadable(thrown: unknown): LimpetError {

@@ -1,5 +1,7 @@
 import t from 'tap';
-import { readFileSync, statSync, truncateSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { create } from 'tar';
 import { stageInputs } from '../../agent/executions/inputs.ts';
 import { placement, record } from '../kit/records.ts';
 import { tempDir } from '../kit/temp-dir.ts';
@@ -25,3 +27,35 @@ t.test(
     t.equal(readFileSync(file, 'utf8'), 'x'.repeat(100));
   },
 );
+
+t.test('whoever a container runs as can read its inputs, whatever the umask', async (t) => {
+  const before = process.umask(0o022);
+  t.teardown(() => process.umask(before));
+  const from = tempDir(t);
+  mkdirSync(join(from, 'bin/deep'), { recursive: true });
+  writeFileSync(join(from, 'bin/deep/run'), 'x', { mode: 0o775 });
+  writeFileSync(join(from, 'bin/secret'), 'x', { mode: 0o600 });
+  const files = ['bin/deep/run', 'bin/secret'];
+  const archive = create({ gzip: true, cwd: from, sync: true }, files).read() ?? '';
+  const inputs = [
+    { URL: 'data:text/plain,word' },
+    { URL: `data:application/gzip;base64,${Buffer.from(archive).toString('base64')}` },
+  ].map((Params, i) => ({ Source: { Type: 'inline', Params }, Target: `/in${i}` }));
+  const { task } = placement();
+  process.umask(0o077);
+  const [file, folder] = await stageInputs(
+    record({}, { task: { ...task, InputSources: inputs } }),
+    { folder: tempDir(t), allowLocal: [], archive: { maxBytes: 1e6, maxFiles: 10 } },
+    { signal: new AbortController().signal, progress: () => undefined },
+  );
+  t.equal(modeOf(file?.source ?? ''), 0o644);
+  const unpacked = ['', 'bin', 'bin/deep', 'bin/deep/run', 'bin/secret'];
+  t.strictSame(
+    unpacked.map((name) => modeOf(join(folder?.source ?? '', name)).toString(8)),
+    ['755', '755', '755', '755', '600'],
+  );
+});
+
+function modeOf(path: string): number {
+  return statSync(path).mode & 0o777;
+}
