@@ -204,12 +204,14 @@ export class Cluster {
       `${job} to end`,
       async () => {
         const now = await this.job(job);
-        if (!TERMINAL.includes(now.state))
-          throw new Error(JSON.stringify({ ...now, executions: await this.executions(job) }));
+        if (!TERMINAL.includes(now.state)) throw new Error(JSON.stringify(now));
         return now;
       },
       deadlineMs,
-    );
+    ).catch(async (cause: unknown) => {
+      const executions = JSON.stringify(await this.executions(job).catch(String));
+      throw new Error(`${String(cause)}; its executions: ${executions}`, { cause });
+    });
   }
 
   /** Waits until the only execution is over, which may be later than its job. */

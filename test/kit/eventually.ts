@@ -4,9 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 export type Falsy = false | 0 | '' | null | undefined;
 
 const POLL_MS = 20;
+/** What has lasted longer is looked at less often: a twentieth of the time, so that waiting leaves the cores to the work. */
+const SLOWEST_POLL_MS = 100;
+const SLOWER_BY = 20;
 
 /**
- * Calls `look` every 20 ms until its answer is truthy and returns that answer; a throw counts as "not yet".
+ * Calls `look` every 20 ms, after a second every 50, until its answer is truthy and returns that answer; a throw counts as "not yet".
  * At the deadline it rejects, naming `what` was waited for and the last answer or error.
  */
 export async function eventually<T>(
@@ -14,14 +17,16 @@ export async function eventually<T>(
   look: () => T | Promise<T>,
   deadlineMs = 10_000,
 ): Promise<Exclude<T, Falsy>> {
-  const end = performance.now() + deadlineMs;
+  const began = performance.now();
+  const end = began + deadlineMs;
   for (;;) {
     const seen = await attempt(look, end - performance.now());
     if ('value' in seen && isTruthy(seen.value)) return seen.value;
     if (performance.now() >= end) {
       throw new Error(`${what}: not within ${deadlineMs} ms; last seen: ${describe(seen)}`);
     }
-    await delay(POLL_MS);
+    const waited = performance.now() - began;
+    await delay(Math.min(Math.max(POLL_MS, waited / SLOWER_BY), SLOWEST_POLL_MS));
   }
 }
 

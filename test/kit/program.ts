@@ -1,6 +1,7 @@
 /** Programs under test: started, watched by their output, killed by pid, never left behind. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { NODE_FLAGS } from '../../cli/programs.ts';
 import { eventually } from './eventually.ts';
 import type { Teardown } from './teardown.ts';
 
@@ -50,13 +51,17 @@ export async function startProgram(
   return program;
 }
 
+/** Those that stay are started with the flags that people's are started with, which their code cache is made for. */
+const STAYING: readonly DistProgram[] = ['agent', 'requester', 'dev-broker'];
+
 /** Starts `dist/<name>.js` with this Node. */
 export function startDist(
   t: Teardown,
   name: DistProgram,
   options: ProgramOptions = {},
 ): Promise<Program> {
-  const args = [distPath(`${name}.js`), ...(options.args ?? [])];
+  const flags = STAYING.includes(name) ? NODE_FLAGS : [];
+  const args = [...flags, distPath(`${name}.js`), ...(options.args ?? [])];
   return startProgram(t, process.execPath, { ...options, args });
 }
 
