@@ -66,7 +66,11 @@ class ProcProcesses implements Processes {
 
   findByEnv(name: string, value: string): readonly number[] {
     const wanted = `${name}=${value}`;
-    return find((entry) => read(`/proc/${entry}/environ`)?.split('\0').includes(wanted) === true);
+    return find((entry) => {
+      const text = read(`/proc/${entry}/environ`);
+      // First as a whole: of all processes of the host few have it.
+      return text?.includes(wanted) === true && text.split('\0').includes(wanted);
+    });
   }
 
   variableOf(pid: number, name: string): string | undefined {

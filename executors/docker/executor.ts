@@ -20,6 +20,7 @@ import { pidFileOf, type DockerConfig } from './config.ts';
 import type { EngineId } from './engine-id.ts';
 import { isAway, statusOf } from './engine-error.ts';
 import type { Engine } from './engine.ts';
+import { ForeignRuns } from './foreign-runs.ts';
 import { sweepImages } from './image-sweep.ts';
 import { isOurs } from './labels.ts';
 import { launch, type Launcher } from './launch.ts';
@@ -52,6 +53,7 @@ export class DockerExecutor implements Executor<DockerParams> {
   readonly #observer: Observer;
   readonly #launcher: Launcher;
   readonly #stopper: Stopper;
+  readonly #foreign = new ForeignRuns((engineId) => this.#observer.elsewhere(engineId));
   readonly #closing = new AbortController();
   /** This node is given up: the engine is not named again. */
   #left = false;
@@ -128,7 +130,7 @@ export class DockerExecutor implements Executor<DockerParams> {
         'docker.storage-driver': info.Driver,
         'docker.live-restore': String(info.LiveRestoreEnabled),
       };
-      const { length } = await this.#observer.elsewhere(await engineId.read());
+      const length = await this.#foreign.count(await engineId.read());
       if (length === 0) return { health: 'healthy', reason: '', attributes };
       const reason = `engine changed: ${length === 1 ? '1 run belongs' : `${length} runs belong`} to another engine than the one at ${config.host}; bring that one back, or give it up with: limpet agent engine accept docker`;
       return { health: 'unhealthy', reason, attributes };
