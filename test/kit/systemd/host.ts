@@ -11,7 +11,7 @@ const BROKER_URL = 'nats://127.0.0.1:4222';
 const WAIT_MS = 60_000;
 
 /** What an operator has written down before. Every runner is a run then, and none comes and goes. */
-const CONFIG = {
+const CONFIG: JsonObject = {
   dataDir: '/var/lib/limpet/agent',
   executors: { docker: { enabled: false }, wasm: { config: { warm: 0 } } },
 };
@@ -56,9 +56,12 @@ export class Host {
   /** Folder of the unpacked release, inside. */
   #release = '';
   #jobs = 0;
+  readonly #config: JsonObject;
 
-  constructor(machine: Machine) {
+  /** `config` is laid over the agent's. */
+  constructor(machine: Machine, config: JsonObject = {}) {
     this.machine = machine;
+    this.#config = { ...CONFIG, ...config };
   }
 
   get skip(): false | string {
@@ -76,7 +79,7 @@ export class Host {
   async install(archive: string, more: readonly string[] = []): Promise<void> {
     this.#release = await this.unpack(archive);
     await this.machine.run(['mkdir', '-p', '/etc/limpet']);
-    await this.machine.write('/etc/limpet/agent.config.json', JSON.stringify(CONFIG));
+    await this.machine.write('/etc/limpet/agent.config.json', JSON.stringify(this.#config));
     await this.installer('install', 'requester', '--nats');
     await this.machine.sh('limpet node token create > /root/join.token');
     const join = ['--join', BROKER_URL, '--token-file', '/root/join.token'];

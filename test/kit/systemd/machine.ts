@@ -11,6 +11,7 @@ import { testEngine } from '../engine.ts';
 import { eventually } from '../eventually.ts';
 import type { Teardown } from '../teardown.ts';
 import { exec, type ExecOptions, type Ran } from './exec.ts';
+import { ENGINE_BOOT, ENGINE_DATA } from './engine.ts';
 import { systemdImage } from './image.ts';
 import { rootArchive } from './root-archive.ts';
 
@@ -28,8 +29,8 @@ id=/proc/sys/kernel/random/boot_id
 cat /proc/sys/kernel/random/uuid > /run/boot-id
 mount --bind /run/boot-id $id
 mkdir -p /run/systemd/system/limpet-.service.d
-printf '[Service]\\nBindReadOnlyPaths=/run/boot-id:%s\\n' $id > /run/systemd/system/limpet-.service.d/boot-id.conf
-exec /lib/systemd/systemd`;
+printf '[Service]\\nBindReadOnlyPaths=/run/boot-id:%s\\n' $id > /run/systemd/system/limpet-.service.d/boot-id.conf`;
+const SYSTEMD = 'exec /lib/systemd/systemd';
 
 const HOST_CONFIG = {
   CapAdd: ['SYS_ADMIN', 'SYS_PTRACE', 'SYS_NICE', 'NET_ADMIN'],
@@ -44,6 +45,8 @@ const HOST_CONFIG = {
 export interface MachineOptions {
   /** For all processes together; as much as the engine's host has, unless told. */
   readonly memoryBytes?: number;
+  /** It has a Docker engine of its own, started by its own units; see engine.ts. */
+  readonly docker?: boolean;
 }
 
 /** Boots a machine that ends with the test; where that cannot be, its `skip` says why, and nothing else of it works. */
@@ -52,14 +55,17 @@ export async function bootMachine(t: Teardown, options: MachineOptions = {}): Pr
   if (engine.skip !== false) return new Machine(engine.skip);
   if (!engine.host.startsWith('unix://'))
     return new Machine(`needs an engine of this machine, not ${engine.host}`);
-  const archive = await rootArchive().catch((error: Error) => error);
+  const { docker: hasEngine = false } = options;
+  const kind = hasEngine ? 'docker' : 'plain';
+  const archive = await rootArchive(kind).catch((error: Error) => error);
   if (archive instanceof Error)
     return new Machine(`needs an image with systemd: ${archive.message}`);
   const docker = new Docker({ socketPath: engine.host.slice('unix://'.length), host: undefined });
   const container = await docker.createContainer({
     Image: await systemdImage(docker, archive),
-    Cmd: ['sh', '-c', BOOT],
+    Cmd: ['sh', '-c', [BOOT, ...(hasEngine ? [ENGINE_BOOT] : []), SYSTEMD].join('\n')],
     Hostname: 'limpet-host',
+    ...(hasEngine ? { Volumes: { [ENGINE_DATA]: {} } } : {}),
     StopSignal: 'SIGRTMIN+3',
     HostConfig: { ...HOST_CONFIG, ...limits(options), Binds: programs() },
   });

@@ -1,6 +1,7 @@
 /**
  * A root file system with systemd, as a tar: made once by mmdebstrap from the Debian or Ubuntu that this machine runs, by its own
- * apt sources, and kept in node_modules/.cache under the hash of the recipe.
+ * apt sources, and kept in node_modules/.cache under the hash of the recipe. The one with a Docker engine is made out of the
+ * plain one.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -64,16 +65,32 @@ const MASKED = [
   'e2scrub_reap.service',
 ];
 
-interface System {
+/** Large programs of the engine that no test runs. */
+const ENGINE_LEFT_OUT = ['/usr/bin/ctr', '/usr/bin/dnet', '/usr/sbin/ovrouter'];
+
+export type Contents = 'plain' | 'docker';
+
+/** An archive of one kind; the file is named by the hash of the command that makes it. */
+interface Recipe {
+  readonly name: string;
   readonly codename: string;
+  readonly command: readonly string[];
+}
+
+interface System {
   readonly mirror: string;
   readonly component: string;
 }
 
 /** Its path; rejects with the reason, one line, when there is none and none can be made in two minutes. */
-export async function rootArchive(): Promise<string> {
+export async function rootArchive(contents: Contents = 'plain'): Promise<string> {
   const codename = releaseField('VERSION_CODENAME');
-  const path = join(CACHE, `systemd-${hashOf(codename)}.tar`);
+  const plain = await archiveOf(plainRecipe(codename));
+  return contents === 'plain' ? plain : archiveOf(dockerRecipe(codename, plain));
+}
+
+async function archiveOf(recipe: Recipe): Promise<string> {
+  const path = join(CACHE, `${recipe.name}-${hashOf(recipe)}.tar`);
   if (existsSync(path)) return path;
   if (findProgram('mmdebstrap') === undefined) throw new Error('no mmdebstrap on this machine');
   const failed = `${path}.failed`;
@@ -81,13 +98,14 @@ export async function rootArchive(): Promise<string> {
   if (reason !== undefined) throw new Error(reason);
   mkdirSync(CACHE, { recursive: true });
   try {
-    await build(path, await systemOf(codename));
+    await build(path, recipe);
   } catch (error) {
     writeFileSync(failed, reasonOf(error));
     throw new Error(reasonOf(error), { cause: error });
   }
+  const ours = new RegExp(`^${recipe.name}-[0-9a-f]{12}\\.tar`);
   for (const name of readdirSync(CACHE))
-    if (/^systemd-.*\.tar/.test(name) && join(CACHE, name) !== path) rmSync(join(CACHE, name));
+    if (ours.test(name) && join(CACHE, name) !== path) rmSync(join(CACHE, name));
   return path;
 }
 
@@ -104,18 +122,19 @@ function reasonOf(error: unknown): string {
 }
 
 /** Two that come at once build it once. */
-async function build(path: string, system: System): Promise<void> {
-  const command = ['timeout', '--kill-after=30', String(BUILD_SECONDS), ...recipe(system)];
-  const source = `deb ${system.mirror} ${system.codename} ${system.component}`;
-  const shell = ['sh', '-c', BUILD, path, ...command, `${path}.new`, source];
-  const lock = join(CACHE, 'systemd.lock');
+async function build(path: string, { name, codename, command }: Recipe): Promise<void> {
+  const { mirror, component } = await systemOf(codename);
+  const limited = ['timeout', '--kill-after=30', String(BUILD_SECONDS), ...command];
+  const source = `deb ${mirror} ${codename} ${component}`;
+  const shell = ['sh', '-c', BUILD, path, ...limited, `${path}.new`, source];
+  const lock = join(CACHE, `${name}.lock`);
   const timeoutMs = (LOCK_SECONDS + LOCK_SECONDS) * 1000;
   await run('flock', ['--wait', String(LOCK_SECONDS), lock, ...shell], { timeoutMs });
 }
 
-function recipe({ codename }: { readonly codename: string }): string[] {
+function plainRecipe(codename: string): Recipe {
   const masks = MASKED.map((unit) => `ln -sf /dev/null "$1/etc/systemd/system/${unit}"`);
-  return [
+  const command = [
     'mmdebstrap',
     '--variant=minbase',
     '--format=tar',
@@ -125,10 +144,26 @@ function recipe({ codename }: { readonly codename: string }): string[] {
     `--customize-hook=${masks.join(' && ')}`,
     codename,
   ];
+  return { name: 'systemd', codename, command };
 }
 
-function hashOf(codename: string): string {
-  const text = JSON.stringify([process.arch, ...recipe({ codename })]);
+/** What the plain one has is there already: only the engine is fetched. */
+function dockerRecipe(codename: string, plain: string): Recipe {
+  const command = [
+    'mmdebstrap',
+    '--variant=custom',
+    '--format=tar',
+    '--skip=output/dev',
+    '--include=docker.io',
+    ...[...LEFT_OUT, ...ENGINE_LEFT_OUT].map((path) => `--dpkgopt=path-exclude=${path}`),
+    `--setup-hook=tar -C "$1" -xf '${plain}'`,
+    codename,
+  ];
+  return { name: 'systemd-docker', codename, command };
+}
+
+function hashOf({ command }: Recipe): string {
+  const text = JSON.stringify([process.arch, ...command]);
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
@@ -145,7 +180,7 @@ async function systemOf(codename: string): Promise<System> {
     .filter(([release, name]) => release === codename && name === 'main');
   const mirror = (ours.find((target) => target[2] === origin) ?? ours[0])?.[3];
   if (mirror === undefined) throw new Error(`apt of this machine has no source of ${codename}`);
-  return { codename, mirror, component };
+  return { mirror, component };
 }
 
 function releaseField(name: string): string {

@@ -1,7 +1,8 @@
 /** Runs that live through everything that is done to their host. They count lines, so that one that is lost shows. */
 import type { Test } from 'tap';
 import { eventually } from '../eventually.ts';
-import { batchJob, lines, wasmTask } from '../job-specs.ts';
+import { batchJob, dockerTask, lines, tickScript, wasmTask } from '../job-specs.ts';
+import type { MachineEngine } from './engine.ts';
 import type { Host } from './host.ts';
 
 const EVERY_MS = 100;
@@ -15,34 +16,47 @@ const countTask = {
   Engine: { Type: 'process', Params: { Command: ['/usr/local/bin/node', '-e', COUNTER] } },
 };
 
+const inContainer = dockerTask(tickScript(Number(FOR_EVER), EVERY_MS));
+const JOBS = {
+  wasm: () => batchJob(wasmTask('ticker', [FOR_EVER, String(EVERY_MS)])),
+  process: () => batchJob(countTask),
+  docker: () => batchJob(inContainer),
+  'docker service': () => ({ ...batchJob(inContainer), Type: 'service' }),
+};
+
 export class SteadyWork {
   readonly #host: Host;
+  readonly #engine: MachineEngine | undefined;
   #jobs: readonly string[] = [];
   #processes: readonly string[] = [];
+  #containers: readonly string[] = [];
 
-  constructor(host: Host) {
+  /** With the engine of the host, where it has one. */
+  constructor(host: Host, engine?: MachineEngine) {
     this.#host = host;
+    this.#engine = engine;
   }
 
   get jobs(): readonly string[] {
     return this.#jobs;
   }
 
-  /** One WASM run, and a process where the host runs such. */
-  async start(executors: readonly ('wasm' | 'process')[]): Promise<void> {
-    const tasks = { wasm: wasmTask('ticker', [FOR_EVER, String(EVERY_MS)]), process: countTask };
+  /** One run of each. */
+  async start(kinds: readonly (keyof typeof JOBS)[]): Promise<void> {
     const jobs: string[] = [];
-    for (const name of executors) jobs.push(await this.#host.submit(batchJob(tasks[name])));
+    for (const kind of kinds) jobs.push(await this.#host.submit(JOBS[kind]()));
     for (const job of jobs) await this.#host.lines(job, FEW);
     this.#jobs = jobs;
     this.#processes = await this.#host.work();
+    this.#containers = await this.#running();
   }
 
-  /** Every plugin and every run is the process that it was. */
+  /** Every plugin and every run is the process or container that it was; no container is there twice. */
   async isAlive(t: Test, when: string): Promise<void> {
     const now = await this.#host.work();
     const gone = this.#processes.filter((one) => !now.includes(one));
     t.strictSame(gone, [], `${when}: the same processes`);
+    t.strictSame(await this.#running(), this.#containers, `${when}: the same containers`);
   }
 
   /** The same processes, the same runs, no line lost or repeated, and they go on. */
@@ -58,6 +72,10 @@ export class SteadyWork {
       );
       await this.#counts(t, job, when);
     }
+  }
+
+  async #running(): Promise<readonly string[]> {
+    return (await this.#engine?.running())?.sort() ?? [];
   }
 
   async #counts(t: Test, job: string, when: string): Promise<void> {
