@@ -9,15 +9,16 @@ import { makeBench, pluginsOf } from './plugin-host-kit.ts';
 
 // Many processes are started here, on machines that may be busy.
 t.setTimeout(120_000);
+const LOADED_MS = 30_000;
 
 t.test('an agent that is killed finds its plugin again from its store on disk', async (t) => {
   const { bench, agent } = await makeAgent(t);
   const first = await agent();
-  const [, pid] = await first.waitFor(/ready (\d+) false/);
+  const [, pid] = await first.waitFor(/ready (\d+) false/, LOADED_MS);
   await first.kill('SIGKILL');
   t.same(pluginsOf(bench.runDir), [Number(pid)]);
   const second = await agent();
-  const [, again] = await second.waitFor(/ready (\d+) true/);
+  const [, again] = await second.waitFor(/ready (\d+) true/, LOADED_MS);
   t.equal(again, pid);
 });
 
@@ -31,14 +32,14 @@ for (const [point, reattached] of [
     async (t) => {
       const { bench, agent } = await makeAgent(t);
       const first = await agent({ LIMPET_CRASH_AT: point });
-      t.match(await first.waitForExit(), { signal: 'SIGKILL' });
+      t.match(await first.waitForExit(LOADED_MS), { signal: 'SIGKILL' });
       // One that was spawned at that moment carries its environment an instant later.
       const left = await eventually('what is left', () => {
         const pids = pluginsOf(bench.runDir);
         return pids.length === (reattached ? 1 : 0) && pids;
       });
       const second = await agent();
-      const [, pid] = await second.waitFor(new RegExp(`ready (\\d+) ${reattached}`));
+      const [, pid] = await second.waitFor(new RegExp(`ready (\\d+) ${reattached}`), LOADED_MS);
       if (reattached) t.same([Number(pid)], left);
       t.same(pluginsOf(bench.runDir), [Number(pid)]);
       t.equal(readdirSync(bench.runDir).length, 1);
