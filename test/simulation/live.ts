@@ -1,7 +1,8 @@
 /** One whole life of a simulated world, and what is wrong at its end. */
 import { Cluster } from './cluster.ts';
 import type { Coverage } from './crashes.ts';
-import { play, type Script } from './script.ts';
+import { play } from './play.ts';
+import type { Script } from './script.ts';
 import { verdict } from './verdict.ts';
 
 /** Rejects with everything that is wrong. */
