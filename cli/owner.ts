@@ -3,13 +3,16 @@
  * there, the service could not read any more.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { idIn } from './etc-ids.ts';
 import { LAYOUT } from './install/layout.ts';
 
 /** What stands before the command; nothing for who is not root, or when the folder is root's. */
 export function asOwnerOf(folder: string): readonly string[] {
   if (process.getuid?.() !== 0) return [];
   const owner = statSync(folder, { throwIfNoEntry: false });
-  return owner === undefined ? [] : setpriv(owner, groupId('docker'));
+  return owner === undefined
+    ? []
+    : setpriv(owner, idIn(readFileSync('/etc/group', 'utf8'), 'docker'));
 }
 
 /** With the groups of the unit. */
@@ -20,12 +23,6 @@ export function setpriv(
   if (uid === 0) return [];
   const groups = [gid, ...(docker === undefined ? [] : [docker])].join(',');
   return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, `--groups=${groups}`];
-}
-
-function groupId(name: string): number | undefined {
-  const lines = readFileSync('/etc/group', 'utf8').split('\n');
-  const [, , id] = lines.find((line) => line.startsWith(`${name}:`))?.split(':') ?? [];
-  return id === undefined ? undefined : Number(id);
 }
 
 /** The configuration of the service, for its own folder. */

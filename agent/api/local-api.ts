@@ -14,6 +14,7 @@ import { chmod, rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { parseExecutionId, type ExecutionId } from '../../core/ids.ts';
+import type { AgentStatusAnswer } from '../../wire/agent-status.ts';
 import type { ExecutionEvent } from '../../wire/messages.ts';
 import { explainRoutes, type ExplainDeps } from '../explain/routes.ts';
 import { drainRoute, type DrainRouteDeps } from './drain-route.ts';
@@ -38,7 +39,7 @@ const stopSchema = z.strictObject({ mode: z.enum(STOP_MODES).optional() });
 export function localApi(deps: LocalApiDeps): readonly Route[] {
   return [
     { method: 'GET', path: '/health', answer: () => health(deps) },
-    { method: 'GET', path: '/status', answer: () => ({ json: deps.status() }) },
+    { method: 'GET', path: '/status', answer: () => status(deps) },
     { method: 'GET', path: '/executions/:id/history', answer: (request) => history(deps, request) },
     { method: 'POST', path: '/stop', answer: (request) => stop(deps, request) },
     ...explainRoutes(deps),
@@ -47,6 +48,12 @@ export function localApi(deps: LocalApiDeps): readonly Route[] {
     reloadRoute(deps),
     ...foreignRoutes(deps),
   ];
+}
+
+/** At least what others rely on. */
+function status(deps: LocalApiDeps): Reply {
+  const json: AgentStatusAnswer = deps.status();
+  return { json };
 }
 
 function health(deps: LocalApiDeps): Reply {

@@ -4,23 +4,15 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { getOnSocket } from '../../adapters/doctor/http-on-socket.ts';
+import { agentStatusSchema } from '../../wire/agent-status.ts';
 
-const statusSchema = z.looseObject({
-  pid: z.number(),
-  nodeId: z.string(),
-  degraded: z.array(z.string()),
-  link: z.looseObject({ state: z.string(), detail: z.string() }),
-  executors: z.array(
-    z.looseObject({
-      name: z.string(),
-      health: z.string(),
-      reason: z.string(),
-      version: z.string(),
-      pid: z.number().optional(),
-      restarts: z.number(),
-    }),
-  ),
-  quarantined: z.array(z.string()),
+const statusSchema = agentStatusSchema.pick({
+  pid: true,
+  nodeId: true,
+  degraded: true,
+  link: true,
+  executors: true,
+  quarantined: true,
 });
 export type LiveStatus = z.infer<typeof statusSchema>;
 

@@ -2,14 +2,8 @@
 import { heartbeatAnswerSchema, PROTOCOL_VERSION } from '../../wire/messages.ts';
 import { toRequester } from '../../wire/subjects.ts';
 import type { NodeId } from '../../core/ids.ts';
-import {
-  askBroker,
-  brokerFinding,
-  isLoopback,
-  permissionFinding,
-  type BrokerSeen,
-  type BrokerSubject,
-} from '../../adapters/doctor/broker.ts';
+import type { BrokerSeen, BrokerSubject } from '../../adapters/doctor/broker.ts';
+import { brokerChecks, NOBODY } from '../../adapters/doctor/broker-checks.ts';
 import {
   failure,
   fine,
@@ -21,7 +15,6 @@ import {
 import type { TransportOptions } from '../../adapters/nats/port.ts';
 import type { LiveAgent } from './ask-agent.ts';
 
-const DEADLINE_MS = 15_000;
 /** Clocks that are further apart than this make deadlines and credentials unreliable. */
 const MOST_SKEW_MS = 5_000;
 
@@ -33,23 +26,17 @@ export interface RequesterSubject {
 }
 
 export function requesterChecks({ nodeId, options, agent }: RequesterSubject): readonly Check[] {
-  const subject = subjectOf(nodeId, options);
-  const asked = askBroker(subject);
-  // Each check waits for it and tells what it threw.
-  asked.catch(() => undefined);
-  const check = (name: string, find: (seen: BrokerSeen) => Finding): Check => ({
-    name,
-    deadlineMs: DEADLINE_MS,
-    look: async () => find(await asked),
+  const unknown = nodeId === undefined ? 'this node has no id before its first start' : undefined;
+  return brokerChecks(subjectOf(nodeId, options), {
+    unknown,
+    more: [
+      {
+        name: 'requester',
+        find: (seen) => (unknown === undefined ? requesterFinding(seen, agent) : skipped(unknown)),
+      },
+      { name: 'clock skew', find: skewFinding },
+    ],
   });
-  const known = (finding: () => Finding): Finding =>
-    nodeId === undefined ? skipped('this node has no id before its first start') : finding();
-  return [
-    check('broker', (seen) => brokerFinding(seen, isLoopback(options.servers))),
-    check('broker permissions', (seen) => known(() => permissionFinding(seen, subject))),
-    check('requester', (seen) => known(() => requesterFinding(seen, agent))),
-    check('clock skew', skewFinding),
-  ];
 }
 
 /** Nobody sends on a subject of this method. */
@@ -58,7 +45,7 @@ function subjectOf(nodeId: NodeId | undefined, options: TransportOptions): Broke
   return {
     options,
     own: nodeId === undefined ? [] : [`node.compute.${own}.Doctor/v1`],
-    foreign: 'node.compute.n-00000000-0000-7000-8000-00000000d0c7.Doctor/v1',
+    foreign: `node.compute.${NOBODY}.Doctor/v1`,
     ask: { subject: askedOn(own), payload: Buffer.from(JSON.stringify(beat(own))) },
   };
 }

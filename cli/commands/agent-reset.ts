@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
+import { agentStatusSchema } from '../../wire/agent-status.ts';
 import { folderOfOrder } from '../agent-folder.ts';
 import { runAgentProgram } from '../agent-program.ts';
 import { askAgent } from '../agent-socket.ts';
@@ -48,7 +49,7 @@ export function agentReset(context: Context): Command {
     });
 }
 
-const statusSchema = z.looseObject({ pid: z.int() });
+const statusSchema = agentStatusSchema.pick({ pid: true });
 
 /** Errors: `conflict`. The lock of the store is the proof; this is the friendly word before it. */
 async function notRunning(folder: string, stop: boolean): Promise<void> {

@@ -1,9 +1,9 @@
 /** `limpet agent status`: what the agent of this host says of itself. */
 import { Command } from 'commander';
-import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
-import { reloadLine, reloadReportSchema } from '../../wire/reload.ts';
+import { agentStatusSchema, type AgentStatusAnswer } from '../../wire/agent-status.ts';
+import { reloadLine } from '../../wire/reload.ts';
 import { agentFolder, folderOf } from '../agent-folder.ts';
 import { askAgent } from '../agent-socket.ts';
 import { print } from '../context.ts';
@@ -12,55 +12,6 @@ import { outputOption } from '../options.ts';
 import type { OutputOptions } from '../options.ts';
 import { age, bytes } from '../output/format.ts';
 import { formatPairs, formatTable } from '../output/table.ts';
-
-const resources = z.looseObject({ cpuMillis: z.number(), memoryBytes: z.number() });
-
-const statusSchema = z.looseObject({
-  ok: z.boolean(),
-  degraded: z.array(z.string()),
-  version: z.string(),
-  pid: z.number(),
-  nodeId: z.string(),
-  name: z.string(),
-  dataDir: z.string(),
-  startedAt: z.number(),
-  readyMs: z.number().optional(),
-  drainedSince: z.number().optional(),
-  reloaded: reloadReportSchema.optional(),
-  housekeeping: z
-    .looseObject({ lookedAt: z.number().optional(), bytes: z.number(), finished: z.number() })
-    .optional(),
-  capacity: resources,
-  allocated: resources,
-  link: z.looseObject({ state: z.string(), detail: z.string() }),
-  executors: z.array(
-    z.looseObject({
-      name: z.string(),
-      health: z.string(),
-      reason: z.string(),
-      version: z.string(),
-      pid: z.number().optional(),
-      reattached: z.boolean().optional(),
-      restarts: z.number(),
-      recovery: z.string(),
-      adopted: z.number(),
-    }),
-  ),
-  executions: z.array(
-    z.looseObject({
-      id: z.string(),
-      jobId: z.string(),
-      executor: z.string(),
-      state: z.string(),
-      run: z.number(),
-      startedAt: z.number().optional(),
-      progress: z.string(),
-    }),
-  ),
-  quarantined: z.array(z.string()),
-  foreign: z.array(z.string()),
-});
-type Status = z.infer<typeof statusSchema>;
 
 export function agentStatus(context: Context): Command {
   return folderOf(new Command('status'))
@@ -73,7 +24,7 @@ export function agentStatus(context: Context): Command {
         print(context, JSON.stringify(answer, undefined, 2));
         return;
       }
-      const status = statusSchema.safeParse(answer);
+      const status = agentStatusSchema.safeParse(answer);
       if (!status.success)
         throw new LimpetError(
           'version-mismatch',
@@ -83,7 +34,7 @@ export function agentStatus(context: Context): Command {
     });
 }
 
-export function statusText(status: Status, nowMs: number): string {
+export function statusText(status: AgentStatusAnswer, nowMs: number): string {
   const sections = [agentPairs(status, nowMs), `Executors\n${executorTable(status)}`];
   if (status.executions.length > 0) sections.push(`Executions\n${executionTable(status, nowMs)}`);
   if (status.foreign.length > 0)
@@ -94,7 +45,7 @@ export function statusText(status: Status, nowMs: number): string {
   return sections.join('\n\n');
 }
 
-function agentPairs(status: Status, nowMs: number): string {
+function agentPairs(status: AgentStatusAnswer, nowMs: number): string {
   const { capacity, allocated, link } = status;
   return formatPairs([
     ['Node', `${status.nodeId} (${status.name})`],
@@ -113,25 +64,25 @@ function agentPairs(status: Status, nowMs: number): string {
   ]);
 }
 
-function drainText({ drainedSince, executions }: Status, nowMs: number): string {
+function drainText({ drainedSince, executions }: AgentStatusAnswer, nowMs: number): string {
   if (drainedSince === undefined) return '';
   const left = executions.length === 0 ? 'no work is left' : `${executions.length} executions left`;
   return `for ${age(drainedSince, nowMs)}, ${left}`;
 }
 
-function reloadText({ reloaded }: Status, nowMs: number): string {
+function reloadText({ reloaded }: AgentStatusAnswer, nowMs: number): string {
   return reloaded === undefined
     ? ''
     : `read again ${age(reloaded.at, nowMs)} ago: ${reloadLine(reloaded)}`;
 }
 
-function finishedText({ housekeeping }: Status, nowMs: number): string {
+function finishedText({ housekeeping }: AgentStatusAnswer, nowMs: number): string {
   if (housekeeping?.lookedAt === undefined) return '';
   const { finished, bytes: kept, lookedAt } = housekeeping;
   return `${finished} executions kept, ${bytes(kept)} of logs and results, ${age(lookedAt, nowMs)} ago`;
 }
 
-function executorTable(status: Status): string {
+function executorTable(status: AgentStatusAnswer): string {
   const rows = status.executors.map((executor) => [
     executor.name,
     executor.health,
@@ -146,7 +97,7 @@ function executorTable(status: Status): string {
   return formatTable(head, rows);
 }
 
-function executionTable(status: Status, nowMs: number): string {
+function executionTable(status: AgentStatusAnswer, nowMs: number): string {
   const rows = status.executions.map((execution) => [
     shortId(execution.id),
     shortId(execution.jobId),

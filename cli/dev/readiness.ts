@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
+import { agentStatusSchema } from '../../wire/agent-status.ts';
 import { askAgent, readAgentFile } from '../agent-socket.ts';
 import { ApiClient } from '../api/client.ts';
 import { readEndpointFile, readToken } from '../api/endpoint.ts';
@@ -30,19 +31,7 @@ export interface AgentReady {
   readonly unhealthy: string[];
 }
 
-const statusSchema = z.object({
-  nodeId: z.string(),
-  link: z.object({ state: z.string() }),
-  executors: z.array(
-    z.object({
-      name: z.string(),
-      health: z.string(),
-      reason: z.string(),
-      recovery: z.string(),
-      restarts: z.number(),
-    }),
-  ),
-});
+const statusSchema = agentStatusSchema.pick({ nodeId: true, link: true, executors: true });
 
 /** Once it answers on its socket; it gets 10 s more to meet the requester and its executors, and is taken as it is then. */
 export async function agentReady(child: Child, folder: string): Promise<AgentReady> {

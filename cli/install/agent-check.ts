@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import { LimpetError, messageOf } from '../../core/errors.ts';
+import { agentStatusSchema } from '../../wire/agent-status.ts';
 import { askAgent } from '../agent-socket.ts';
 import type { Host } from './host.ts';
 import type { Journal } from './journal.ts';
@@ -16,7 +17,7 @@ const NOISE =
   /left-over process|This usually indicates unclean|remains running after unit stopped|compat systemd cgroup/;
 
 const healthSchema = z.looseObject({ ok: z.boolean(), degraded: z.array(z.string()) });
-const statusSchema = z.looseObject({ pid: z.int(), version: z.string() });
+const statusSchema = agentStatusSchema.pick({ pid: true, version: true });
 const configSchema = z.looseObject({ dataDir: z.string().default(LAYOUT.agentData) });
 
 /** Its pid; undefined when none answers. */

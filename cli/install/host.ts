@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { LimpetError, messageOf } from '../../core/errors.ts';
+import { idIn } from '../etc-ids.ts';
 import type { FileAccess } from './durable-file.ts';
 import type { Access } from './steps.ts';
 import { Systemctl } from './systemctl.ts';
@@ -55,11 +56,11 @@ export class Host {
   }
 
   userId(name: string): number | undefined {
-    return name === 'root' ? 0 : this.#idIn('/etc/passwd', name);
+    return name === 'root' ? 0 : idIn(this.read('/etc/passwd'), name);
   }
 
   groupId(name: string): number | undefined {
-    return name === 'root' ? 0 : this.#idIn('/etc/group', name);
+    return name === 'root' ? 0 : idIn(this.read('/etc/group'), name);
   }
 
   /** In numbers; whoever is not known (yet) owns nothing. */
@@ -75,14 +76,6 @@ export class Host {
       timeout: NODE_MS,
     }).trim();
     return this.#nodeVersions[path];
-  }
-
-  #idIn(file: string, name: string): number | undefined {
-    const line = this.read(file)
-      ?.split('\n')
-      .find((one) => one.startsWith(`${name}:`));
-    const id = Number(line?.split(':')[2]);
-    return line === undefined || !Number.isInteger(id) ? undefined : id;
   }
 
   /** Errors: `permission-denied`. */

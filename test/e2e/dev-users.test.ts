@@ -149,12 +149,13 @@ for (const { kind, skip } of BROKERS)
     });
 
     t.test('shows its passwords to nobody', async (t) => {
-      const file = kind === 'embedded' ? 'nats/users.json' : 'nats/nats.conf';
-      const secret = [file, 'agent.config.json', 'requester.config.json'];
+      const list = kind === 'embedded' ? 'nats/users.json' : 'nats/nats.conf';
+      const secret = [list, 'agent.config.json', 'requester.config.json'];
       for (const name of secret) t.equal(statSync(join(dev.data, name)).mode & 0o777, 0o600, name);
       t.equal(statSync(join(dev.data, 'nats')).mode & 0o777, 0o700);
-      const { dev: own, children } = readDevFile(dev.data) ?? t.fail('no dev.json');
-      const shown = [own, ...Object.values(children)].flatMap(({ pid }) =>
+      const file = readDevFile(dev.data);
+      if (file === undefined) throw new Error('no dev.json');
+      const shown = [file.dev, ...Object.values(file.children)].flatMap(({ pid }) =>
         ['cmdline', 'environ'].map((name) => readFileSync(`/proc/${pid}/${name}`, 'utf8')),
       );
       t.equal(shown.length, 8);
