@@ -1,13 +1,20 @@
 /** What finished executions leave on a node stays within its bounds. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
-import { tooMuch } from '../../agent/housekeeping/housekeeper.ts';
+import { FakeClock } from '../../adapters/clock/fake-clock.ts';
+import { silentLog } from '../../adapters/log/silent-log.ts';
+import { openMemoryStore } from '../../adapters/store/memory-store.ts';
+import { agentFolders } from '../../agent/executions/folders.ts';
+import { eventOf, ExecutionRepository } from '../../agent/executions/repository.ts';
+import { Housekeeper, tooMuch } from '../../agent/housekeeping/housekeeper.ts';
 import { parseExecutionId } from '../../core/ids.ts';
 import { startCluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
 import { batchJob, tickerJob, wasmTask } from '../kit/job-specs.ts';
+import { EXECUTION, record } from '../kit/records.ts';
+import { tempDir } from '../kit/temp-dir.ts';
 
 t.setTimeout(240_000);
 
@@ -29,7 +36,12 @@ t.test('logs and results of what has finished go, those of what runs stay', asyn
     [...left('logs'), ...left('results')].every((name) => name === running),
   );
   t.strictSame(left('logs'), [running]);
-  await t.rejects(agent.history(id), /has no execution/, 'its record went with them');
+  await eventually('its record to go with them', () =>
+    agent.history(id).then(
+      () => false,
+      (thrown: unknown) => /has no execution/.test(String(thrown)),
+    ),
+  );
   t.match((await agent.status()).executions, [{ id: running, state: 'running', run: 0 }]);
   t.equal((await cluster.execution(job)).state, 'completed', 'its owner still knows it');
   await eventually('it to be shown', async () =>
@@ -75,4 +87,29 @@ t.test('the oldest go first, and no more than need to', (t) => {
   t.strictSame(judge({ maxBytes: 0 }), [1, 2, 3, 4]);
   t.strictSame(judge({ maxBytes: 400 }), [], 'what fits stays');
   t.end();
+});
+
+t.test('nothing of it goes while a report of its end waits to be acknowledged', async (t) => {
+  const folders = agentFolders(tempDir(t));
+  const repository = new ExecutionRepository(await openMemoryStore());
+  const over = record({ state: 'completed', removed: true, finishedAt: 2_000 });
+  await repository.commit(repository.change(undefined, over, eventOf(undefined, over, 'test')));
+  const log = join(folders.logs, EXECUTION);
+  mkdirSync(log, { recursive: true });
+  let acknowledged = false;
+  const housekeeper = new Housekeeper({
+    ...{ repository, folders, clock: new FakeClock(), log: silentLog },
+    acknowledged: () => acknowledged,
+    rules: () => ({
+      ...{ keepFinishedMs: HOUR, keepFinishedCount: 0 },
+      housekeeping: { maxBytes: 0, everyMs: HOUR },
+    }),
+  });
+  await housekeeper.look();
+  t.ok(existsSync(log));
+  t.not(await repository.get(EXECUTION), undefined);
+  acknowledged = true;
+  await housekeeper.look();
+  t.notOk(existsSync(log));
+  t.equal(await repository.get(EXECUTION), undefined);
 });

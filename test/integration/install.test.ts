@@ -40,6 +40,12 @@ function mode(host: InstalledHost, path: string): string {
   return (statSync(host.at(path)).mode & 0o777).toString(8);
 }
 
+/** What was asked of services, questions left out. */
+function calls(host: InstalledHost): string[] {
+  const all = host.text('run/systemctl/calls').trim().split('\n');
+  return all.filter((call) => /^(stop|disable) /.test(call));
+}
+
 t.test('--dry-run shows every file and no secret, and changes nothing', async (t) => {
   const host = emptyHost(t);
   const secret = token();
@@ -94,6 +100,9 @@ t.test('an agent is installed once; a second time has nothing to do', async (t) 
     [],
   );
   t.equal(host.text('etc/limpet/keys/agent.nkey'), key, 'it stays who it is');
+  const joinToken = host.text('etc/limpet/keys/join.token');
+  await host.run(release, 'install', 'agent', '--no-start');
+  t.equal(host.text('etc/limpet/keys/join.token'), joinToken, 'and so does its token');
 });
 
 t.test('settings of the command line come into a configuration that loses nothing', async (t) => {
@@ -163,10 +172,15 @@ t.test(
   'uninstall takes away what was installed, names what it leaves, and nothing else',
   async (t) => {
     const host = emptyHost(t);
-    await host.run(release, 'install', 'agent', ...JOIN, '--no-start');
+    await host.run(release, 'install', 'agent', ...JOIN, '--process', '--no-start');
+    const executors = { process: { enabled: true, config: { user: 'nobody' } } };
+    t.has(host.json('etc/limpet/agent.config.json'), { executors }, 'commands run as nobody');
     await host.run(release, 'install', 'requester', '--no-start');
     writeFileSync(host.at('etc/limpet/mine'), '');
+    host.write('var/lib/limpet/agent/work', {});
+    host.write('var/lib/limpet/requester/jobs', {});
     const one = await host.run(release, 'uninstall', 'requester');
+    t.match(calls(host), [/^stop limpet-requester/, /^disable limpet-requester/]);
     t.match(one.stderr, /^to remove that as well: rm -r \/etc\/limpet\/requester\.config\.json /m);
     t.notOk(existsSync(host.at('etc/systemd/system/limpet-requester.service')));
     t.ok(existsSync(host.at('opt/limpet/current/bin/limpet')), 'the agent needs it');
@@ -174,6 +188,8 @@ t.test(
 
     const all = await host.run(release, 'uninstall', '--purge');
     t.equal(all.exit?.code, 0, all.stderr);
+    t.match(calls(host).slice(2), [/^stop limpet-agent/, /^disable limpet-agent/]);
+    t.same(readdirSync(host.at('var/lib/limpet')), ['requester'], 'what was left stays');
     t.same(readdirSync(host.at('etc/limpet')).sort(), [
       'authority',
       'mine',

@@ -28,6 +28,7 @@ t.test('after a job, agent and requester tell what they did', async (t) => {
       headers: { authorization: `Bearer ${token}` },
       signal: AbortSignal.timeout(30_000),
     });
+  const began = performance.now();
   const first = await cluster.submit(batchJob(wasmTask('ticker', ['1', '1'])));
   const queued = await (await ask('/api/v1/limpet/metrics')).text();
 
@@ -47,7 +48,8 @@ t.test('after a job, agent and requester tell what they did', async (t) => {
   await t.test('the queue, while nothing could take the job', async (t) => {
     t.equal(value(queued, 'limpet_queue_jobs'), 1);
     t.equal(value(queued, 'limpet_jobs{state="Queued"}'), 1);
-    t.ok(value(queued, 'limpet_queue_oldest_seconds') > 0);
+    const waitedS = value(queued, 'limpet_queue_oldest_seconds');
+    t.ok(waitedS > 0 && waitedS <= (performance.now() - began) / 1000, `${waitedS} s`);
   });
 
   await t.test('the agent', async (t) => {
@@ -63,6 +65,9 @@ t.test('after a job, agent and requester tell what they did', async (t) => {
     t.equal(value(ofAgent, 'limpet_store_writable'), 1);
     t.ok(value(ofAgent, 'limpet_disk_free_bytes') > 0);
     t.ok(value(ofAgent, 'limpet_store_write_seconds_count') > 0, 'since the first scrape');
+    const wroteS = value(ofAgent, 'limpet_store_write_seconds_sum');
+    const writes = value(ofAgent, 'limpet_store_write_seconds_count');
+    t.ok(wroteS > 0 && wroteS / writes < (performance.now() - began) / 1000, `${wroteS} s`);
     t.ok(value(ofAgent, 'process_resident_memory_bytes') > 1e6);
   });
 
