@@ -1,5 +1,6 @@
 /**
- * The requester program: `main.ts [--config FILE] --data DIR`; `main.ts --init` makes an authority over a broker instead.
+ * The requester program: `main.ts [--config FILE] --data DIR`;
+ * `main.ts --init` makes an authority over a broker instead, `--renew-certificates` a new certificate of one.
  * Exit codes: 0 stopped, 1 failed, 2 usage or config.
  */
 import { mkdirSync } from 'node:fs';
@@ -23,7 +24,9 @@ const USAGE = `usage: requester [--config FILE] [--data DIR]
 usage: requester --doctor [--config FILE] [--data DIR]
   looks at what it needs, prints as JSON what was found, and ends; changes nothing
 usage: requester --init --folder DIR
-  makes operator, account, keys and nats-server.conf, and ends`;
+  makes operator, account, keys and nats-server.conf, and ends
+usage: requester --renew-certificates --folder DIR
+  makes a new certificate for the broker, and ends`;
 
 interface Flags {
   readonly config: string | undefined;
@@ -98,10 +101,10 @@ function usage(args?: string[]): Flags {
   }
 }
 
-async function init(args: readonly string[]): Promise<void> {
+/** `run` loads what only this takes. */
+async function once(run: () => Promise<void>): Promise<void> {
   try {
-    // Loads what only this takes.
-    await (await import('./authority/init-program.ts')).runInit(args);
+    await run();
   } catch (thrown) {
     process.stderr.write(`requester: ${messageOf(thrown)}\n`);
     process.exitCode = LimpetError.from(thrown).code === 'invalid-argument' ? 2 : 1;
@@ -124,6 +127,9 @@ async function serve(): Promise<void> {
 }
 
 const [, , first, ...rest] = process.argv;
-if (first === '--init') await init(rest);
+if (first === '--init')
+  await once(async () => (await import('./authority/init-program.ts')).runInit(rest));
+else if (first === '--renew-certificates')
+  await once(async () => (await import('./authority/renew-program.ts')).runRenew(rest));
 else if (first === '--doctor') await doctor(rest);
 else await serve();

@@ -4,7 +4,7 @@
  * Names and small texts are handled by synchronous calls: each costs some microseconds, a trip through the thread pool
  * many times that, and a run has dozens of them. Only fsync, which may take as long as the disk likes, goes to the pool.
  */
-import { closeSync, fsync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fchownSync, fsync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { syncFolder } from './folders.ts';
@@ -14,6 +14,8 @@ const sync = promisify(fsync);
 export interface WriteOptions {
   /** Of the new file; 0600 unless told. */
   readonly mode?: number;
+  /** Of the new file; who writes it unless told. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
   /** Folders further up that got a new name: made durable with the file's own. */
   readonly parents?: readonly string[];
 }
@@ -22,12 +24,12 @@ export interface WriteOptions {
 export async function writeDurably(
   file: string,
   data: string | Uint8Array,
-  { mode = 0o600, parents = [] }: WriteOptions = {},
+  { mode = 0o600, owner, parents = [] }: WriteOptions = {},
 ): Promise<void> {
   const folder = dirname(file);
   const temporary = join(folder, `.${basename(file)}.${process.pid}.tmp`);
   try {
-    await writeSynced(temporary, data, mode);
+    await writeSynced(temporary, data, { mode, owner });
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -36,10 +38,15 @@ export async function writeDurably(
   await Promise.all([folder, ...parents].map(syncFolder));
 }
 
-async function writeSynced(file: string, data: string | Uint8Array, mode: number): Promise<void> {
+async function writeSynced(
+  file: string,
+  data: string | Uint8Array,
+  { mode, owner }: { readonly mode: number; readonly owner: WriteOptions['owner'] | undefined },
+): Promise<void> {
   rmSync(file, { force: true });
   const fd = openSync(file, 'wx', mode);
   try {
+    if (owner !== undefined) fchownSync(fd, owner.uid, owner.gid);
     writeFileSync(fd, data);
     await sync(fd);
   } finally {

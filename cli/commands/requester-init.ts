@@ -53,7 +53,8 @@ function argsOf(context: Context, options: InitOptions): string[] {
   ];
 }
 
-function defaultFolder({ env }: Context): string {
+/** Of the authority. */
+export function defaultFolder({ env }: Context): string {
   const data = dataFolder(env);
   return data === LAYOUT.data ? LAYOUT.authority : join(data, 'authority');
 }

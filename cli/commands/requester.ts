@@ -7,6 +7,7 @@ import { runProgram } from '../programs.ts';
 import { upgrade } from './agent-upgrade.ts';
 import { programArgs } from './agent.ts';
 import { requesterInit } from './requester-init.ts';
+import { requesterRenew } from './requester-renew.ts';
 import { requesterToken } from './requester-token.ts';
 import type { ProgramOptions } from './agent.ts';
 
@@ -23,6 +24,7 @@ export function requester(context: Context, done: (exitCode: number) => void): C
       done(await runProgram('requester', programArgs({ data, ...options })));
     })
     .addCommand(requesterInit(context, done))
+    .addCommand(requesterRenew(context, done))
     .addCommand(upgrade(context))
     .addCommand(requesterToken(context));
 }

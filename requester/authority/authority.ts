@@ -66,7 +66,8 @@ export class Authority {
   }
 }
 
-function readAbout(file: string): AboutAuthority {
+/** Errors: `invalid-config`. */
+export function readAbout(file: string): AboutAuthority {
   const text = need(file);
   try {
     return aboutSchema.parse(JSON.parse(text));

@@ -40,22 +40,29 @@ export interface InitReport {
   readonly files: readonly string[];
 }
 
-const YEARS_10_MS = 3653 * 86_400_000;
+const YEAR_MS = 365.25 * 86_400_000;
+/** The authority outlives the certificates that it makes: nodes know it by what they joined with. */
+export const LIFE_MS = { authority: 30 * YEAR_MS, server: 10 * YEAR_MS } as const;
 const HOST = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
 
 /** Errors: `invalid-argument`, `conflict` (something else is there), `permission-denied`. */
 export async function initAuthority(options: InitOptions): Promise<InitReport> {
   const { folder, hosts, dryRun } = options;
+  checkHosts(hosts);
+  if (existsSync(filesOf(folder).about)) return { changed: false, files: [] };
+  const contents = await contentsOf(options);
+  if (!dryRun) await place(folder, contents);
+  return { changed: true, files: contents.map(({ name }) => name) };
+}
+
+/** Errors: `invalid-argument`. */
+export function checkHosts(hosts: readonly string[]): void {
   for (const host of hosts)
     if (isIP(host) === 0 && !HOST.test(host))
       throw new LimpetError(
         'invalid-argument',
         `--host '${host}' is neither a host name nor an address`,
       );
-  if (existsSync(filesOf(folder).about)) return { changed: false, files: [] };
-  const contents = await contentsOf(options);
-  if (!dryRun) await place(folder, contents);
-  return { changed: true, files: contents.map(({ name }) => name) };
 }
 
 interface Content {
@@ -154,10 +161,15 @@ function brokerOf({ folder, hosts, port, tls, brokerData }: InitOptions) {
 }
 
 async function certificates({ hosts, now }: InitOptions): Promise<Content[]> {
-  const validity = { from: now, until: now + YEARS_10_MS };
-  const authority = await makeAuthority('limpet broker authority', validity);
+  const authority = await makeAuthority('limpet broker authority', {
+    from: now,
+    until: now + LIFE_MS.authority,
+  });
   const served = [...new Set([...hosts, 'localhost', '127.0.0.1'])];
-  const server = await issueServer(authority, served, validity);
+  const server = await issueServer(authority, served, {
+    from: now,
+    until: now + LIFE_MS.server,
+  });
   const names = filesOf('');
   return [
     { name: names.caKey, text: authority.key, mode: 0o600 },

@@ -21,7 +21,8 @@ import type { Config } from '../config.ts';
 
 const DEADLINE_MS = 5_000;
 const OTHERS = 0o077;
-const MONTH_MS = 30 * 86_400_000;
+/** So long before its end a certificate is warned of. */
+export const MONTH_MS = 30 * 86_400_000;
 
 export interface ApiSeen {
   readonly answers: boolean;

@@ -19,6 +19,7 @@ import { readBeside } from '../state/open.ts';
 import { SCHEMA_VERSION } from '../state/keys.ts';
 import { apiCheck, askApi, tlsCheck, tokenCheck, type ApiSeen } from './api.ts';
 import { brokerChecks } from './broker.ts';
+import { brokerCertificateCheck } from './broker-certificate.ts';
 
 /** A store without room stops everything. */
 const LEAST_FREE_BYTES = 64 * 1024 * 1024;
@@ -42,6 +43,7 @@ export async function requesterDoctor({ config: file, data }: DoctorOrder): Prom
     tlsCheck(config),
     apiCheck(config, api),
     requesterStore(data, api),
+    brokerCertificateCheck(config),
     ...brokerChecks(config),
   ]);
 }

@@ -21,6 +21,7 @@ export interface AuthorityBroker {
   jwt(name: string, key: Key, lifeMs: number, template?: 'agents' | 'joins'): Promise<string>;
   /** As text; only the broker knows of it, no requester. */
   token(id: string, lifeMs: number): Promise<string>;
+  signal(signal: NodeJS.Signals): void;
   kill(): Promise<void>;
   /** On the same port; `forgetful`: with nothing of the claims that it was sent. */
   restart(how?: 'forgetful'): Promise<void>;
@@ -67,5 +68,6 @@ export async function startAuthorityBroker(
     if (how === 'forgetful') rmSync(join(folder, 'nats'), { recursive: true });
     server = await launch();
   };
-  return { url, port, folder, files, credentials, jwt, token, kill, restart };
+  const signal = (name: NodeJS.Signals): void => void server.signal(name);
+  return { url, port, folder, files, credentials, jwt, token, signal, kill, restart };
 }
