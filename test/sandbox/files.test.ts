@@ -241,8 +241,9 @@ t.test(
     mkdirSync(elsewhere);
     writeFileSync(join(elsewhere, 'tool'), 'not of this job\n');
     chmodSync(join(elsewhere, 'tool'), 0o4755);
-    const swap = `rmdir output && ln -s ${elsewhere} output`;
-    const { job } = await endOf(processTask(swap, publishes));
+    const swap = `real=$(readlink output) && rmdir $real && ln -s ${elsewhere} $real`;
+    const { job, state, message } = await endOf(processTask(swap, publishes));
+    t.equal(state, 'Completed', message);
     const folder = join(tempDir(t), 'got');
     await cluster.ran('job', 'get', job, '--output-dir', folder);
     t.notOk(existsSync(join(folder, 'out/tool')));
