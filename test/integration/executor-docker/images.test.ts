@@ -69,7 +69,9 @@ void t.test('images', { skip: privateEngineSkip() }, async (t) => {
   await t.test('one that was pulled for a job goes, by whatever plugin process', async (t) => {
     await gone(lastId);
     await eventually('its entry to be gone', () => !record().includes(lastId));
-    const told = plugin.stderr.split('\n').find((line) => line.includes(lastId)) ?? '';
+    const told = await eventually('its removal to be told', () =>
+      plugin.stderr.split('\n').find((line) => line.includes(lastId)),
+    );
     t.has(JSON.parse(told), { '@message': 'image.removed', image: lastId, names: [last] });
     t.match(told, /"bytes":4,/);
   });
