@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { LOG_LEVELS } from '../adapters/log/pino-log.ts';
 import { LimpetError, messageOf } from '../core/errors.ts';
 import { parseBytes, parseCpu, type Resources } from '../core/resources.ts';
+import { shownValue } from '../core/shown-value.ts';
 import { inlineArchiveConfig, resultsConfig, urlDownloadConfig } from './inputs/config.ts';
 import { natsConfig } from './join/config.ts';
 
@@ -252,7 +253,7 @@ function invalid(file: string, error: z.ZodError, raw: unknown): LimpetError {
     (at, key) => (typeof at === 'object' && at !== null ? Reflect.get(at, key) : undefined),
     raw,
   );
-  const shown = value === undefined ? '' : ` is ${JSON.stringify(value)}`;
+  const shown = value === undefined ? '' : ` is ${shownValue(issue?.path.at(-1), value)}`;
   return new LimpetError(
     'invalid-config',
     `config ${file}: ${path === '' ? 'top level' : path}${shown}: ${issue?.message ?? 'not valid'}`,

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { LimpetError, messageOf } from '../core/errors.ts';
+import { shownValue } from '../core/shown-value.ts';
 
 const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
 
@@ -225,7 +226,9 @@ function issueText(issue: z.core.$ZodIssue, data: unknown): string {
     data,
   );
   const shown =
-    value === undefined ? 'is missing or at its default' : `is ${JSON.stringify(value)}`;
+    value === undefined
+      ? 'is missing or at its default'
+      : `is ${shownValue(issue.path.at(-1), value)}`;
   return `${path === '' ? 'the config' : path} ${shown}: ${lowerFirst(issue.message)}`;
 }
 
