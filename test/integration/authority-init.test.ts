@@ -67,6 +67,7 @@ t.test(
     const again = await init('--folder', folder, '--no-tls');
     t.equal(again.stdout, `the authority in ${folder} is there already; nothing was changed\n`);
     t.strictSame(contents(folder), made);
+    t.match(made['nats-server.conf'], /^host: "0\.0\.0\.0"$/m, 'it is reached from other hosts');
   },
 );
 
@@ -82,6 +83,8 @@ t.test('the certificate is for the names that were told, and for this host', asy
   t.equal(server.checkHost('other.example'), undefined);
   t.equal(ca.ca, true);
   t.equal(server.ca, false);
+  const years = (Date.parse(server.validTo) - Date.now()) / (365 * 86_400_000);
+  t.ok(years > 9 && years < 11, `${years} years`);
 });
 
 t.test('a dry run writes nothing, and says what it would', async (t) => {
@@ -113,6 +116,8 @@ t.test('an empty folder that was made for it is taken', async (t) => {
   mkdirSync(folder);
   t.equal((await init('--folder', folder)).code, 0);
   t.equal(Object.keys(contents(folder)).length, 10);
+  const config = contents(folder)['nats-server.conf'];
+  t.match(config, /^host: "127\.0\.0\.1"$/m, 'no other host was named: none reaches it');
 });
 
 t.test(

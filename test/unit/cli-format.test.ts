@@ -1,6 +1,8 @@
+import { PassThrough } from 'node:stream';
 import t from 'tap';
 import { parseExact, stringifyExact } from '../../cli/api/exact-json.ts';
 import { readEvents } from '../../cli/api/server-sent-events.ts';
+import { note, print } from '../../cli/context.ts';
 import { overlay } from '../../cli/dev/configs.ts';
 import { exitCodeOf, isOver, whyNot } from '../../cli/jobs/exit-code.ts';
 import { pickOne } from '../../cli/jobs/find-job.ts';
@@ -143,4 +145,17 @@ t.test('a config laid over another', async (t) => {
     executors: { process: { enabled: true } },
     labels: { x: 'y' },
   });
+});
+
+t.test('what others wrote is text on a terminal, and bytes elsewhere', (t) => {
+  const written = (isTTY: boolean): string => {
+    const out = Object.assign(new PassThrough(), { isTTY });
+    const context = { env: {}, stdin: new PassThrough(), stdout: out, stderr: out, now: () => 0 };
+    print(context, 'a\u001b]0;x\u0007');
+    note(context, 'b\u001b[2J');
+    return String(out.read());
+  };
+  t.equal(written(true), 'a\\x1b]0;x\\x07\nb\\x1b[2J\n');
+  t.equal(written(false), 'a\u001b]0;x\u0007\nb\u001b[2J\n');
+  t.end();
 });
