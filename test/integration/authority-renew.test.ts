@@ -1,6 +1,6 @@
 /** `limpet requester renew-certificates`, and the doctor that asks for it in time. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -140,6 +140,19 @@ t.test(
     await renew(folder);
     t.equal(isPair(folder), true);
     t.equal(served(folder).checkHost('broker.example'), 'broker.example');
+  },
+);
+
+t.test(
+  "the new files are the broker's, as the old ones were",
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async (t) => {
+    const folder = await made(t);
+    const { serverKey } = filesOf(folder);
+    chownSync(serverKey, 54_321, 54_322);
+    await renew(folder);
+    const { uid, gid, mode } = statSync(serverKey);
+    t.strictSame({ uid, gid, mode: mode & 0o777 }, { uid: 54_321, gid: 54_322, mode: 0o600 });
   },
 );
 
