@@ -1,5 +1,13 @@
 import t from 'tap';
-import { appendFileSync, closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { rawSource } from '../../plugins/sdk/raw-source.ts';
 import type { LogChunk } from '../../plugins/sdk/types.ts';
@@ -70,7 +78,7 @@ t.test('live output is seen at once, an unfinished line after a moment', async (
   t.equal(text(chunks, 'stdout'), 'one\ntwo\n');
 });
 
-t.test('what is written to a file whose folder is gone is seen all the same', async (t) => {
+t.test('what is written to a file whose folder was made anew is seen all the same', async (t) => {
   const folder = t.testdir({ stdout: '' });
   const stop = new AbortController();
   const chunks: LogChunk[] = [];
@@ -83,6 +91,7 @@ t.test('what is written to a file whose folder is gone is seen all the same', as
   writeSync(file, 'before\n');
   await eventually('the first line', () => text(chunks, 'stdout') === 'before\n', SOON_MS);
   rmSync(folder, { recursive: true });
+  mkdirSync(folder);
   writeSync(file, 'after\n');
   await eventually('the second', () => text(chunks, 'stdout') === 'before\nafter\n', SOON_MS);
   writeSync(file, 'later\n');
