@@ -39,11 +39,8 @@ t.test('a second result of a partition is recorded and not accepted', { skip }, 
 
 t.test('what runs of a job that is over is claimed, and stopped', { skip }, async (t) => {
   const { requester, agent, forgotten } = await setUp(t);
-  await requester.submit('over');
-  const { Job } = await requester.jobIs('over', 'Running');
-  await requester.call('DELETE', `/orchestrator/jobs/${Job.ID}`);
-  await requester.jobIs('over', 'Stopped');
-  const late = await forgotten({ jobId: Job.ID, state: 'running' });
+  const jobId = await jobThatIsOver(requester);
+  const late = await forgotten({ jobId, state: 'running' });
   await eventually('the stop', () => agent.stops.includes(late));
   t.match(await executionOf(requester, late), { desired: 'stop' });
 });
@@ -53,12 +50,9 @@ t.test(
   { skip },
   async (t) => {
     const { requester, agent, forgotten } = await setUp(t);
-    await requester.submit('over');
-    const { Job } = await requester.jobIs('over', 'Running');
-    await requester.call('DELETE', `/orchestrator/jobs/${Job.ID}`);
-    await requester.jobIs('over', 'Stopped');
+    const jobId = await jobThatIsOver(requester);
     agent.refusals = Infinity;
-    const late = await forgotten({ jobId: Job.ID, state: 'running' });
+    const late = await forgotten({ jobId, state: 'running' });
     await eventually('the claim', () => executionOf(requester, late));
     await requester.program.kill('SIGKILL');
     agent.refusals = 0;
@@ -133,6 +127,15 @@ async function setUp(t: Teardown) {
     return id;
   };
   return { requester, agent, forgotten };
+}
+
+/** It ran, and was stopped; answers its id. */
+async function jobThatIsOver(requester: RequesterProgram): Promise<string> {
+  await requester.submit('over');
+  const { Job } = await requester.jobIs('over', 'Running');
+  await requester.call('DELETE', `/orchestrator/jobs/${Job.ID}`);
+  await requester.jobIs('over', 'Stopped');
+  return Job.ID;
 }
 
 async function executionOf(requester: RequesterProgram, id: string) {

@@ -1,5 +1,5 @@
 /** Start of a run whose folder was lost, in a plugin as the agent drives it: its container is found, and never made twice. */
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { rmSync } from 'node:fs';
 import { Phase } from '../../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
 import { testEngine } from '../../kit/engine.ts';
@@ -33,45 +33,38 @@ void t.test('a run whose folder was lost', { skip: engine.skip }, async (t) => {
       }),
     );
   };
-  const loseFolder = async (run: { readonly executionId: string }) => {
+  /** Started, its folder lost while it runs or when it is over, and started again: in the same container. */
+  const lostAndStarted = async (
+    t: Test,
+    { executionId, script, over = false }: { executionId: string; script: string; over?: boolean },
+  ) => {
+    const run = { executionId, params: params(script), network: 'none' };
+    await plugin.start(run);
+    if (over) await plugin.wait(run);
+    const before = await containers(executionId);
     await plugin.kill9();
     rmSync(plugin.runFolder(run), { recursive: true });
     await plugin.respawn();
+    const { state } = await plugin.start(run);
+    t.same(await containers(executionId), before, 'the same container, not started again');
+    return { run, state, container: raw.getContainer(before[0]?.id ?? '') };
   };
 
   await t.test('goes on in its container when it is started again', async (t) => {
-    const run = {
-      executionId: 'e-lost-live',
-      params: params('echo once; until [ -e /go ]; do sleep 0.05; done; exit 7'),
-      network: 'none',
-    };
-    await plugin.start(run);
-    const before = await containers(run.executionId);
-    await loseFolder(run);
-    const { state } = await plugin.start(run);
+    const script = 'echo once; until [ -e /go ]; do sleep 0.05; done; exit 7';
+    const order = { executionId: 'e-lost-live', script };
+    const { run, state, container } = await lostAndStarted(t, order);
     t.equal(state.phase, Phase.RUNNING);
-    t.same(await containers(run.executionId), before, 'the same container, not started again');
-    const exec = await raw
-      .getContainer(before[0]?.id ?? '')
-      .exec({ Cmd: ['touch', '/go'], AttachStdout: true });
+    const exec = await container.exec({ Cmd: ['touch', '/go'], AttachStdout: true });
     (await exec.start({})).resume();
     t.match(await plugin.wait(run), { phase: Phase.EXITED, outcome: { code: 7 } });
     t.equal((await plugin.logs(run, { follow: true })).stdout, 'once\n');
   });
 
   await t.test('is told as it ended when it is over', async (t) => {
-    const run = {
-      executionId: 'e-lost-over',
-      params: params('echo once; exit 5'),
-      network: 'none',
-    };
-    await plugin.start(run);
-    await plugin.wait(run);
-    const before = await containers(run.executionId);
-    await loseFolder(run);
-    await plugin.start(run);
+    const script = 'echo once; exit 5';
+    const { run } = await lostAndStarted(t, { executionId: 'e-lost-over', script, over: true });
     t.match(await plugin.wait(run), { phase: Phase.EXITED, outcome: { code: 5 } });
-    t.same(await containers(run.executionId), before, 'the same container, not started again');
     t.equal((await plugin.logs(run, { follow: true })).stdout, 'once\n');
   });
 });
