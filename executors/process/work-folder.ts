@@ -2,18 +2,30 @@
  * The folder in which a command runs: `<run folder>/work`. Each mount is a symbolic link in it at its target without the
  * leading slash: what a container sees as `/input` is `./input` here. Links do not enforce `readOnly`. No link is made
  * below another one: it would be made in the folder of the node that the other leads to.
+ *
+ * With a user of their own commands may not enter the agent's folders: inputs that it has staged are then handed in, and links
+ * to the folders of results are relative, so that they lead through the run folder alone.
  */
-import { chown, lstat, mkdir, readlink, stat, symlink } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readlink, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, normalize, relative, sep } from 'node:path';
 import { LimpetError, type RunContext } from '../../plugins/sdk/index.ts';
 import type { Params } from './settings.ts';
 import type { Account } from './account.ts';
+import { handIn } from './hand-in.ts';
+
+const FOLDER_MODE = 0o755;
+/** They may pass, and not look around. */
+const PASS_MODE = 0o711;
+
+type Mount = RunContext<Params>['spec']['mounts'][number];
 
 /** Makes it, again and again if need be; answers where the command starts. Errors: `refused`. */
 export async function makeWorkFolder(run: RunContext<Params>, account?: Account): Promise<string> {
   const work = join(run.folder, 'work');
+  // Nothing has begun: what is there is of a start that was cut off, and what was handed in may be half there.
+  if (account !== undefined) await rm(work, { recursive: true, force: true });
   await mkdir(work, { recursive: true, mode: 0o755 });
-  for (const { source, target } of run.spec.mounts) await link(source, inside(work, target), work);
+  for (const mount of run.spec.mounts) await place(mount, { run, work, account });
   if (account !== undefined) await handOver(run, work, account);
   const start = inside(work, run.spec.params.WorkingDirectory ?? '.');
   const found = await stat(start).catch(() => undefined);
@@ -25,13 +37,45 @@ export async function makeWorkFolder(run: RunContext<Params>, account?: Account)
   return start;
 }
 
+interface Place {
+  readonly run: RunContext<Params>;
+  readonly work: string;
+  readonly account: Account | undefined;
+}
+
+async function place(mount: Mount, { run, work, account }: Place): Promise<void> {
+  const { source, target } = mount;
+  const at = inside(work, target);
+  if (account !== undefined && isOwn(run, mount))
+    return link(relative(dirname(at), source), at, work);
+  if (account === undefined || !isStaged(run, source)) return link(source, at, work);
+  await makeFolder(dirname(at), work);
+  try {
+    await handIn(source, at);
+  } catch (thrown) {
+    throw notMade(at, thrown);
+  }
+}
+
+/** A folder that is made for results. */
+function isOwn({ folder }: RunContext<Params>, { source, readOnly }: Mount): boolean {
+  return !readOnly && source.startsWith(folder + sep);
+}
+
+/** DATA/inputs/EXECUTION, where the run folder is DATA/runs/process/EXECUTION/RUN. */
+function isStaged({ folder, spec }: RunContext<Params>, source: string): boolean {
+  const data = join(folder, '../../../..');
+  return source.startsWith(join(data, 'inputs', spec.key.executionId) + sep);
+}
+
 /** The command may write its own folder and what is made for its results. */
 async function handOver(run: RunContext<Params>, work: string, account: Account): Promise<void> {
-  const own = run.spec.mounts.filter(
-    ({ source, readOnly }) => !readOnly && source.startsWith(run.folder + sep),
-  );
-  for (const folder of [work, ...own.map(({ source }) => source)])
-    await chown(folder, account.uid, account.gid);
+  await chmod(work, FOLDER_MODE);
+  const own = run.spec.mounts.filter((mount) => isOwn(run, mount)).map(({ source }) => source);
+  for (const folder of [work, ...own]) await chown(folder, account.uid, account.gid);
+  for (const source of own)
+    for (let way = dirname(source); way.startsWith(run.folder); way = dirname(way))
+      await chmod(way, PASS_MODE);
 }
 
 /** Where a path of the job's world lies. `..` cannot lead out. */
@@ -45,16 +89,23 @@ async function link(source: string, at: string, work: string): Promise<void> {
     await symlink(source, at);
   } catch (thrown) {
     if ((await readlink(at).catch(() => undefined)) === source) return;
-    throw new LimpetError('refused', `the mount at ${at} cannot be made`, { cause: thrown });
+    throw notMade(at, thrown);
   }
+}
+
+function notMade(at: string, cause: unknown): LimpetError {
+  return new LimpetError('refused', `the mount at ${at} cannot be made`, { cause });
 }
 
 async function makeFolder(folder: string, work: string): Promise<void> {
   if (folder === work || folder === dirname(work)) return;
   await makeFolder(dirname(folder), work);
   const found = await lstat(folder).catch(() => undefined);
-  if (found === undefined) await mkdir(folder);
-  else if (!found.isDirectory())
+  if (found === undefined) {
+    await mkdir(folder);
+    await chmod(folder, FOLDER_MODE);
+  }
+  if (found !== undefined && !found.isDirectory())
     throw new LimpetError(
       'refused',
       `a mount lies below another one, at ${relative(work, folder)}; the process executor cannot do that`,
