@@ -105,5 +105,5 @@ async function runTests(files, engineHost) {
     rmSync(folder, { recursive: true, force: true });
   }
   summary.end();
-  order.keep();
+  if (!stopping.signal.aborted) order.keep();
 }
