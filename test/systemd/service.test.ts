@@ -4,7 +4,7 @@
  */
 import t from 'tap';
 import { eventually } from '../kit/eventually.ts';
-import { batchJob, processTask, wasmTask } from '../kit/job-specs.ts';
+import { batchJob, inline, processTask, wasmTask } from '../kit/job-specs.ts';
 import { makeRelease } from '../kit/release.ts';
 import { AGENT, Host, REQUESTER } from '../kit/systemd/host.ts';
 import { bootMachine } from '../kit/systemd/machine.ts';
@@ -61,6 +61,20 @@ t.test(
     await work.goesOn(t, 'after SIGKILL');
   },
 );
+
+t.test("a command has its inputs and results, as the installation's user", { skip }, async (t) => {
+  const task = processTask('id -un; cat in/word; cp in/word out/word', {
+    InputSources: [inline(Buffer.from('a word\n'), '/in/word')],
+    Publisher: { Type: 'local' },
+    ResultPaths: [{ Name: 'out', Path: '/out' }],
+  });
+  const job = await host.submit(batchJob(task));
+  const { state, message } = await host.ended(job);
+  t.equal(state, 'Completed', message);
+  t.equal(await host.output(job), 'nobody\na word\n');
+  await host.limpet('job', 'get', '--output-dir', '/root/results', job);
+  t.equal(await machine.run(['cat', '/root/results/out/word']), 'a word\n');
+});
 
 t.test("the operator's commands know the unit: reload, logs, doctor", { skip }, async (t) => {
   const pid = await machine.mainPid(AGENT);
