@@ -4,34 +4,11 @@
  */
 import { BUSYBOX_IMAGE } from '../../../fixtures/image/busybox.mjs';
 import { eventually } from '../eventually.ts';
+import { ENGINE_CONFIG, WITHOUT_NETWORK } from './engine-boot.ts';
 import type { Machine } from './machine.ts';
 
 export const ENGINE = 'docker.service';
-/** A volume, because overlayfs does not stand on overlayfs. */
-export const ENGINE_DATA = '/var/lib/docker';
-const CONFIG = '/etc/docker/daemon.json';
 const WAIT_MS = 60_000;
-
-/** Of the network it needs nothing: jobs of the tests have none. */
-const WITHOUT_NETWORK = {
-  bridge: 'none',
-  iptables: false,
-  'ip-forward': false,
-  'ip-masq': false,
-};
-
-/**
- * Before systemd starts: the trees of cgroup v1 come read-only, where there are such; and what raises limits above those of the
- * container, which not even its root may, is left out of the units.
- */
-export const ENGINE_BOOT = `
-for tree in /sys/fs/cgroup/*/; do mount -o remount,bind,rw "$tree" 2> /dev/null || :; done
-for unit in docker containerd; do
-  mkdir -p /run/systemd/system/$unit.service.d
-  printf '[Service]\\nLimitNOFILE=\\nLimitNPROC=\\nLimitCORE=\\nOOMScoreAdjust=\\n' > /run/systemd/system/$unit.service.d/limits.conf
-done
-mkdir -p /etc/docker
-[ -e ${CONFIG} ] || echo '${JSON.stringify({ ...WITHOUT_NETWORK, 'live-restore': true })}' > ${CONFIG}`;
 
 /** Which run, and which life of it. */
 const FORMAT = [
@@ -74,7 +51,7 @@ export class MachineEngine {
   /** A restart of the engine ends its containers, or no longer does. */
   async liveRestore(on: boolean): Promise<void> {
     const config = JSON.stringify({ ...WITHOUT_NETWORK, 'live-restore': on });
-    await this.#machine.write(CONFIG, config);
+    await this.#machine.write(ENGINE_CONFIG, config);
     await this.#machine.systemctl('reload', ENGINE);
     await eventually(
       'the engine to have read its config',

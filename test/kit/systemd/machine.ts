@@ -11,7 +11,7 @@ import { testEngine } from '../engine.ts';
 import { eventually } from '../eventually.ts';
 import type { Teardown } from '../teardown.ts';
 import { exec, type ExecOptions, type Ran } from './exec.ts';
-import { ENGINE_BOOT, ENGINE_DATA } from './engine.ts';
+import { ENGINE_BOOT, ENGINE_DATA } from './engine-boot.ts';
 import { systemdImage } from './image.ts';
 import { rootArchive } from './root-archive.ts';
 
@@ -45,7 +45,7 @@ const HOST_CONFIG = {
 export interface MachineOptions {
   /** For all processes together; as much as the engine's host has, unless told. */
   readonly memoryBytes?: number;
-  /** It has a Docker engine of its own, started by its own units; see engine.ts. */
+  /** It has a Docker engine of its own, started by its own units; see engine-boot.ts. */
   readonly docker?: boolean;
 }
 
