@@ -8,6 +8,7 @@ import { config, params, type Config, type Params } from './settings.ts';
 export const processExecutor: ExecutorDefinition<Config, Params> = {
   name: 'process',
   version: '0.1.0',
+  capabilities: { held: true },
   config,
   params,
   async create({ envAllow, user, limitAddressSpace, maxProcesses }, host) {

@@ -144,7 +144,7 @@ export class ExecutorService<Config, Params> {
   }
 
   async #info() {
-    const { name, version } = this.#definition;
+    const { name, version, capabilities } = this.#definition;
     return {
       name,
       version,
@@ -157,6 +157,7 @@ export class ExecutorService<Config, Params> {
         stats: false,
         signals: SIGNALS,
         renew: this.#ready?.executor.renew !== undefined,
+        held: capabilities?.held ?? false,
       },
     };
   }

@@ -213,6 +213,10 @@ export interface Executor<Params = unknown> {
 export interface ExecutorDefinition<Config = unknown, Params = unknown> {
   readonly name: string;
   readonly version: string;
+  readonly capabilities?: {
+    /** Runs are held by a process that outlives the plugin and keeps deadline, lease and stop with no plugin alive. */
+    readonly held?: boolean;
+  };
   readonly config: z.ZodType<Config>;
   readonly params: z.ZodType<Params>;
   /** Called once, at Configure. */

@@ -119,6 +119,13 @@ export declare type Capabilities = Message<"limpet.executor.v1.Capabilities"> & 
    * @generated from field: bool renew = 5;
    */
   renew: boolean;
+
+  /**
+   * Runs are held by a process that outlives the plugin and keeps deadline, lease and stop with no plugin alive.
+   *
+   * @generated from field: bool held = 6;
+   */
+  held: boolean;
 };
 
 /**
