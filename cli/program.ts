@@ -22,6 +22,7 @@ import { nodeDelete } from './commands/node-delete.ts';
 import { nodeDescribe, nodeList } from './commands/node-list.ts';
 import { nodeReject } from './commands/node-reject.ts';
 import { nodeToken } from './commands/node-token.ts';
+import { pluginList } from './commands/plugin-list.ts';
 import { recover } from './commands/recover.ts';
 import { requester } from './commands/requester.ts';
 import { uninstall } from './commands/uninstall.ts';
@@ -61,6 +62,12 @@ export function createProgram(context: Context, done: (exitCode: number) => void
   group(program, 'docker', 'run container images', [dockerRun(context, done)]);
   group(program, 'wasm', 'run WebAssembly modules', [wasmRun(context, done)]);
   group(program, 'node', 'see the compute nodes, and decide on them', nodeCommands(context));
+  group(
+    program,
+    'plugin',
+    'see the executor plugins of this host, and make your own',
+    pluginCommands(context),
+  );
   program
     .addCommand(agent(context, done))
     .addCommand(recover(context))
@@ -82,6 +89,10 @@ function nodeCommands(context: Context): readonly Command[] {
     nodeDelete(context),
     nodeToken(context),
   ];
+}
+
+function pluginCommands(context: Context): readonly Command[] {
+  return [pluginList(context)];
 }
 
 function group(

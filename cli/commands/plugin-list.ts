@@ -1,0 +1,50 @@
+/** `limpet plugin list`: the executor plugins of this host, and how each is. */
+import { Command } from 'commander';
+import { LimpetError } from '../../core/errors.ts';
+import { pluginListSchema, type PluginFact } from '../../wire/plugins.ts';
+import { agentFolder, folderOf } from '../agent-folder.ts';
+import { askAgent } from '../agent-socket.ts';
+import { note, print } from '../context.ts';
+import type { Context } from '../context.ts';
+import { outputOption } from '../options.ts';
+import type { OutputOptions } from '../options.ts';
+import { age } from '../output/format.ts';
+import { formatTable } from '../output/table.ts';
+
+export function pluginList(context: Context): Command {
+  return folderOf(new Command('list'))
+    .description('list the executor plugins, and how each is')
+    .addOption(outputOption())
+    .action(async (options: OutputOptions, command: Command) => {
+      const answer = await askAgent(agentFolder(context, command), 'GET', '/plugins');
+      const parsed = pluginListSchema.safeParse(answer);
+      if (!parsed.success)
+        throw new LimpetError('version-mismatch', 'the agent answers in another version');
+      const { plugins } = parsed.data;
+      if (options.output === 'json') print(context, JSON.stringify(plugins, undefined, 2));
+      else if (plugins.length === 0) note(context, 'this node has no plugins');
+      else print(context, pluginTable(plugins, context.now()));
+    });
+}
+
+export function pluginTable(plugins: readonly PluginFact[], nowMs: number): string {
+  const rows = plugins.map((plugin) => [
+    plugin.name,
+    plugin.source,
+    plugin.state,
+    plugin.health,
+    plugin.version,
+    plugin.pid ?? '',
+    age(plugin.startedAt, nowMs),
+    plugin.restarts,
+    plugin.runs,
+    reasonOf(plugin),
+  ]);
+  const head = ['name', 'source', 'state', 'health', 'version', 'pid', 'up', 'restarts', 'runs'];
+  return formatTable([...head, 'reason'], rows);
+}
+
+function reasonOf({ reason, upgrade }: PluginFact): string {
+  if (upgrade === undefined || reason !== '') return reason;
+  return `${upgrade.runsLeft} runs to hand over to version ${upgrade.version}, pid ${upgrade.pid}`;
+}
