@@ -166,8 +166,7 @@ export class DockerExecutor implements Executor<DockerParams> {
     signal: AbortSignal,
     seen?: Observation,
   ): Promise<Observation | undefined> {
-    if (seen !== undefined && endedContainer(seen) !== undefined)
-      return isFinal(seen) ? seen : undefined;
+    if (seen !== undefined && endedContainer(seen) !== undefined && isFinal(seen)) return seen;
     const { key } = run.spec;
     const name = this.#observer.name(key);
     const scope = AbortSignal.any([signal, this.#closing.signal]);

@@ -44,7 +44,7 @@ export function phaseOf(status: string): Phase {
 }
 
 /** Codes of a process that was ended from outside. */
-const KILLED = new Set([137, 143, 255]);
+export const KILLED: ReadonlySet<number> = new Set([137, 143, 255]);
 /** Clocks of the engine's record and of our own look at it differ by this much at most. */
 const SLACK_MS = 1_000;
 /** A starting engine without live-restore ends what survived it; it takes 10 s for the stop and some for itself. */

@@ -13,14 +13,17 @@ import {
 import { isAway } from './engine-error.ts';
 import { waitForExit } from './engine-streams.ts';
 import type { Container, Engine } from './engine.ts';
+import { KILLED } from './observe.ts';
 import { recordLoss, recordOrder, type EngineLoss } from './run-files.ts';
 import { backoffMs } from './backoff.ts';
 import type { Held, Stopper } from './stopper.ts';
 import { endSurvivors } from './survivors.ts';
+import { takesCalls } from './takes-calls.ts';
 
 /** How long one wait may say nothing before inspect is asked. */
 const WAIT_MS = 60_000;
 const REMOVING_POLL_MS = 1_000;
+const STOPPING_POLL_MS = 500;
 /** Deadline and lease are wall clock, looked at this often: a suspended host does not stretch it. */
 const DEADLINE_LOOK_MS = 15_000;
 
@@ -75,7 +78,10 @@ async function untilEnded(watch: Watch): Promise<Container | undefined> {
       else if (container.status === 'created') {
         await endSurvivors(container.id, watch);
         return undefined;
-      } else if (!ALIVE.has(container.status)) return container;
+      } else if (!ALIVE.has(container.status)) {
+        if (await isTrueEnd(container, engine)) return container;
+        await pause(STOPPING_POLL_MS, signal);
+      }
     } catch (thrown) {
       if (signal.aborted) return undefined;
       watch.log.warn(isAway(thrown) ? 'engine.lost' : 'watch.retry', {
@@ -90,6 +96,11 @@ async function untilEnded(watch: Watch): Promise<Container | undefined> {
     }
   }
   return undefined;
+}
+
+/** An engine that is stopped ends its containers, and only its next start shows that it did. */
+async function isTrueEnd({ exitCode }: Container, { calls }: Engine): Promise<boolean> {
+  return !KILLED.has(exitCode) || takesCalls(calls.host);
 }
 
 /** Without this record an interrupted run is told as a killed one; that is no reason to stop watching. */

@@ -149,6 +149,26 @@ t.test('an engine without live-restore', { skip }, async (t) => {
       for (const work of [batch, service, killed]) await nothingLeftOf(world, work);
     });
 
+  await t.test('a stop in good order, of which the run ends long before the engine', async (t) => {
+    const obedient = `trap 'exit 143' TERM; echo begun; ${WAIT}`;
+    const [batch, stubborn] = await Promise.all([
+      start(obedient),
+      start("trap '' TERM; echo begun; sleep 600; sleep 600"),
+    ]);
+    for (const { job } of [batch, stubborn])
+      await eventually('its trap to be set', async () => (await cluster.log(job)) === 'begun\n');
+    await engine.daemon.kill('SIGTERM');
+    await engine.daemon.start();
+    for (const work of [batch, stubborn]) {
+      const { state, outcome } = await endedOnce(t, world, work);
+      t.match(
+        { state, outcome },
+        { state: 'failed', outcome: { by: 'lost', reason: 'interrupted' } },
+      );
+      await nothingLeftOf(world, work);
+    }
+  });
+
   await t.test('a run that ran out of memory before the engine went is no loss', async (t) => {
     const hungry = 'head -c 200m /dev/zero | tail';
     const work = await begin(cluster, dockerTask(hungry, { Resources: { Memory: '32Mi' } }));
