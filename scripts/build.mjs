@@ -106,7 +106,8 @@ export async function buildAll(names = []) {
         () =>
           bundle(name, entry),
     );
-  if (names.length === 0) jobs.push(copyScripts, copyWasm, compileWat);
+  jobs.push(copyScripts);
+  if (names.length === 0) jobs.push(copyWasm, compileWat);
   const results = await Promise.allSettled(jobs.map((job) => job()));
   const failures = results.filter((r) => r.status === 'rejected').map((r) => r.reason);
   const files = results.flatMap((r) => r.value ?? []);
@@ -123,7 +124,11 @@ function programs() {
 
 /** Plugins that only tests run. */
 function pluginFixtures() {
-  return list('fixtures/plugins', '.ts').map((file) => [`fixtures/${basename(file, '.ts')}`, file]);
+  const plain = list('fixtures/plugins', '.ts');
+  return [
+    ...plain.map((file) => [`fixtures/${basename(file, '.ts')}`, file]),
+    ['fixtures/broken-plugin', 'fixtures/plugins/broken/main.ts'],
+  ];
 }
 
 async function bundle(name, entry) {
@@ -195,13 +200,16 @@ export function packageFolder(file) {
   return /node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0];
 }
 
-/** The holder of the process executor is a shell script and runs as it is. */
+/** The holder of the process executor is a shell script and runs as it is, beside each program that has this executor in it. */
 function copyScripts() {
-  return list('executors/process', '.sh').map((file) => {
-    const target = join(dist, basename(file));
-    place(target, readFileSync(join(root, file)), 0o755);
-    return target;
-  });
+  const targets = [dist, join(dist, 'fixtures')];
+  return list('executors/process', '.sh').flatMap((file) =>
+    targets.map((folder) => {
+      const target = join(folder, basename(file));
+      place(target, readFileSync(join(root, file)), 0o755);
+      return target;
+    }),
+  );
 }
 
 /** Made from C, which needs a compiler that few machines have: committed as they are. */
