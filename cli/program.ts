@@ -22,7 +22,11 @@ import { nodeDelete } from './commands/node-delete.ts';
 import { nodeDescribe, nodeList } from './commands/node-list.ts';
 import { nodeReject } from './commands/node-reject.ts';
 import { nodeToken } from './commands/node-token.ts';
+import { pluginInspect } from './commands/plugin-inspect.ts';
 import { pluginList } from './commands/plugin-list.ts';
+import { pluginLogs } from './commands/plugin-logs.ts';
+import { pluginRestart } from './commands/plugin-restart.ts';
+import { pluginSchema } from './commands/plugin-schema.ts';
 import { recover } from './commands/recover.ts';
 import { requester } from './commands/requester.ts';
 import { uninstall } from './commands/uninstall.ts';
@@ -62,12 +66,7 @@ export function createProgram(context: Context, done: (exitCode: number) => void
   group(program, 'docker', 'run container images', [dockerRun(context, done)]);
   group(program, 'wasm', 'run WebAssembly modules', [wasmRun(context, done)]);
   group(program, 'node', 'see the compute nodes, and decide on them', nodeCommands(context));
-  group(
-    program,
-    'plugin',
-    'see the executor plugins of this host, and make your own',
-    pluginCommands(context),
-  );
+  group(program, 'plugin', 'see executor plugins, and make yours', pluginCommands(context, done));
   program
     .addCommand(agent(context, done))
     .addCommand(recover(context))
@@ -91,8 +90,14 @@ function nodeCommands(context: Context): readonly Command[] {
   ];
 }
 
-function pluginCommands(context: Context): readonly Command[] {
-  return [pluginList(context)];
+function pluginCommands(context: Context, done: (exitCode: number) => void): readonly Command[] {
+  return [
+    pluginList(context),
+    pluginInspect(context),
+    pluginRestart(context),
+    pluginLogs(context, done),
+    pluginSchema(context),
+  ];
 }
 
 function group(

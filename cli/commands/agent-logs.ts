@@ -1,6 +1,5 @@
 /** `limpet agent logs`: the journal of the installed unit, else the log of `limpet dev`, else where to look. */
 import { existsSync } from 'node:fs';
-import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { LimpetError } from '../../core/errors.ts';
@@ -8,12 +7,11 @@ import { agentFolder, folderOf } from '../agent-folder.ts';
 import type { Context } from '../context.ts';
 import { LAYOUT, SERVICES } from '../install/layout.ts';
 import { wholeNumber } from '../options.ts';
+import { readWith } from '../reader.ts';
 
 const UNIT = SERVICES.agent.unit;
 const UNIT_FILE = `${LAYOUT.units}/${UNIT}`;
 const LINES = 100;
-const INTERRUPTED = 130;
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 interface LogsOptions {
   readonly follow?: boolean;
@@ -28,7 +26,7 @@ export function agentLogs(context: Context, done: (exitCode: number) => void): C
     .action(async (options: LogsOptions, command: Command) => {
       const folder = agentFolder(context, command);
       const [program, ...args] = readerOf(folder, options);
-      done(await read(context, program, args));
+      done(await readWith(program, args, (text) => context.stdout.write(text)));
     });
 }
 
@@ -53,22 +51,4 @@ function readerOf(
     'not-found',
     `the agent of ${folder} runs in no unit and not in \`limpet dev\`: its log is the stderr of whoever started it; logs of jobs: limpet job logs`,
   );
-}
-
-/** Ends with its reader, whoever ends this one. */
-function read(context: Context, program: string, args: readonly string[]): Promise<number> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const end = (): void => void child.kill();
-  for (const signal of SIGNALS) process.on(signal, end);
-  child.stdout.on('data', (part: Buffer) => context.stdout.write(part));
-  return new Promise<number>((resolve, reject) => {
-    child.once('error', (cause) =>
-      reject(
-        new LimpetError('unavailable', `${program} cannot be run: ${cause.message}`, { cause }),
-      ),
-    );
-    child.once('close', (code) => resolve(code ?? INTERRUPTED));
-  }).finally(() => {
-    for (const signal of SIGNALS) process.off(signal, end);
-  });
 }

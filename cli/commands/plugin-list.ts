@@ -1,9 +1,8 @@
 /** `limpet plugin list`: the executor plugins of this host, and how each is. */
 import { Command } from 'commander';
-import { LimpetError } from '../../core/errors.ts';
 import { pluginListSchema, type PluginFact } from '../../wire/plugins.ts';
 import { agentFolder, folderOf } from '../agent-folder.ts';
-import { askAgent } from '../agent-socket.ts';
+import { askAgentFor } from '../agent-answer.ts';
 import { note, print } from '../context.ts';
 import type { Context } from '../context.ts';
 import { outputOption } from '../options.ts';
@@ -16,11 +15,8 @@ export function pluginList(context: Context): Command {
     .description('list the executor plugins, and how each is')
     .addOption(outputOption())
     .action(async (options: OutputOptions, command: Command) => {
-      const answer = await askAgent(agentFolder(context, command), 'GET', '/plugins');
-      const parsed = pluginListSchema.safeParse(answer);
-      if (!parsed.success)
-        throw new LimpetError('version-mismatch', 'the agent answers in another version');
-      const { plugins } = parsed.data;
+      const folder = agentFolder(context, command);
+      const { plugins } = await askAgentFor(pluginListSchema, folder, ['GET', '/plugins']);
       if (options.output === 'json') print(context, JSON.stringify(plugins, undefined, 2));
       else if (plugins.length === 0) note(context, 'this node has no plugins');
       else print(context, pluginTable(plugins, context.now()));
