@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createInterface } from 'node:readline/promises';
 import { engineAnswers, engineHost, privateEngineMissing } from './engine.mjs';
 import { installCommands, installPackages, cannotInstall } from './packages.mjs';
-import { findProgram, findStaticBusybox } from './programs.mjs';
+import { findGo, findProgram, findPython, findStaticBusybox } from './programs.mjs';
 import { run } from './run.mjs';
 import { isBuilt } from './sources.mjs';
 
@@ -17,27 +17,44 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const NEEDS = [
   {
     name: 'Docker engine',
-    package: 'docker.io',
+    packages: ['docker.io'],
     find: findEngine,
     without: 'Docker jobs cannot run; their tests are skipped',
   },
   {
     name: 'nats-server',
-    package: 'nats-server',
+    packages: ['nats-server'],
     find: () => findProgram('nats-server'),
     without: 'the embedded broker is used; tests against nats-server are skipped',
   },
   {
     name: 'static busybox',
-    package: 'busybox-static',
+    packages: ['busybox-static'],
     find: findStaticBusybox,
     without: 'no image can be made for Docker jobs; their tests are skipped',
   },
   {
     name: 'mmdebstrap',
-    package: 'mmdebstrap',
+    packages: ['mmdebstrap'],
     find: () => findProgram('mmdebstrap'),
     without: 'no machine with systemd can be made; its tests are skipped',
+  },
+  {
+    name: 'Go with go-plugin',
+    packages: [
+      'golang-go',
+      'golang-github-hashicorp-go-plugin-dev',
+      'golang-google-grpc-dev',
+      'protoc-gen-go-1-3',
+    ],
+    find: findGo,
+    without: 'the Go example cannot be built; its tests are skipped',
+  },
+  {
+    name: 'grpcio for Python',
+    packages: ['python3-grpcio', 'python3-protobuf'],
+    find: findPython,
+    without: 'the Python example cannot run; its tests are skipped',
   },
 ];
 
@@ -97,7 +114,7 @@ async function install(missing, yes) {
 /** A dockerd that only lacks root is not helped by a package. */
 function wanted(missing) {
   const hasDaemon = findProgram('dockerd') !== undefined;
-  const packages = missing.map((need) => need.package);
+  const packages = missing.flatMap((need) => need.packages);
   return packages.filter((name) => !(name === 'docker.io' && hasDaemon));
 }
 
