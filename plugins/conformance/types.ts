@@ -48,6 +48,8 @@ export interface Samples {
   readonly stubborn?: Params;
   /** Prints 5000 lines of 60 bytes to stdout: five digits from 00000, a space, 53 times `x`; ends with 0. */
   readonly flood?: Params;
+  /** As `flood`, with 200000 lines (12 MB): the number becomes as long as it has to, the line stays one of 60 bytes. */
+  readonly huge?: Params;
   /** Prints the value of the variable CONFORMANCE and a newline to stdout, ends with 0. */
   readonly env?: Params;
   /** Params that the schema must refuse. */
