@@ -18,6 +18,7 @@ import type { ReloadReport } from '../wire/reload.ts';
 import { VERSION } from '../wire/version.ts';
 import { Announcement } from './announce.ts';
 import { listenLocal, localApi } from './api/local-api.ts';
+import { pluginDesk } from './api/plugin-desk.ts';
 import type { AgentStatus } from './api/status.ts';
 import { SocketDoor } from './api/socket-door.ts';
 import { agentStatus, degradedOf, type StatusParts } from './api/status-of.ts';
@@ -34,6 +35,8 @@ import { KnownEpochs } from './link/epochs.ts';
 import { Housekeeper } from './housekeeping/housekeeper.ts';
 import { assembleNode } from './node.ts';
 import { ownPlugins } from './own-plugins.ts';
+import { ToldSchemas } from './plugins/schemas.ts';
+import { pluginSpecs } from './programs.ts';
 import { agentReload } from './reload.ts';
 import { openState } from './state.ts';
 import { Stopping, type StopMode } from './stopping.ts';
@@ -87,10 +90,11 @@ export async function composeAgent(
     makeRoom: () => housekeeper.look(),
   });
   if (room.noRoom !== undefined) log.error('store.not-written', { reason: room.noRoom });
+  const schemas = new ToldSchemas();
   const plugins = ownPlugins(
     settings,
     { identity, store, folders, runDir },
-    { clock, processes, faults, log },
+    { clock, processes, faults, log, schemas },
   );
 
   const host = room.over(plugins);
@@ -208,6 +212,11 @@ export async function composeAgent(
       drain,
       reload: reloading,
       history: (id) => repository.events(id),
+      plugins: pluginDesk({
+        ...{ host, store, log, schemas, folder: folders.plugins },
+        specs: () => pluginSpecs(settings()),
+        live: () => engine.all(),
+      }),
       foreign: service.foreign,
       sweep: (order) => leftovers.run(order),
       acceptEngine: (name) => service.acceptEngine(name),

@@ -16,7 +16,7 @@ export function ownPlugins(
     folders,
     runDir,
   }: Pick<AgentState, 'identity' | 'store' | 'folders' | 'runDir'>,
-  ports: Pick<PluginDeps, 'clock' | 'processes' | 'faults' | 'log'>,
+  ports: Pick<PluginDeps, 'clock' | 'processes' | 'faults' | 'log' | 'schemas'>,
 ): PluginHost {
   return createPluginHost({
     ...ports,

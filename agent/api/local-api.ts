@@ -6,6 +6,7 @@
  *   GET  /executions/:id/history
  *   what explains: see explain/routes.ts
  *   POST /executors/:name/accept-engine   {engineId, givenUp}: see engine-route.ts
+ *   /plugins...        see plugin-routes.ts
  *   POST /drain        {on: boolean}: see drain.ts
  *   POST /reload       reads the config again: see reload-route.ts
  *   POST /stop         {mode?: "detach" | "drain" | "kill"}: see stopping.ts; as SIGTERM when there is none
@@ -21,13 +22,20 @@ import { drainRoute, type DrainRouteDeps } from './drain-route.ts';
 import { engineRoute, type EngineRouteDeps } from './engine-route.ts';
 import { foreignRoutes, type ForeignRoutesDeps } from './foreign-routes.ts';
 import { STOP_MODES, type StopMode } from '../stopping.ts';
+import { pluginRoutes, type PluginRoutesDeps } from './plugin-routes.ts';
 import { reloadRoute, type ReloadRouteDeps } from './reload-route.ts';
 import { serveRoutes, type ApiRequest, type Reply, type Route } from './routes.ts';
 import type { SocketDoor } from './socket-door.ts';
 import type { AgentStatus } from './status.ts';
 
 export interface LocalApiDeps
-  extends ExplainDeps, EngineRouteDeps, ForeignRoutesDeps, DrainRouteDeps, ReloadRouteDeps {
+  extends
+    ExplainDeps,
+    EngineRouteDeps,
+    ForeignRoutesDeps,
+    PluginRoutesDeps,
+    DrainRouteDeps,
+    ReloadRouteDeps {
   status(): AgentStatus;
   history(id: ExecutionId): Promise<readonly ExecutionEvent[]>;
   /** Ends the program, as its config says when no mode is given; answers before it does. */
@@ -47,6 +55,7 @@ export function localApi(deps: LocalApiDeps): readonly Route[] {
     drainRoute(deps),
     reloadRoute(deps),
     ...foreignRoutes(deps),
+    ...pluginRoutes(deps.plugins),
   ];
 }
 

@@ -8,6 +8,8 @@ import { LimpetError } from '../../core/errors.ts';
 export interface ApiRequest {
   /** What stands in the path for `:name`. */
   param(name: string): string;
+  /** What stands in the query under `name`; '' when it is not there. */
+  query(name: string): string;
   /** The body; undefined when it is no JSON. */
   json(): Promise<unknown>;
 }
@@ -41,12 +43,13 @@ export function serveRoutes(routes: readonly Route[]): Server {
 
 async function replyTo(routes: readonly Route[], request: IncomingMessage): Promise<Reply> {
   const { method = '', url = '' } = request;
-  const [path = ''] = url.split('?');
+  const [path = '', search = ''] = url.split('?');
   for (const route of routes) {
     const params = route.method === method ? match(route.path, path) : undefined;
     if (params === undefined) continue;
     return route.answer({
       param: (name) => params.get(name) ?? '',
+      query: (name) => new URLSearchParams(search).get(name) ?? '',
       json: () => jsonOf(request),
     });
   }

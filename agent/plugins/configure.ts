@@ -10,12 +10,13 @@ import type { PluginSpec } from './port.ts';
 export async function configure(
   spec: PluginSpec,
   link: PluginLink,
-  { configureFacts, timings }: PluginDeps,
+  { configureFacts, timings, schemas: told }: PluginDeps,
 ): Promise<unknown> {
   const stateDir = join(configureFacts.stateDir, spec.name);
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const options = { deadlineMs: timings.calls.configureMs, signal: link.closed };
   const schemas = await link.executor.configSchema({}, options);
+  told?.learn(spec.name, schemas);
   const { nodeId, instanceId, logsDir, socketsDir } = configureFacts;
   // Each executor has run folders of its own, so that none meets the runs of another.
   const runsDir = join(configureFacts.runsDir, spec.name);

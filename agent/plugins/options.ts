@@ -6,6 +6,7 @@ import type { Processes } from '../../adapters/processes/port.ts';
 import type { Store } from '../../adapters/store/port.ts';
 import type { Backoff } from '../../core/backoff.ts';
 import type { PluginSpec } from './port.ts';
+import type { ToldSchemas } from './schemas.ts';
 
 /** Absolute folders, handed to every plugin by Configure. */
 export interface ConfigureFacts {
@@ -32,6 +33,8 @@ export interface PluginDeps {
   /** The agent's own environment, of which plugins see PATH, HOME, LANG, TZ and what their spec names. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
   readonly timings: PluginTimings;
+  /** Where people see them. */
+  readonly schemas?: Pick<ToldSchemas, 'learn'>;
 }
 
 export interface PluginHostOptions extends Omit<PluginDeps, 'env' | 'timings'> {

@@ -35,6 +35,7 @@ Commands:
   docker                      run container images
   wasm                        run WebAssembly modules
   node                        see the compute nodes, and decide on them
+  plugin                      see executor plugins, and make yours
   agent [options]             run the compute-node agent in the foreground
   recover [options]           show what recovery would do with every execution of this host
   doctor [options]            look for what is wrong with the agent and the requester of this host
