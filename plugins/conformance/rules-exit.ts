@@ -6,9 +6,10 @@
  *                                                                       the run goes on under the next plugin
  *   exit/term       the same by SIGTERM                                 the same
  *   exit/terminal   SIGINT and SIGHUP, as a closed terminal sends them  it lives on and answers
- *   exit/clean      two runs, one ended, one live; Remove; Shutdown     no process, no socket, no run folder; the log stays
+ *   exit/clean      two runs, one ended, one live; Remove; Shutdown     no process, socket, run folder, file in TMPDIR; the log stays
  */
 import { existsSync, readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { demand, demandEqual, phaseText } from './expect.ts';
 import { ended, launch, logged, readLog, recover, remove } from './steps.ts';
@@ -70,6 +71,20 @@ function below(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' });
 }
 
+function leftBehind({ plugin, folders, processes }: Bench): readonly string[] {
+  const temporary = dirname(plugin.handshake.address);
+  // Its own output.
+  const isOther = (name: string) => name !== 'out' && name !== 'err';
+  return [
+    ...processes().map(({ pid, command }) => `process ${pid} ${command}`),
+    ...below(folders.runs).map((name) => `${folders.runs}/${name}`),
+    ...below(folders.sockets).map((name) => `${folders.sockets}/${name}`),
+    ...below(temporary)
+      .filter(isOther)
+      .map((name) => `${temporary}/${name}`),
+  ];
+}
+
 const clean: Rule = {
   id: 'exit/clean',
   title: 'After Remove of its runs and Shutdown nothing is left but the logs that were to stay',
@@ -84,12 +99,7 @@ const clean: Rule = {
     await plugin.askToEnd();
     await demandOrderlyEnd(plugin);
     const look = () => {
-      const left = [
-        ...bench.processes().map(({ pid, command }) => `process ${pid} ${command}`),
-        ...[folders.runs, folders.sockets].flatMap((folder) =>
-          below(folder).map((name) => `${folder}/${name}`),
-        ),
-      ];
+      const left = leftBehind(bench);
       if (left.length === 0) return true;
       throw new Error(`left: ${left.join(', ').slice(0, 500)}`);
     };

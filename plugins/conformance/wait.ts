@@ -4,9 +4,12 @@ import { messageOf } from '../../core/errors.ts';
 import { Violation } from './types.ts';
 
 const POLL_MS = 20;
+/** What has lasted longer is looked at less often: a twentieth of the time. */
+const SLOWEST_POLL_MS = 200;
+const SLOWER_BY = 20;
 
 /**
- * Looks every 20 ms until the answer is neither false nor undefined and answers that; a throw counts as "not yet". At the
+ * Looks every 20 ms, later less often, until the answer is neither false nor undefined and answers that; a throw counts as "not yet". At the
  * bound: a Violation with `what` as expected and the last answer, or error, as found.
  */
 export async function until<T>(
@@ -14,7 +17,8 @@ export async function until<T>(
   look: () => T | Promise<T>,
   withinMs: number,
 ): Promise<Exclude<T, false | undefined>> {
-  const end = performance.now() + withinMs;
+  const began = performance.now();
+  const end = began + withinMs;
   let last = 'nothing';
   for (;;) {
     try {
@@ -25,7 +29,8 @@ export async function until<T>(
       last = messageOf(thrown);
     }
     if (performance.now() >= end) throw new Violation(`${what} within ${withinMs / 1000} s`, last);
-    await delay(POLL_MS);
+    const waited = performance.now() - began;
+    await delay(Math.min(Math.max(POLL_MS, waited / SLOWER_BY), SLOWEST_POLL_MS));
   }
 }
 
