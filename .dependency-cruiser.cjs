@@ -63,7 +63,6 @@ module.exports = {
     heavy('dockerode', 'executors/docker', 'test'),
     heavy('@extism/extism', 'executors/wasm'),
     heavy('node-pty', 'executors/process'),
-    heavy('execa', 'executors/process', 'test/kit'),
     {
       name: 'nothing-imports-test-or-bench',
       severity: 'error',

@@ -17,6 +17,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { inlineScripts } from './inline-scripts.mjs';
 import { hashSources, STAMP } from './sources.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -106,7 +107,6 @@ export async function buildAll(names = []) {
         () =>
           bundle(name, entry),
     );
-  jobs.push(copyScripts);
   if (names.length === 0) jobs.push(copyWasm, compileWat);
   const results = await Promise.allSettled(jobs.map((job) => job()));
   const failures = results.filter((r) => r.status === 'rejected').map((r) => r.reason);
@@ -173,7 +173,7 @@ async function bundleTo(outfile, entry, options) {
     target: 'node20',
     sourcemap: 'linked',
     external: EXTERNAL,
-    plugins: [withoutSsh, englishOnly],
+    plugins: [withoutSsh, englishOnly, inlineScripts],
     absWorkingDir: root,
     logLevel: 'silent',
     ...options,
@@ -198,18 +198,6 @@ function packagesOf({ outputs }) {
  */
 export function packageFolder(file) {
   return /node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0];
-}
-
-/** The holder of the process executor is a shell script and runs as it is, beside each program that has this executor in it. */
-function copyScripts() {
-  const targets = [dist, join(dist, 'fixtures')];
-  return list('executors/process', '.sh').flatMap((file) =>
-    targets.map((folder) => {
-      const target = join(folder, basename(file));
-      place(target, readFileSync(join(root, file)), 0o755);
-      return target;
-    }),
-  );
 }
 
 /** Made from C, which needs a compiler that few machines have: committed as they are. */
@@ -251,11 +239,11 @@ function list(folder, extension) {
   return names.sort().map((name) => join(folder, name));
 }
 
-function place(path, contents, mode = 0o644) {
+function place(path, contents) {
   mkdirSync(dirname(path), { recursive: true });
   if (existsSync(path) && readFileSync(path).equals(Buffer.from(contents))) return;
   const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, contents, { mode });
+  writeFileSync(temporary, contents);
   renameSync(temporary, path);
 }
 

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { inlineScripts } from './inline-scripts.mjs';
 
 /** A new folder for what is compiled; the caller removes it. */
 export function testCodeFolder(root) {
@@ -33,7 +34,7 @@ export async function compileTests(root, files, folder) {
     keepNames: true,
     sourcemap: 'linked',
     define: { 'import.meta.url': 'moduleUrl', 'import.meta.dirname': 'moduleFolder' },
-    plugins: [ownUrls(root)],
+    plugins: [inlineScripts, ownUrls(root)],
     logLevel: 'silent',
   });
 }

@@ -7,11 +7,6 @@ export interface Identity {
   readonly gid: number;
 }
 
-export interface Account extends Identity {
-  /** Of all its runs together. */
-  readonly maxProcesses: number;
-}
-
 /** Errors: `invalid-config` for an unknown user, or when this process may not become another one. */
 export async function findAccount(name: string, file = '/etc/passwd'): Promise<Identity> {
   const lines = (await readFile(file, 'utf8')).split('\n').map((line) => line.split(':'));

@@ -1,4 +1,5 @@
 /** Everything an executor author needs: `serveExecutor`, the contract's types, and help for runs held by a process. */
+export { z } from 'zod';
 export { LimpetError, messageOf } from '../../core/errors.ts';
 export type { Outcome, OutcomeCause } from '../../core/execution/outcome.ts';
 export type {
@@ -33,6 +34,10 @@ export {
   type Claim,
   type ExitRecord,
 } from './held-run.ts';
+export { heldExecutor } from './held/definition.ts';
+export { HeldExecutor, type HeldExecutorPorts } from './held/held-executor.ts';
+export { spawnHeld } from './held/spawn-held.ts';
+export type * from './held/types.ts';
 export { FolderBell, type Pace, type Waited } from './folder-bell.ts';
 export { rawSource, type RawName, type RawSourceOptions } from './raw-source.ts';
 export { aborted, pause, within } from './pause.ts';

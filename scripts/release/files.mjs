@@ -26,9 +26,7 @@ export async function releaseFiles(root, arch) {
     ...folders.flatMap((folder) => descriptionOf(root, folder)),
     `node_modules/classic-level/prebuilds/${PREBUILDS[arch]}`,
   ];
-  const bundled = programs
-    .filter((file) => !file.endsWith('.sh'))
-    .flatMap((file) => packagesIn(root, file));
+  const bundled = programs.flatMap((file) => packagesIn(root, file));
   return {
     files: [...new Set(files)].sort(),
     packages: [...new Set([...folders, ...bundled])].sort(),
@@ -45,7 +43,7 @@ function packagesIn(root, program) {
 
 /** The code cache is made by the Node of the host that it is installed on. */
 function isProgram(file) {
-  return /^dist\/[^/]+\.(js|cjs|sh)$/.test(file);
+  return /^dist\/[^/]+\.(js|cjs)$/.test(file);
 }
 
 /** Every file that the external packages load, as the bundler follows it. */

@@ -8,7 +8,7 @@ import { tempDir } from '../kit/temp-dir.ts';
 
 t.setTimeout(120_000);
 
-const HOLDER = join(import.meta.dirname, '../../executors/process/holder.sh');
+const HOLDER = join(import.meta.dirname, '../../plugins/sdk/held/holder.sh');
 const busybox = findProgram('busybox');
 const shells = [
   { name: 'sh', shell: ['/bin/sh'], skip: false },

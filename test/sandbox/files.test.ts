@@ -90,7 +90,7 @@ t.test('a mount below another one makes nothing in a folder of the node', async 
   const InputSources = [local(allowed, '/in'), inline(Buffer.from('x'), '/in/new/file')];
   t.match(
     await refusalOf(processTask('true', { InputSources })),
-    /a mount lies below another one, at in; the process executor cannot do that/,
+    /a mount lies below another one, at in; a run that is a process of this host cannot have that/,
   );
   if (withDocker) t.not((await endOf(dockerTask('true', { InputSources }))).state, 'Completed');
   t.same(readdirSync(allowed).sort(), ['file', 'way-out', 'way-up']);

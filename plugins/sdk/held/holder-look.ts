@@ -1,11 +1,7 @@
 /** The holder of one run, which is looked at for as long as the run lives: it may die without a trace in the run's folder. */
-import {
-  readClaim,
-  type ExecutorHost,
-  type FollowedProcess,
-  type ProcessIdentity,
-  type RunContext,
-} from '../../plugins/sdk/index.ts';
+import type { FollowedProcess, ProcessIdentity } from '../../../adapters/processes/port.ts';
+import { readClaim } from '../held-run.ts';
+import type { ExecutorHost, RunContext } from '../types.ts';
 import { findStray } from './strays.ts';
 
 type Look = ReturnType<FollowedProcess['look']>;

@@ -1,46 +1,44 @@
 /**
- * Commands of this host, each held by a small shell script (`holder.sh`) that outlives this plugin.
+ * Runs that are processes of this host, each held by a small shell script (`holder.sh`) that outlives this plugin.
  *
- * Limits: memory only where the operator asks for it (`limitAddressSpace`). CPU is not limited, nor is the number of processes (`ulimit -u` counts per user, not per run).
- * The command sees the host's files and network: this executor is for work that the operator trusts.
+ *   start --> work folder, deadline --> holder: claim --> command in its own session --> exit record
+ *   stop, deadline, lease: files in the run folder, which the holder looks at once a second
+ *   plugin gone: nothing changes; plugin back: the claim says which process it is, the output goes on where it was taken
  */
 import { constants } from 'node:os';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeFolder } from '../../../adapters/durable/folders.ts';
+import { LimpetError } from '../../../core/errors.ts';
+import { FolderBell } from '../folder-bell.ts';
 import {
-  FolderBell,
-  killSurvivors,
-  LimpetError,
-  observeHeld,
-  isLive,
   isStopOrdered,
-  orderDeadline,
+  killSurvivors,
+  observeHeld,
   orderLease,
   orderStop,
-  pause,
-  rawSource,
-  readClaim,
   readExit,
-  removeFolder,
   survivors,
+} from '../held-run.ts';
+import { pause } from '../pause.ts';
+import { rawSource, type RawName } from '../raw-source.ts';
+import {
+  isLive,
   type Executor,
   type ExecutorHost,
   type Fingerprint,
   type LogSource,
   type Observation,
-  type RawName,
+  type Progress,
   type RunContext,
   type RunKey,
   type RunSpec,
   type StopOrder,
-} from '../../plugins/sdk/index.ts';
-import type { Account } from './account.ts';
-import { carried, environmentOf } from './environment.ts';
+} from '../types.ts';
+import { DEFAULT_PATH } from './environment.ts';
 import { HolderLook } from './holder-look.ts';
-import { launchHolder } from './launch.ts';
-import { marksOf } from './marks.ts';
-import { findProgram, requireProgram } from './programs.ts';
-import type { Params } from './settings.ts';
+import { findProgram } from './programs.ts';
+import { checkHeld, spawnHeld } from './spawn-held.ts';
 import {
   findStray,
   findStrays,
@@ -49,59 +47,54 @@ import {
   strayedSpec,
   writeStray,
 } from './strays.ts';
-import { makeWorkFolder } from './work-folder.ts';
+import type { HeldWork } from './types.ts';
 
 const LOOK_MS = 100;
-/** Our own PATH for tools, the same as the holder's. */
-const TOOL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-export interface ProcessExecutorPorts {
+export interface HeldExecutorPorts<Params> {
   readonly host: ExecutorHost;
   /** The plugin's own environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly isAllowed: (name: string) => boolean;
-  readonly limitAddressSpace: boolean;
-  readonly account?: Account;
+  readonly work: HeldWork<Params>;
 }
 
-export class ProcessExecutor implements Executor<Params> {
-  readonly #ports: ProcessExecutorPorts;
+/** The executor that `heldExecutor` makes, for a definition that has a `create` of its own. */
+export class HeldExecutor<Params> implements Executor<Params> {
+  readonly #ports: HeldExecutorPorts<Params>;
 
-  constructor(ports: ProcessExecutorPorts) {
+  constructor(ports: HeldExecutorPorts<Params>) {
     this.#ports = ports;
   }
 
   async fingerprint(): Promise<Fingerprint> {
+    const { work } = this.#ports;
     if ((await findProgram('sh', '/bin')) === undefined)
       return { health: 'undetected', reason: 'there is no /bin/sh on this node' };
-    if ((await findProgram('setsid', TOOL_PATH)) === undefined)
+    const told: Fingerprint = (await work.fingerprint?.()) ?? { health: 'healthy', reason: '' };
+    const isPlain = told.health === 'healthy' && told.reason === '';
+    if (isPlain && (await findProgram('setsid', DEFAULT_PATH)) === undefined)
       return {
-        health: 'healthy',
+        ...told,
         reason: 'setsid is missing: stopping a run reaches its first process only',
       };
-    return { health: 'healthy', reason: '' };
+    return told;
   }
 
-  async prepare(spec: RunSpec<Params>): Promise<string> {
-    await this.#check(spec);
+  async prepare(
+    spec: RunSpec<Params>,
+    progress: (progress: Progress) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { host, work, env } = this.#ports;
+    if (work.prepare !== undefined) return work.prepare(spec, progress, signal);
+    const run = { spec, folder: host.runFolder(spec.key) };
+    await checkHeld(run, await work.command(run), env);
     return '';
   }
 
   async start(run: RunContext<Params>): Promise<Observation> {
-    const { host, account, limitAddressSpace } = this.#ports;
-    await this.#check(run.spec);
-    // What has begun may have put links into its folder by now: nothing is made there again.
-    if (readClaim(run.folder) === undefined) {
-      const start = await makeWorkFolder(run, account);
-      if (run.spec.deadlineAt > 0) await orderDeadline(run.folder, run.spec.deadlineAt);
-      const env = this.#environment(run.spec);
-      await launchHolder(run, {
-        env: carried(env, marksOf(host, run.spec)),
-        start,
-        limitAddressSpace,
-        ...(account === undefined ? {} : { account }),
-      });
-    }
+    const { host, work, env } = this.#ports;
+    await spawnHeld(host, run, await work.command(run), env);
     host.reach('plugin.start.marked');
     return this.observe(run);
   }
@@ -118,11 +111,11 @@ export class ProcessExecutor implements Executor<Params> {
   }
 
   async rebuild(key: RunKey): Promise<RunSpec<Params> | undefined> {
-    const { host } = this.#ports;
+    const { host, work } = this.#ports;
     const stray = findStray(host, key);
-    if (stray === undefined) return undefined;
+    if (stray === undefined || work.paramsOf === undefined) return undefined;
     await writeStray(host, stray);
-    return strayedSpec(stray);
+    return strayedSpec(stray, work.paramsOf);
   }
 
   async list(): Promise<readonly Observation[]> {
@@ -183,16 +176,6 @@ export class ProcessExecutor implements Executor<Params> {
 
   async renew(run: RunContext<Params>, untilMs: number): Promise<void> {
     await orderLease(run, untilMs);
-  }
-
-  async #check(spec: RunSpec<Params>): Promise<void> {
-    const [program = ''] = spec.params.Command;
-    await requireProgram(program, this.#environment(spec)['PATH'] ?? '');
-  }
-
-  #environment(spec: RunSpec<Params>): Record<string, string> {
-    const { host, env, isAllowed } = this.#ports;
-    return environmentOf(spec, { own: env, isAllowed, marks: marksOf(host, spec) });
   }
 
   /** undefined for a folder that holds nothing of a run (yet). */

@@ -8,47 +8,47 @@
  */
 import { chmod, chown, lstat, mkdir, readlink, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, normalize, relative, sep } from 'node:path';
-import { LimpetError, type RunContext } from '../../plugins/sdk/index.ts';
-import type { Params } from './settings.ts';
-import type { Account } from './account.ts';
+import { LimpetError } from '../../../core/errors.ts';
+import type { Mount, RunContext } from '../types.ts';
 import { handIn } from './hand-in.ts';
+import type { HeldCommand, HeldUser } from './types.ts';
 
 const FOLDER_MODE = 0o755;
 /** They may pass, and not look around. */
 const PASS_MODE = 0o711;
 
-type Mount = RunContext<Params>['spec']['mounts'][number];
-
 /** Makes it, again and again if need be; answers where the command starts. Errors: `refused`. */
-export async function makeWorkFolder(run: RunContext<Params>, account?: Account): Promise<string> {
+export async function makeWorkFolder(
+  run: RunContext,
+  { cwd = '.', user }: Pick<HeldCommand, 'cwd' | 'user'>,
+): Promise<string> {
   const work = join(run.folder, 'work');
   // Nothing has begun: what is there is of a start that was cut off, and what was handed in may be half there.
-  if (account !== undefined) await rm(work, { recursive: true, force: true });
+  if (user !== undefined) await rm(work, { recursive: true, force: true });
   await mkdir(work, { recursive: true, mode: 0o755 });
-  for (const mount of run.spec.mounts) await place(mount, { run, work, account });
-  if (account !== undefined) await handOver(run, work, account);
-  const start = inside(work, run.spec.params.WorkingDirectory ?? '.');
+  for (const mount of run.spec.mounts) await place(mount, { run, work, user });
+  if (user !== undefined) await handOver(run, work, user);
+  const start = inside(work, cwd);
   const found = await stat(start).catch(() => undefined);
   if (found?.isDirectory() !== true)
     throw new LimpetError(
       'refused',
-      `WorkingDirectory '${run.spec.params.WorkingDirectory}' is not a folder in the run's work folder`,
+      `WorkingDirectory '${cwd}' is not a folder in the run's work folder`,
     );
   return start;
 }
 
 interface Place {
-  readonly run: RunContext<Params>;
+  readonly run: RunContext;
   readonly work: string;
-  readonly account: Account | undefined;
+  readonly user: HeldUser | undefined;
 }
 
-async function place(mount: Mount, { run, work, account }: Place): Promise<void> {
+async function place(mount: Mount, { run, work, user }: Place): Promise<void> {
   const { source, target } = mount;
   const at = inside(work, target);
-  if (account !== undefined && isOwn(run, mount))
-    return link(relative(dirname(at), source), at, work);
-  if (account === undefined || !isStaged(run, source)) return link(source, at, work);
+  if (user !== undefined && isOwn(run, mount)) return link(relative(dirname(at), source), at, work);
+  if (user === undefined || !isStaged(run, source)) return link(source, at, work);
   await makeFolder(dirname(at), work);
   try {
     await handIn(source, at);
@@ -58,21 +58,21 @@ async function place(mount: Mount, { run, work, account }: Place): Promise<void>
 }
 
 /** A folder that is made for results. */
-function isOwn({ folder }: RunContext<Params>, { source, readOnly }: Mount): boolean {
+function isOwn({ folder }: RunContext, { source, readOnly }: Mount): boolean {
   return !readOnly && source.startsWith(folder + sep);
 }
 
 /** DATA/inputs/EXECUTION, where the run folder is DATA/runs/process/EXECUTION/RUN. */
-function isStaged({ folder, spec }: RunContext<Params>, source: string): boolean {
+function isStaged({ folder, spec }: RunContext, source: string): boolean {
   const data = join(folder, '../../../..');
   return source.startsWith(join(data, 'inputs', spec.key.executionId) + sep);
 }
 
 /** The command may write its own folder and what is made for its results. */
-async function handOver(run: RunContext<Params>, work: string, account: Account): Promise<void> {
+async function handOver(run: RunContext, work: string, user: HeldUser): Promise<void> {
   await chmod(work, FOLDER_MODE);
   const own = run.spec.mounts.filter((mount) => isOwn(run, mount)).map(({ source }) => source);
-  for (const folder of [work, ...own]) await chown(folder, account.uid, account.gid);
+  for (const folder of [work, ...own]) await chown(folder, user.uid, user.gid);
   for (const source of own)
     for (let way = dirname(source); way.startsWith(run.folder); way = dirname(way))
       await chmod(way, PASS_MODE);
@@ -108,6 +108,6 @@ async function makeFolder(folder: string, work: string): Promise<void> {
   if (found !== undefined && !found.isDirectory())
     throw new LimpetError(
       'refused',
-      `a mount lies below another one, at ${relative(work, folder)}; the process executor cannot do that`,
+      `a mount lies below another one, at ${relative(work, folder)}; a run that is a process of this host cannot have that`,
     );
 }

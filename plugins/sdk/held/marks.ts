@@ -6,15 +6,9 @@
  *   LIMPET_LABELS    what its owner is told by, JSON                 the holder's alone
  */
 import { realpathSync } from 'node:fs';
-import {
-  NONCE_VARIABLE,
-  nonceOf,
-  runLabels,
-  type ExecutorHost,
-  type RunKey,
-  type RunLabels,
-  type RunSpec,
-} from '../../plugins/sdk/index.ts';
+import { NONCE_VARIABLE, nonceOf } from '../held-run.ts';
+import { runLabels, type RunLabels } from '../run-folder.ts';
+import type { ExecutorHost, RunKey, RunSpec } from '../types.ts';
 
 export const HELD_FOR = 'LIMPET_HELD_FOR';
 export const LABELS = 'LIMPET_LABELS';

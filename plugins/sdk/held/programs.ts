@@ -1,11 +1,7 @@
 /** Programs on this node: found before anything is launched, so that a missing one is refused in a sentence. */
 import { access, constants, stat } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { isAbsolute, join } from 'node:path';
-import { LimpetError } from '../../plugins/sdk/index.ts';
-
-/** Beside this file in the sources, beside the bundle in a build. */
-export const HOLDER = fileURLToPath(new URL('holder.sh', import.meta.url));
+import { LimpetError } from '../../../core/errors.ts';
 
 export async function findProgram(name: string, path: string): Promise<string | undefined> {
   const places = isAbsolute(name) ? [name] : path.split(':').map((folder) => join(folder, name));
@@ -13,7 +9,7 @@ export async function findProgram(name: string, path: string): Promise<string | 
   return undefined;
 }
 
-/** Relative paths belong to the job's own files and are left to the start. Errors: `refused`. */
+/** Relative paths belong to the files of the run and are left to the start. Errors: `refused`. */
 export async function requireProgram(name: string, path: string): Promise<void> {
   if (!isAbsolute(name) && name.includes('/')) return;
   if ((await findProgram(name, path)) !== undefined) return;

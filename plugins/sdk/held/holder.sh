@@ -1,5 +1,5 @@
 #!/bin/sh
-# Holds one run of the process executor; outlives plugin and agent. Plain POSIX sh (dash, busybox).
+# Holds one run that is a process; outlives plugin and agent. Plain POSIX sh (dash, busybox).
 #
 #   holder.sh FOLDER GRACE_SECONDS MEMORY_KIB RUN_AS START_FOLDER COMMAND [ARGUMENT...]
 #
@@ -10,7 +10,7 @@
 #                                             -> signal to the command's group, KILL after the grace
 #
 # Whoever finds the claim made by another holder leaves at once: one run never has two copies. Files and their formats:
-# the end of plugins/sdk/types.ts. Of its own it keeps `child` (pid and start time of the command) and `ending` (who ends
+# the end of ../types.ts. Of its own it keeps `child` (pid and start time of the command) and `ending` (who ends
 # the run and why, written before the first signal). The claim stays open as descriptor 5: with that it proves what it
 # holds when the folder is gone (strays.ts). Once the folder is there again with this claim in it, it goes on in there.
 set -u

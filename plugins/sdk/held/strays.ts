@@ -5,6 +5,8 @@
  */
 import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeDurably } from '../../../adapters/durable/write-durably.ts';
+import type { ProcessIdentity } from '../../../adapters/processes/port.ts';
 import {
   NONCE_VARIABLE,
   nonceOf,
@@ -12,20 +14,13 @@ import {
   parseClaim,
   readClaim,
   survivors,
-  writeDurably,
-  type ExecutorHost,
-  type Observation,
-  type ProcessIdentity,
-  type RawName,
-  type RunContext,
-  type RunKey,
-  type RunLabels,
-  type RunSpec,
-} from '../../plugins/sdk/index.ts';
-import { graceOf, commandOf } from './launch.ts';
+} from '../held-run.ts';
+import type { RawName } from '../raw-source.ts';
+import type { RunLabels } from '../run-folder.ts';
+import type { ExecutorHost, Observation, RunContext, RunKey, RunSpec } from '../types.ts';
+import { commandOf, graceOf } from './launch.ts';
 import { HELD_FOR, heldFor, LABELS, NO_LABELS, parseLabels, runOfNonce } from './marks.ts';
 import { argumentsOf, freedBytes, leadsTo, parentOf } from './proc-facts.ts';
-import type { Params } from './settings.ts';
 
 /** Descriptors of holder.sh. */
 const FDS = { stdout: 3, stderr: 4, claim: 5 } as const;
@@ -108,14 +103,18 @@ export async function writeStray(host: ExecutorHost, { key, holder }: Stray): Pr
   utimesSync(claim, at, at);
 }
 
-export function strayedSpec({ key, holder }: Stray): RunSpec<Params> {
+/** As far as its holder tells; `paramsOf` makes params of the command. */
+export function strayedSpec<Params>(
+  { key, holder }: Stray,
+  paramsOf: (argv: readonly string[]) => Params,
+): RunSpec<Params> {
   const labels = holder?.labels ?? NO_LABELS;
   const argv = holder === undefined ? [] : argumentsOf(holder.identity.pid);
   return {
     ...labels,
     key,
     ...{ digest: '', env: {}, mounts: [], network: '' },
-    params: { Command: commandOf(argv) },
+    params: paramsOf(commandOf(argv)),
     limits: { cpuMillis: 0, memoryBytes: 0, pids: 0, diskBytes: 0 },
     stopGraceMs: graceOf(argv),
   };
