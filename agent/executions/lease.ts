@@ -53,6 +53,8 @@ export class Leases {
   #ports: LeasePorts | undefined;
   #timer: Timer | undefined;
   #queue: Promise<void> = Promise.resolve();
+  /** Executors that are being told. */
+  readonly #renewing = new Set<string>();
 
   constructor(deps: LeaseDeps, stored?: z.infer<typeof storedSchema>) {
     this.#deps = deps;
@@ -84,13 +86,12 @@ export class Leases {
       this.#acknowledged = sent;
       this.#isOwn = true;
       this.#isStored = false;
-      const leased = this.#leased();
-      if (leased.length === 0) return;
+      if (this.#leased().length === 0) return;
       await this.#store().catch((thrown: unknown) => this.#warn('lease.not-stored', thrown));
-      await this.#renew(leased);
       this.arm();
     });
-    return this.#queue;
+    // The next one does not wait for plugins: one of them may be silent.
+    return this.#queue.then(() => this.#renew(this.#leased(), this.#renewing));
   }
 
   isOver(record: ExecutionRecord): boolean {
@@ -107,7 +108,7 @@ export class Leases {
 
   /** Once it has started: its holder keeps the lease too. */
   async begun(live: LiveExecution): Promise<void> {
-    if (live.record.placement.leaseMs !== undefined) await this.#renew([live]);
+    if (live.record.placement.leaseMs !== undefined) await this.#renew([live], new Set());
   }
 
   /** Looks again when the next lease is over. */
@@ -167,22 +168,34 @@ export class Leases {
     this.#isStored = true;
   }
 
-  /** A plugin that cannot be asked now, or cannot keep leases, leaves it to this agent. */
-  async #renew(leased: readonly LiveExecution[]): Promise<void> {
+  /** No executor waits for another; those that `but` names are left out. */
+  async #renew(leased: readonly LiveExecution[], but: ReadonlySet<string>): Promise<void> {
     const running = leased.filter(({ record }) => ['starting', 'running'].includes(record.state));
-    const executors = new Set(running.map(executorOf));
-    for (const executor of executors) {
-      const some = running.filter((live) => executorOf(live) === executor);
-      const leases = some.map(({ record }) => ({
-        ref: { executionId: record.placement.executionId, run: record.run },
-        untilMs: Math.ceil(this.#deps.clock.now() + this.#leftMs(record)),
-      }));
-      try {
-        await this.#ports?.client(executor)?.renew(leases);
-      } catch (thrown) {
-        if (LimpetError.from(thrown).code !== 'unimplemented')
-          this.#warn('lease.not-renewed', thrown);
-      }
+    const executors = [...new Set(running.map(executorOf))].filter((name) => !but.has(name));
+    await Promise.all(
+      executors.map((executor) =>
+        this.#renewAt(
+          executor,
+          running.filter((live) => executorOf(live) === executor),
+        ),
+      ),
+    );
+  }
+
+  /** A plugin that cannot be asked now, or cannot keep leases, leaves it to this agent. */
+  async #renewAt(executor: string, running: readonly LiveExecution[]): Promise<void> {
+    const leases = running.map(({ record }) => ({
+      ref: { executionId: record.placement.executionId, run: record.run },
+      untilMs: Math.ceil(this.#deps.clock.now() + this.#leftMs(record)),
+    }));
+    this.#renewing.add(executor);
+    try {
+      await this.#ports?.client(executor)?.renew(leases);
+    } catch (thrown) {
+      if (LimpetError.from(thrown).code !== 'unimplemented')
+        this.#warn('lease.not-renewed', thrown);
+    } finally {
+      this.#renewing.delete(executor);
     }
   }
 

@@ -5,7 +5,8 @@ import { openMemoryStore } from '../../adapters/store/memory-store.ts';
 import type { Store } from '../../adapters/store/port.ts';
 import { Leases } from '../../agent/executions/lease.ts';
 import { LiveExecution } from '../../agent/executions/live.ts';
-import { record } from '../kit/records.ts';
+import type { ExecutorClient } from '../../agent/plugins/port.ts';
+import { placement, record } from '../kit/records.ts';
 
 const LEASE_MS = 60_000;
 
@@ -102,3 +103,48 @@ t.test('before any answer it runs from the placement; without a lease it never e
   t.ok(leases.isOver(live.record));
   t.notOk(leases.isOver(keep));
 });
+
+t.test('a plugin that never answers costs the runs of others nothing', async (t) => {
+  const { clock, store, live } = await aWorld();
+  const { task } = placement();
+  const engine = { Type: 'silent', Params: {} };
+  const there = new LiveExecution(
+    record(
+      { state: 'running', acceptedAt: clock.now() },
+      { kind: 'service', leaseMs: LEASE_MS, task: { ...task, Engine: engine } },
+    ),
+  );
+  const told: number[] = [];
+  let asked = 0;
+  const looks: LiveExecution[] = [];
+  const leases = await Leases.load({ store, clock, bootId: 'boot-1', log: silentLog });
+  leases.watch({
+    executions: () => [there, live],
+    client: (name) =>
+      stubbed(async (renewed) => {
+        if (name !== 'silent') return void told.push(renewed[0]?.untilMs ?? NaN);
+        asked += 1;
+        return new Promise(() => undefined);
+      }),
+    look: (one) => void looks.push(one),
+  });
+  const begin = clock.now();
+  for (let beat = 0; beat < 4; beat++) {
+    void leases.acknowledged(leases.moment());
+    await clock.advance(LEASE_MS / 2);
+  }
+  t.strictSame(
+    told.map((until) => until - begin),
+    [2, 3, 4, 5].map((halves) => (halves * LEASE_MS) / 2),
+    'each heartbeat renews them',
+  );
+  t.equal(asked, 1, 'and the silent one is not asked again while it owes an answer');
+  t.notOk(leases.isOver(live.record));
+  t.notOk(leases.isOver(there.record));
+  t.same(looks, []);
+});
+
+/** An executor that only renews. */
+function stubbed(renew: ExecutorClient['renew']): ExecutorClient {
+  return { renew } as Partial<ExecutorClient> as ExecutorClient;
+}
