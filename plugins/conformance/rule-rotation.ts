@@ -24,8 +24,9 @@ export const rotation: Rule = {
   needs: ['huge'],
   shares: true,
   seconds: 120,
-  check: ({ plugin, spec }) =>
-    withRun(plugin, spec('huge'), async (run) => {
+  check: (bench) =>
+    withRun(bench.plugin, bench.spec('huge'), async (run) => {
+      const { plugin } = bench;
       const wanted = lines(HUGE_LINES);
       const followed = await readLog(plugin, run, { follow: true, withinMs: READ_MS });
       demandTrue(followed, wanted);

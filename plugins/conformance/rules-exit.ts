@@ -71,12 +71,13 @@ function below(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' });
 }
 
-function leftBehind({ plugin, folders, processes }: Bench): readonly string[] {
+function leftBehind(bench: Bench): readonly string[] {
+  const { plugin, folders } = bench;
   const temporary = dirname(plugin.handshake.address);
   // Its own output.
   const isOther = (name: string) => name !== 'out' && name !== 'err';
   return [
-    ...processes().map(({ pid, command }) => `process ${pid} ${command}`),
+    ...bench.processes().map(({ pid, command }) => `process ${pid} ${command}`),
     ...below(folders.runs).map((name) => `${folders.runs}/${name}`),
     ...below(folders.sockets).map((name) => `${folders.sockets}/${name}`),
     ...below(temporary)

@@ -102,11 +102,12 @@ const events: Rule = {
   id: 'streams/events',
   title: 'The end of a run rings an event, and events are numbered upwards',
   needs: ['short'],
-  async check({ plugin, spec }) {
+  async check(bench) {
+    const { plugin } = bench;
     const stream = background((signal) => plugin.calls.events({}, { signal }));
     await plugin.calls.info({});
-    await eventOf(plugin, spec('short'), stream);
-    await eventOf(plugin, spec('short'), stream);
+    await eventOf(plugin, bench.spec('short'), stream);
+    await eventOf(plugin, bench.spec('short'), stream);
     const numbers = stream.seen.map(({ seq }) => seq);
     const isRising = numbers.every((seq, at) => at === 0 || seq > (numbers[at - 1] ?? 0n));
     demand(isRising && (numbers[0] ?? 0n) > 0n, 'numbers that rise from 1 on', numbers.join(', '));
@@ -118,11 +119,12 @@ const eventsSince: Rule = {
   id: 'streams/events-since',
   title: 'Who comes back with the number of the last event gets what followed it',
   needs: ['short'],
-  async check({ plugin, spec }) {
+  async check(bench) {
+    const { plugin } = bench;
     const stream = background((signal) => plugin.calls.events({}, { signal }));
     await plugin.calls.info({});
-    const first = await eventOf(plugin, spec('short'), stream);
-    const second = await eventOf(plugin, spec('short'), stream);
+    const first = await eventOf(plugin, bench.spec('short'), stream);
+    const second = await eventOf(plugin, bench.spec('short'), stream);
     stream.close();
     const again = background((signal) => plugin.calls.events({ sinceSeq: first }, { signal }));
     const next = await until('an event', () => again.seen[0], NEWS_MS);
@@ -155,8 +157,9 @@ const slowReader: Rule = {
     'A reader that stops reading holds up neither the run nor other readers, and misses nothing',
   needs: ['flood'],
   shares: true,
-  check: ({ plugin, spec }) =>
-    withRun(plugin, spec('flood'), async (run) => {
+  check: (bench) =>
+    withRun(bench.plugin, bench.spec('flood'), async (run) => {
+      const { plugin } = bench;
       const { executionId } = run.key;
       const wanted = lines(5000);
       const { calls } = plugin.connect();

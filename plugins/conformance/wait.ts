@@ -9,8 +9,8 @@ const SLOWEST_POLL_MS = 200;
 const SLOWER_BY = 20;
 
 /**
- * Looks every 20 ms, later less often, until the answer is neither false nor undefined and answers that; a throw counts as "not yet". At the
- * bound: a Violation with `what` as expected and the last answer, or error, as found.
+ * Looks every 20 ms, later less often, until the answer is neither false nor undefined and answers that; a throw counts as
+ * "not yet". At the bound: a Violation with `what` as expected and the last answer, or error, as found.
  */
 export async function until<T>(
   what: string,

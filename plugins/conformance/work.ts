@@ -25,13 +25,13 @@ export async function withRun<T>(
 
 /** A run of `long` or `stubborn` that has begun to print: from then on it ignores what it is to ignore. */
 export async function ticking(
-  { plugin, spec }: Bench,
+  bench: Bench,
   sample: SampleName,
   changes: SpecChanges = {},
 ): Promise<Spec> {
-  const { spec: started } = await launch(plugin, spec(sample, changes));
-  await logged(plugin, started, 'tick 0\n');
-  return started;
+  const { spec } = await launch(bench.plugin, bench.spec(sample, changes));
+  await logged(bench.plugin, spec, 'tick 0\n');
+  return spec;
 }
 
 /** `stubborn` where there is such work, else `long`. */
