@@ -33,6 +33,7 @@ const PROGRAMS = {
   'wasm-runner': 'executors/wasm/runner.ts',
   'wasm-watchdog': 'executors/wasm/watchdog.ts',
   'executor-process': 'executors/process/main.ts',
+  'plugin-test': 'plugins/conformance/main.ts',
   'make-code-cache': 'scripts/make-code-cache.mjs',
 };
 

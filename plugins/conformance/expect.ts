@@ -55,3 +55,10 @@ export function stateText(state: RunState): string {
   const reason = outcome.reason === '' ? '' : ` (${outcome.reason})`;
   return `${phaseText(state)}, ${outcome.by} ${outcome.code ?? '-'}${reason}`;
 }
+
+/** The same without the reason, which is each plugin's own. */
+export function endText(state: RunState): string {
+  const { outcome } = state;
+  const end = outcome === undefined ? '' : `, ${outcome.by} ${outcome.code ?? '-'}`;
+  return `${phaseText(state)}${end}`;
+}

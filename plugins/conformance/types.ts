@@ -144,6 +144,8 @@ export interface Plugin {
   readonly end: string | undefined;
   /** From the spawn to the handshake. */
   readonly readyMs: number;
+  /** Holds what it has written to stdout. */
+  readonly outFile: string;
   /** What it has written to stderr, its end at most. */
   stderr(): string;
   /** A further client, with a connection of its own, closed by the bench at the latest. */
@@ -170,7 +172,7 @@ export interface BenchFolders {
   readonly sockets: string;
 }
 
-/** What a rule has in its hands: a plugin on folders of its own. */
+/** What a rule has in its hands: a plugin on folders of its own. Its functions may be taken out of it. */
 export interface Bench {
   /** The first process: spawned, connected, configured. */
   readonly plugin: Plugin;
@@ -185,9 +187,11 @@ export interface Bench {
   /** --slow was given. */
   readonly slow: boolean;
   /** A further process on the same folders: after a kill the next one, before it a second instance. */
-  spawn(options?: SpawnOptions): Promise<Plugin>;
+  readonly spawn: (options?: SpawnOptions) => Promise<Plugin>;
+  /** The same, before its handshake: nothing is expected of it yet. */
+  readonly launch: (env?: SpawnOptions['env']) => Plugin;
   /** A spec with a fresh execution id and the params of the sample. */
-  spec(sample: SampleName, changes?: SpecChanges): Spec;
+  readonly spec: (sample: SampleName, changes?: SpecChanges) => Spec;
   /** Live processes that belong to this bench: plugins, holders, work. Found by environment, arguments and working folder. */
-  processes(): readonly { readonly pid: number; readonly command: string }[];
+  readonly processes: () => readonly { readonly pid: number; readonly command: string }[];
 }
