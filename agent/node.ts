@@ -146,7 +146,7 @@ function inputOptions(config: AgentConfig, folders: AgentFolders, clock: Clock):
 }
 
 function sourcesOf(
-  { config, settings = () => config, name, identity }: NodeParts,
+  { config, settings = () => config, name, identity, host }: NodeParts,
   service: ExecutionService,
 ): NodeInfoSources {
   const facts = derived(settings, (now) => ({
@@ -162,6 +162,7 @@ function sourcesOf(
     engine: service.engine,
     health: () => service.advertised(),
     recovered: (executor) => service.isRecovered(executor),
+    schema: (executor) => service.schemas.named(executor, host.client(executor)),
     questions: () => service.words.questions,
     drained: () => service.intake.drained,
   };

@@ -100,6 +100,7 @@ async function assemble(given: Assembly): Promise<Assembled> {
   });
   undo.unshift(() => core.close());
   const { world, reader, mint, coordinator, presence, watchers, rollCall, requesterId } = core;
+  const { schemas } = core;
   const { requestTimeoutMs } = config.nats;
   const streams = new NodeStreams({ transport, clock, requestTimeoutMs, requesterId });
   undo.unshift(() => streams[Symbol.asyncDispose]());
@@ -116,7 +117,7 @@ async function assemble(given: Assembly): Promise<Assembled> {
   ];
   const api = await serveApi({
     ...{ config, folder, token, tokens, log, clock, world, reader, mint, coordinator, presence },
-    ...{ transport, logs, streams, watchers, requesterId, metrics: given.metrics },
+    ...{ transport, logs, streams, watchers, requesterId, schemas, metrics: given.metrics },
     scrape: () =>
       scrape({
         ...{ metrics: given.metrics, world, folder, now: clock.now(), problems: problems() },

@@ -15,6 +15,7 @@ import { expelRejected } from './nodes/expulsion.ts';
 import { serveAgents } from './nodes/gateway.ts';
 import { Links } from './nodes/links.ts';
 import { decide, type Decision } from './nodes/membership.ts';
+import { SchemaShelf } from './nodes/schema-shelf.ts';
 import { Presence } from './nodes/presence.ts';
 import { RollCall } from './nodes/roll-call.ts';
 import { watchSilence } from './nodes/silence.ts';
@@ -47,6 +48,7 @@ export interface RequesterCore {
   readonly coordinator: Coordinator;
   readonly links: Links;
   readonly presence: Presence;
+  readonly schemas: SchemaShelf;
   readonly watchers: Watchers;
   readonly rollCall: RollCall;
   /** An operator's word on a node. Errors: `not-found`, `conflict`. */
@@ -61,11 +63,11 @@ export interface RequesterCore {
 export async function startCore(parts: CoreParts): Promise<RequesterCore> {
   const { config, clock, log, store, transport, faults } = parts;
   const loaded = await load(parts);
-  const { mint, world, links, rollCall, identity } = loaded;
+  const { mint, world, links, rollCall, identity, schemas } = loaded;
   const { coordinator, presence, scheduler, watchers, revocations } = wire(parts, loaded);
   const reader = new Reader(store, world, log);
   const leave = serveAgents({
-    ...{ coordinator, world, links, presence, rollCall, reader, mint, clock, log },
+    ...{ coordinator, world, links, presence, rollCall, reader, mint, clock, log, schemas },
     ...{ transport, faults, ...identity },
     rules: liveView(() => ({ ...config.nodes, authority: config.authority !== undefined })),
     pace: config.nodes,
@@ -91,7 +93,7 @@ export async function startCore(parts: CoreParts): Promise<RequesterCore> {
   for (const { id } of world.nodes()) links.wake(id);
   return {
     requesterId: identity.requesterId,
-    ...{ mint, world, reader, coordinator, links, presence, rollCall, watchers },
+    ...{ mint, world, reader, coordinator, links, presence, rollCall, watchers, schemas },
     decide: (node, decision) =>
       decide({ coordinator, store, mint, nudge: (id) => links.nudge(id) }, node, decision),
     onRevocations: (listener) => void revocations.push(listener),
@@ -105,6 +107,7 @@ interface Loaded {
   readonly world: World;
   readonly links: Links;
   readonly rollCall: RollCall;
+  readonly schemas: SchemaShelf;
 }
 
 async function load(parts: CoreParts): Promise<Loaded> {
@@ -126,7 +129,8 @@ async function load(parts: CoreParts): Promise<Loaded> {
     unhealthyAfterMs: config.nodes.unhealthyAfterMs,
     position: (node) => links.get(node)?.position(),
   });
-  return { mint, identity, world, links, rollCall };
+  const schemas = await SchemaShelf.load(store, log);
+  return { mint, identity, world, links, rollCall, schemas };
 }
 
 interface Wired {
@@ -139,7 +143,7 @@ interface Wired {
 
 function wire(
   { config, store, clock, log, faults, committed }: CoreParts,
-  { mint, world, links, rollCall, identity: { requesterId } }: Loaded,
+  { mint, world, links, rollCall, schemas, identity: { requesterId } }: Loaded,
 ): Wired {
   const { declineBackoffMs: firstMs, declineBackoffMaxMs: lastMs } = config.scheduling;
   const presence = new Presence(clock.now());
@@ -151,6 +155,7 @@ function wire(
     log,
     declineBackoff: { firstMs, lastMs: Math.max(firstMs, lastMs) },
     foreign: (node) => presence.foreign(node),
+    refusal: (executor, engine) => schemas.judge(executor, engine).fault,
     inheritance: (draft) => rollCall.inheritance(draft),
     wake: () => coordinator.run(() => undefined),
   });

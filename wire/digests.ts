@@ -36,3 +36,8 @@ export class Drift {
     return again;
   }
 }
+
+/** By which a schema is named. */
+export function hashOfText(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -107,7 +107,10 @@ const executorInfo = z.object({
   health: z.enum(['undetected', 'unhealthy', 'healthy']),
   reason: z.string(),
   recovery: z.enum(['recovering', 'complete']),
-  paramsSchema: z.unknown().optional(),
+  /** sha256 of the JSON Schema of its params as text; missing: it has none that is told, or the agent is older. */
+  paramsSchema: z.string().optional(),
+  /** Why its schema is not told or not used. */
+  schemaProblem: z.string().optional(),
 });
 export type ExecutorInfo = z.infer<typeof executorInfo>;
 
@@ -154,6 +157,9 @@ const foreignSchema = z.object({
 });
 export type ForeignExecution = z.infer<typeof foreignSchema>;
 
+/** JSON Schemas as text, of executors that name their hash; each is told once in a session, by one message or another. */
+const schemas = z.array(z.string()).optional();
+
 export const handshakeSchema = z.object({
   v: z.number().int(),
   /** Minted for this attempt: it becomes the link session, so that a copy of the message makes no second one. */
@@ -165,6 +171,7 @@ export const handshakeSchema = z.object({
   link: linkPositionSchema,
   /** The list would not fit into one message: what is missing in it is not lost. */
   partial: z.boolean().optional(),
+  schemas,
   foreign: z.array(foreignSchema).optional(),
   /** All that are not terminal, and terminal ones still in the outbox. */
   executions: z.array(
@@ -222,6 +229,7 @@ export const heartbeatSchema = z.object({
   allocated: resources,
   running: z.number().int(),
   executors: z.array(executorInfo),
+  schemas,
   /** As in the handshake. */
   draining: z.string().optional(),
   foreign: z.array(foreignSchema).optional(),

@@ -3,16 +3,16 @@
  * and the resources fit. What another node might do is declined; what no node can do is refused.
  * `accepted` holds its resources from the moment it is written, so two placements never share the same room.
  */
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
-import { messageOf } from '../../core/errors.ts';
+import { paramsFault } from '../../adapters/schemas/params-fault.ts';
 import type { ExecutionEvent } from '../../core/execution/events.ts';
 import type { Placement } from '../../core/job.ts';
 import { firstShortage, type Resources } from '../../core/resources.ts';
 import type { ExecutorClient, ExecutorHealth } from '../plugins/port.ts';
-import { canonicalParams } from './params.ts';
+import type { ParamsSchemas } from './params-schemas.ts';
 
 export interface AdmissionDeps {
   readonly capacity: Resources;
+  readonly schemas: ParamsSchemas;
   client(executor: string): ExecutorClient | undefined;
   health(executor: string): ExecutorHealth | undefined;
   /** False while that executor's recovery is under way. */
@@ -21,8 +21,6 @@ export interface AdmissionDeps {
 
 export class Admission {
   readonly #deps: AdmissionDeps;
-  readonly #ajv = new Ajv2020({ strict: false, validateFormats: false });
-  readonly #validators = new WeakMap<ExecutorClient, ValidateFunction>();
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
@@ -47,8 +45,8 @@ export class Admission {
     if (health.pending) return undefined;
     if (health.health !== 'healthy')
       return { type: 'decline', reason: `executor ${name} is ${health.health}: ${health.reason}` };
-    const params = canonicalParams(client.paramsSchema, task.Engine.Params ?? {});
-    const invalid = this.#invalidParams(client, params);
+    const { check } = this.#deps.schemas.of(client);
+    const invalid = paramsFault(check, task.Engine.Params ?? {});
     if (invalid !== undefined) return { type: 'refuse', reason: invalid };
     const shortage = firstShortage(allocated, this.#deps.capacity);
     if (shortage !== undefined)
@@ -57,24 +55,5 @@ export class Admission {
         reason: `no room on this node: ${shortage} (all executions together)`,
       };
     return { type: 'admit' };
-  }
-
-  #invalidParams(client: ExecutorClient, params: unknown): string | undefined {
-    let validate = this.#validators.get(client);
-    if (validate === undefined) {
-      try {
-        validate = this.#ajv.compile(client.paramsSchema as object);
-      } catch (thrown) {
-        return `executor ${client.name} has a schema that cannot be used: ${messageOf(thrown)}`;
-      }
-      this.#validators.set(client, validate);
-    }
-    if (validate(params)) return undefined;
-    const error = validate.errors?.[0];
-    const path = `Engine.Params${error?.instancePath.replaceAll('/', '.') ?? ''}`;
-    const extra = error?.params['additionalProperty'] as unknown;
-    const what =
-      typeof extra === 'string' ? `unknown field '${extra}'` : (error?.message ?? 'not valid');
-    return `${path}: ${what}`;
   }
 }

@@ -16,7 +16,7 @@ import { removeInputs, stageInputs, type InputOptions, type Staging } from './in
 import type { Leases } from './lease.ts';
 import type { LiveExecution } from './live.ts';
 import type { Observer } from './observer.ts';
-import { canonicalParams } from './params.ts';
+import { canonicalParams } from '../../core/canonical-params.ts';
 import { taskResources } from './resources.ts';
 import { collect, resultMounts, type Collected } from './results.ts';
 

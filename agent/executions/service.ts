@@ -34,6 +34,7 @@ import { Recoveries } from './recoveries.ts';
 import type { RecoveryReport } from './recovery.ts';
 import type { ExecutionRepository } from './repository.ts';
 import { stopLeftover } from './stop-leftover.ts';
+import { ParamsSchemas } from './params-schemas.ts';
 import { OwnerWords } from './sweep-words.ts';
 
 export interface ServiceDeps {
@@ -68,6 +69,7 @@ export class ExecutionService implements PluginHostEvents {
   readonly #deadlines: Deadlines;
   readonly #recoveries: Recoveries;
   readonly foreign: ForeignWork;
+  readonly schemas = new ParamsSchemas();
   readonly words = new OwnerWords(() => this.#deps.owner());
 
   constructor(deps: ServiceDeps) {
@@ -252,6 +254,7 @@ export class ExecutionService implements PluginHostEvents {
       leases,
       admission: {
         capacity,
+        schemas: this.schemas,
         client,
         health: (name) => host.health().find((h) => h.name === name),
         recovered: (name) => this.#recoveries.has(name),

@@ -12,6 +12,7 @@ import {
   drainOf,
   executionList,
   executorInfos,
+  executorSchemas,
   foreignList,
   nodeInfo,
   runningCount,
@@ -19,6 +20,10 @@ import {
   unreported,
   type NodeInfoSources,
 } from './node-info.ts';
+import type { SchemaTeller } from './schema-teller.ts';
+
+/** A longer list of executions leaves no room for schemas; these come with the first beats. */
+const MOST_LISTED = 1_000;
 
 export interface HelloParts {
   readonly sources: NodeInfoSources;
@@ -28,12 +33,15 @@ export interface HelloParts {
   readonly instanceId: string;
   readonly bootId: string;
   readonly startedAt: number;
+  readonly teller: SchemaTeller;
 }
 
 /** Taken before the list, the position is never ahead of it. */
 export async function helloOf(parts: HelloParts): Promise<Handshake> {
   const { sources, outbox, position, attempt, instanceId, bootId, startedAt } = parts;
   const { executions, partial } = await unreported(outbox, sources.engine);
+  const list = [...executionList(sources), ...executions];
+  parts.teller.reset();
   return {
     v: PROTOCOL_VERSION,
     attempt,
@@ -42,7 +50,8 @@ export async function helloOf(parts: HelloParts): Promise<Handshake> {
     bootId,
     startedAt,
     link: position,
-    executions: [...executionList(sources), ...executions],
+    executions: list,
+    schemas: list.length > MOST_LISTED ? [] : parts.teller.next(executorSchemas(sources)),
     ...(partial === true ? { partial } : {}),
     foreign: foreignList(sources),
   };
@@ -52,10 +61,12 @@ export function heartbeatOf({
   sources,
   position,
   session,
+  teller,
 }: {
   readonly sources: NodeInfoSources;
   readonly position: LinkPosition;
   readonly session: string;
+  readonly teller: SchemaTeller;
 }): Heartbeat {
   return {
     v: PROTOCOL_VERSION,
@@ -66,10 +77,16 @@ export function heartbeatOf({
     allocated: sources.engine.allocated,
     running: runningCount(sources.engine),
     executors: executorInfos(sources),
+    ...schemasOf(teller.next(executorSchemas(sources))),
     foreign: foreignList(sources),
     asks: sources.questions(),
     ...drainOf(sources),
   };
+}
+
+/** Left out of most beats. */
+function schemasOf(schemas: string[]): { readonly schemas?: string[] } {
+  return schemas.length === 0 ? {} : { schemas };
 }
 
 /** What it does not know is left as it is; an older requester tells of nothing that it has heard more of. */

@@ -3,6 +3,7 @@ import { parseExecutionId, type NodeId } from '../../core/ids.ts';
 import { isTerminal } from '../../core/execution/states.ts';
 import { isParked, type ExecutionRecord } from '../../core/execution/record.ts';
 import type { Resources } from '../../core/resources.ts';
+import { MOST_SCHEMA_BYTES } from '../../adapters/schemas/json-schema.ts';
 import type { Outbox } from '../../adapters/link/outbox.ts';
 import {
   agentRowSchema,
@@ -12,6 +13,7 @@ import {
 } from '../../wire/messages.ts';
 import { digestOf } from '../../wire/digests.ts';
 import type { ExecutionEngine } from '../executions/engine.ts';
+import type { ParamsSchema } from '../executions/params-schemas.ts';
 import type { ExecutorHealth } from '../plugins/port.ts';
 
 export interface NodeFacts {
@@ -29,6 +31,8 @@ export interface NodeInfoSources {
   readonly engine: ExecutionEngine;
   health(): readonly ExecutorHealth[];
   recovered(executor: string): boolean;
+  /** Of its task params; undefined until its plugin has told it. */
+  schema(executor: string): ParamsSchema | undefined;
   /** Executions without a record that left something here. */
   questions(): string[];
   /** Why this node takes no new work for now. */
@@ -42,7 +46,23 @@ export function executorInfos(sources: NodeInfoSources): ExecutorInfo[] {
     health: h.health,
     reason: h.reason,
     recovery: sources.recovered(h.name) ? 'complete' : 'recovering',
+    ...schemaInfo(sources.schema(h.name)),
   }));
+}
+
+const TOO_LARGE = `its schema of params has more than ${MOST_SCHEMA_BYTES} bytes, and is not told`;
+
+function schemaInfo(
+  schema: ParamsSchema | undefined,
+): Pick<ExecutorInfo, 'paramsSchema' | 'schemaProblem'> {
+  if (schema === undefined) return {};
+  return schema.told === undefined
+    ? { schemaProblem: TOO_LARGE }
+    : { paramsSchema: schema.told.hash };
+}
+
+export function executorSchemas(sources: NodeInfoSources): ParamsSchema[] {
+  return sources.health().flatMap(({ name }) => sources.schema(name) ?? []);
 }
 
 export function nodeInfo(sources: NodeInfoSources): NodeInfo {

@@ -21,6 +21,7 @@ import { needsSnapshot } from '../../wire/link.ts';
 import type {
   Handshake,
   HandshakeAnswer,
+  Heartbeat,
   HeartbeatAnswer,
   LinkPosition,
 } from '../../wire/messages.ts';
@@ -31,6 +32,7 @@ import { heartbeatOf, helloOf, knownToOwner } from './hello.ts';
 import { desiredDigest, type NodeInfoSources } from './node-info.ts';
 import type { Moment } from '../executions/lease.ts';
 import type { Orders } from './orders.ts';
+import { SchemaTeller } from './schema-teller.ts';
 import { takePushes } from './pushes.ts';
 import { RequesterCalls } from './requester-calls.ts';
 
@@ -86,6 +88,7 @@ export class RequesterLink {
   #push: Subscription | undefined;
   #offConnection: (() => void) | undefined;
   readonly #drift = new Drift();
+  readonly #teller = new SchemaTeller();
 
   constructor(deps: RequesterLinkDeps) {
     this.#deps = deps;
@@ -194,7 +197,13 @@ export class RequesterLink {
       await inbox.settled();
       const position = this.#position();
       const attempt = this.#deps.mint();
-      const hello = await helloOf({ ...this.#deps, sources, position, attempt });
+      const hello = await helloOf({
+        ...this.#deps,
+        sources,
+        position,
+        attempt,
+        teller: this.#teller,
+      });
       await this.#answered(await this.#calls.handshake(hello), hello);
     } catch (thrown) {
       const error = LimpetError.from(thrown);
@@ -226,6 +235,7 @@ export class RequesterLink {
     await this.#deps.accepted(answer.requesterId, answer.epoch);
     await inbox.adopt(answer.link.incarnation);
     this.#session = answer.session;
+    this.#teller.answered(hello.schemas ?? []);
     this.#attempt = 0;
     this.#intervalMs = answer.heartbeatIntervalMs;
     this.#condition.linked(answer.requesterId);
@@ -239,11 +249,12 @@ export class RequesterLink {
     this.#schedule(this.#intervalMs, () => this.#beat());
     try {
       const { sources } = this.#deps;
-      const beat = heartbeatOf({ sources, position: this.#position(), session: this.#session });
+      const [session, teller, position] = [this.#session, this.#teller, this.#position()];
+      const beat = heartbeatOf({ sources, position, session, teller });
       const sent = this.#deps.moment();
       const answer = await this.#calls.heartbeat(beat);
       if (answer.type === 'ok') this.#deps.acknowledged(sent);
-      if (beat.session === this.#session) this.#beaten(answer);
+      if (beat.session === this.#session) this.#beaten(answer, beat);
     } catch (thrown) {
       const error = LimpetError.from(thrown);
       this.#deps.log.warn('link.heartbeat-failed', { code: error.code, reason: error.message });
@@ -253,7 +264,7 @@ export class RequesterLink {
     }
   }
 
-  #beaten(answer: HeartbeatAnswer): void {
+  #beaten(answer: HeartbeatAnswer, beat: Heartbeat): void {
     if (answer.type === 'handshake-required') {
       this.#again(answer.reason, 0);
       return;
@@ -265,6 +276,7 @@ export class RequesterLink {
       return;
     }
     this.#condition.linked();
+    this.#teller.answered(beat.schemas ?? []);
     this.#intervalMs = answer.heartbeatIntervalMs;
     for (const id of answer.stop) this.#deps.stop(id);
     this.#deps.ended(answer.ended ?? []);

@@ -7,6 +7,7 @@ import type { Watchers } from '../jobs/watchers.ts';
 import type { LogReader } from '../logs/log-reader.ts';
 import type { RequesterMetrics } from '../metrics/list.ts';
 import type { Presence } from '../nodes/presence.ts';
+import type { SchemaShelf } from '../nodes/schema-shelf.ts';
 import type { NodeStreams } from '../nodes/streams.ts';
 import type { Coordinator } from '../state/coordinator.ts';
 import type { Mint } from '../state/minting.ts';
@@ -32,6 +33,7 @@ export interface ApiContext {
   readonly mint: Mint;
   readonly coordinator: Coordinator;
   readonly presence: Presence;
+  readonly schemas: SchemaShelf;
   readonly transport: Transport;
   readonly streams: NodeStreams;
   readonly logs: LogReader;

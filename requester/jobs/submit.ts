@@ -7,17 +7,20 @@ import { leaseOf } from '../../core/job-restart.ts';
 import { parseJobSpec } from '../../core/job-spec.ts';
 import { isTerminalJobState, type JobSpec, type ResourcesSpec } from '../../core/job.ts';
 import { parseBytes, parseCpu, type Resources } from '../../core/resources.ts';
+import type { SchemaShelf } from '../nodes/schema-shelf.ts';
 import type { Coordinator } from '../state/coordinator.ts';
 import type { Draft } from '../state/draft.ts';
 import { jobNameKey, liveKey, tailKey } from '../state/keys.ts';
 import type { Mint } from '../state/minting.ts';
 import type { Reader } from '../state/reader.ts';
 import type { JobRecord } from '../state/records.ts';
+import { checkParams } from './check-params.ts';
 
 export interface Submitter {
   readonly coordinator: Coordinator;
   readonly reader: Reader;
   readonly mint: Mint;
+  readonly schemas: SchemaShelf;
   /** A placement has to fit one message. */
   readonly maxSpecBytes: number;
   /** What `Disconnect: {StopAfter}` may ask for. */
@@ -32,7 +35,7 @@ export interface Submitted {
   readonly warnings: readonly string[];
 }
 
-/** Errors: `invalid-job`, `too-large`, `already-exists` (name of a live job). */
+/** Errors: `invalid-job` (its params too, where nodes have told what they take), `too-large`, `already-exists` (name of a live job). */
 export function submitJob(by: Submitter, data: unknown): Promise<Submitted> {
   const { spec, warnings } = parseJobSpec(data, 'lenient');
   checkLease(spec, by.lease);
@@ -41,6 +44,7 @@ export function submitJob(by: Submitter, data: unknown): Promise<Submitted> {
     .update(canonicalJson(rawTask(data)))
     .digest('hex');
   return by.coordinator.run(async (draft) => {
+    checkParams(draft.nodes(), by.schemas, spec.Tasks[0].Engine);
     if (spec.Name !== undefined)
       await checkName(draft, by.reader, { namespace: spec.Namespace, name: spec.Name });
     const job = newJob(spec, specHash, { ...by, now: draft.now });

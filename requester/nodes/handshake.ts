@@ -24,6 +24,7 @@ import type { Presence } from './presence.ts';
 import { reconcile, type Reconciled } from './reconcile.ts';
 import type { RollCall } from './roll-call.ts';
 import { schedulingOf } from './scheduling.ts';
+import type { SchemaShelf } from './schema-shelf.ts';
 import { replaceSession } from './sessions.ts';
 
 export interface HandshakeContext {
@@ -32,6 +33,7 @@ export interface HandshakeContext {
   readonly clock: Clock;
   readonly links: Links;
   readonly presence: Presence;
+  readonly schemas: SchemaShelf;
   readonly rollCall: RollCall;
   readonly reader: Reader;
   readonly mint: Mint;
@@ -96,6 +98,15 @@ function judge(
   });
 }
 
+function settled(
+  { schemas }: HandshakeContext,
+  handshake: Handshake,
+  known: NodeRecord | undefined,
+): Handshake {
+  const executors = schemas.settled(known?.info.executors ?? [], handshake.node.executors);
+  return { ...handshake, node: { ...handshake.node, executors } };
+}
+
 interface Taking {
   readonly draft: Draft;
   readonly link: NodeLink;
@@ -104,8 +115,9 @@ interface Taking {
 }
 
 async function take(context: HandshakeContext, taking: Taking): Promise<HandshakeAnswer> {
-  const { draft, link, id, handshake } = taking;
+  const { draft, link, id } = taking;
   const known = draft.node(id);
+  const handshake = settled(context, taking.handshake, known);
   if (wasReplaced(known, handshake)) return LATE;
   if (known !== undefined && known.session !== '' && known.session === handshake.attempt)
     return acceptedAs(context, link, {
@@ -164,6 +176,7 @@ async function accept(
     connection: { state: 'connected', reason: 'handshake', at: draft.now },
     unlisted: [...result.unlisted],
   });
+  context.schemas.keep(draft, handshake.schemas ?? []);
   await answerForeign(context, draft, { id, foreign: handshake.foreign ?? [] });
   context.presence.heard(id, {
     allocated: handshake.node.allocated,

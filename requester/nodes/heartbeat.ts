@@ -13,12 +13,14 @@ import { answerForeign, endedOf, foreignHasChanged, type ForeignContext } from '
 import type { Links } from './links.ts';
 import type { Presence } from './presence.ts';
 import { schedulingOf } from './scheduling.ts';
+import type { SchemaShelf } from './schema-shelf.ts';
 import { checkSession } from './sessions.ts';
 
 export interface HeartbeatContext extends ForeignContext {
   readonly coordinator: Coordinator;
   readonly world: WorldView;
   readonly presence: Presence;
+  readonly schemas: SchemaShelf;
   readonly clock: Clock;
   readonly links: Links;
   /** Read anew each time. */
@@ -30,7 +32,7 @@ export async function takeHeartbeat(
   id: NodeId,
   beat: Heartbeat,
 ): Promise<HeartbeatAnswer> {
-  const { coordinator, world, presence, clock } = context;
+  const { world, presence, clock } = context;
   const node = world.node(id);
   const session = checkSession(node, beat.session);
   if (node === undefined || session.type !== 'current') return refuse(session);
@@ -42,12 +44,8 @@ export async function takeHeartbeat(
     ours: world.executions(),
     now: clock.now(),
   });
-  if (foreignChanged || hasNews(node, beat))
-    await coordinator.run(async (draft) => {
-      if (draft.node(id)?.session === beat.session)
-        await answerForeign(context, draft, { id, foreign: beat.foreign ?? [] });
-      store(draft, id, beat);
-    });
+  const executors = context.schemas.settled(node.info.executors, beat.executors);
+  await storeNews(context, node, { beat: { ...beat, executors }, foreignChanged });
   const here = [...world.executions()].filter(
     (mine) => mine.nodeId === id && !isTerminal(mine.state),
   );
@@ -63,6 +61,22 @@ export async function takeHeartbeat(
       ? {}
       : { desired: { digest: digestOf(here.map((mine) => [mine.id, mine.desired])), link } }),
   };
+}
+
+async function storeNews(
+  context: HeartbeatContext,
+  node: NodeRecord,
+  { beat, foreignChanged }: { readonly beat: Heartbeat; readonly foreignChanged: boolean },
+): Promise<void> {
+  const { id } = node;
+  const { schemas = [] } = beat;
+  if (!foreignChanged && schemas.length === 0 && !hasNews(node, beat)) return;
+  await context.coordinator.run(async (draft) => {
+    if (draft.node(id)?.session === beat.session)
+      await answerForeign(context, draft, { id, foreign: beat.foreign ?? [] });
+    store(draft, id, beat);
+    context.schemas.keep(draft, schemas);
+  });
 }
 
 function compared(

@@ -7,6 +7,8 @@ import {
 } from '../../core/resources.ts';
 import { matchConstraints } from '../../core/labels.ts';
 import type { NodeId } from '../../core/ids.ts';
+import type { SpecConfig } from '../../core/job.ts';
+import type { ExecutorInfo } from '../../wire/messages.ts';
 import type { ExecutionRecord, JobRecord, NodeRecord } from '../state/records.ts';
 import { isActive, type Partition } from './partitions.ts';
 
@@ -14,6 +16,8 @@ export interface PlanNode {
   readonly record: NodeRecord;
   /** Taken on the node by work that is not ours. */
   readonly foreign: Resources;
+  /** What one of its executors has against the params of a task; nothing is known when missing. */
+  readonly refusal?: (executor: ExecutorInfo, engine: SpecConfig) => string | undefined;
 }
 
 export type Choice =
@@ -118,8 +122,10 @@ function reasonToPass(job: JobRecord, node: PlanNode): string | undefined {
   if (connection.state !== 'connected') return `is ${connection.state}: ${connection.reason}`;
   if (scheduling.state !== 'eligible') return `is ${scheduling.state}: ${scheduling.reason}`;
   const task = job.spec.Tasks[0];
-  if (!info.executors.some(({ name }) => name === task.Engine.Type))
-    return `has no executor ${task.Engine.Type}`;
+  const executor = info.executors.find(({ name }) => name === task.Engine.Type);
+  if (executor === undefined) return `has no executor ${task.Engine.Type}`;
+  const refusal = node.refusal?.(executor, task.Engine);
+  if (refusal !== undefined) return `params refused by its executor: ${refusal}`;
   const match = matchConstraints(info.labels, job.spec.Constraints);
   if (!match.ok) return match.reason;
   const source = task.InputSources?.find(({ Source }) => !info.sources.includes(Source.Type));

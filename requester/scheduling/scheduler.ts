@@ -5,6 +5,8 @@ import type { Backoff } from '../../core/backoff.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Resources } from '../../core/resources.ts';
 import type { NodeId } from '../../core/ids.ts';
+import type { SpecConfig } from '../../core/job.ts';
+import type { ExecutorInfo } from '../../wire/messages.ts';
 import { applyPlan, type Owner } from '../jobs/apply-plan.ts';
 import type { Draft } from '../state/draft.ts';
 import type { Inheritance } from './inheritance.ts';
@@ -16,6 +18,8 @@ export interface SchedulerOptions {
   readonly log: Logger;
   readonly declineBackoff: Backoff;
   readonly foreign: (node: NodeId) => Resources;
+  /** What an executor has against the params of a task, as its schema says. */
+  readonly refusal: (executor: ExecutorInfo, engine: SpecConfig) => string | undefined;
   readonly inheritance: (draft: Draft) => Inheritance;
   /** Runs an empty turn. */
   readonly wake: () => Promise<void>;
@@ -30,10 +34,10 @@ export class Scheduler {
   }
 
   settle(draft: Draft): void {
-    const { owner, declineBackoff, foreign, inheritance } = this.#options;
+    const { owner, declineBackoff, foreign, inheritance, refusal } = this.#options;
     const made = plan({
       jobs: [...draft.jobs()],
-      nodes: [...draft.nodes()].map((record) => ({ record, foreign: foreign(record.id) })),
+      nodes: [...draft.nodes()].map((record) => ({ record, foreign: foreign(record.id), refusal })),
       executions: [...draft.executions()],
       now: draft.now,
       declineBackoff,

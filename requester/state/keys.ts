@@ -18,6 +18,7 @@
  *   join-token/<tokenId>                JoinTokenRecord (roster.ts)
  *   member/<nodeId>                     MemberRecord: the node's key
  *   revoked/<publicKey>                 RevocationRecord
+ *   schema/<sha256>                     JSON Schema of params as text, as nodes told it (nodes/schema-shelf.ts)
  *   api-token/<tokenId>                 ApiTokenRecord (api/api-tokens.ts)
  */
 import { STORE_SCHEMAS } from '../../wire/version.ts';
@@ -32,6 +33,8 @@ export const liveKey = (id: string): string => `live/${id}`;
 export const executionKey = (id: string): string => `exec/${id}`;
 export const API_TOKEN_PREFIX = 'api-token/';
 export const apiTokenKey = (id: string): string => `${API_TOKEN_PREFIX}${id}`;
+export const SCHEMA_PREFIX = 'schema/';
+export const schemaKey = (hash: string): string => `${SCHEMA_PREFIX}${hash}`;
 export const nodeKey = (id: string): string => `node/${id}`;
 export const executionsOfPrefix = (jobId: string): string => `exec-of/${jobId}/`;
 export const executionOfKey = (jobId: string, id: string): string => `exec-of/${jobId}/${id}`;
