@@ -27,6 +27,7 @@ import { pluginList } from './commands/plugin-list.ts';
 import { pluginLogs } from './commands/plugin-logs.ts';
 import { pluginRestart } from './commands/plugin-restart.ts';
 import { pluginSchema } from './commands/plugin-schema.ts';
+import { pluginTest } from './commands/plugin-test.ts';
 import { recover } from './commands/recover.ts';
 import { requester } from './commands/requester.ts';
 import { uninstall } from './commands/uninstall.ts';
@@ -97,6 +98,7 @@ function pluginCommands(context: Context, done: (exitCode: number) => void): rea
     pluginRestart(context),
     pluginLogs(context, done),
     pluginSchema(context),
+    pluginTest(context, done),
   ];
 }
 

@@ -11,7 +11,7 @@ import { LimpetError } from '../core/errors.ts';
  */
 export const NODE_FLAGS = ['--max-semi-space-size=2'] as const;
 
-export type ProgramName = 'limpet' | 'agent' | 'requester' | 'dev-broker';
+export type ProgramName = 'limpet' | 'agent' | 'requester' | 'dev-broker' | 'plugin-test';
 
 /** Throws `unavailable` when it is not built. */
 export function programPath(name: ProgramName): string {

@@ -29,6 +29,7 @@ interface Wish {
   readonly json: boolean;
   readonly slow: boolean;
   readonly jobs: number;
+  readonly list: boolean;
 }
 
 // Whether a socket lets others in is the plugin's doing, not that of whoever runs this.
@@ -40,6 +41,7 @@ process.exitCode = await main(process.argv.slice(2)).catch((thrown: unknown) => 
 
 async function main(args: readonly string[]): Promise<number> {
   const wish = parse(args);
+  if (wish.list) return list(wish);
   const processes = procProcesses();
   const folder = mkdtempSync(join(shortFolder(), 'lpt-'));
   const release = guardFolder(folder);
@@ -76,6 +78,14 @@ async function test(wish: Wish, place: Omit<Parameters<typeof meet>[1], 'slow'>)
   return countsOf(verdicts).failed > 0 ? FAILED : 0;
 }
 
+function list({ rules, json }: Wish): number {
+  const all = rules.map(({ id, title, needs = [] }) => ({ rule: id, title, needs }));
+  const width = Math.max(...all.map(({ rule }) => rule.length));
+  const lines = all.map(({ rule, title }) => `${rule.padEnd(width)}  ${title}`);
+  process.stdout.write(`${json ? JSON.stringify(all, undefined, 2) : lines.join('\n')}\n`);
+  return 0;
+}
+
 function parse(args: readonly string[]): Wish {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -85,16 +95,18 @@ function parse(args: readonly string[]): Wish {
       only: { type: 'string', multiple: true, default: [] },
       json: { type: 'boolean', default: false },
       slow: { type: 'boolean', default: false },
-      jobs: { type: 'string', default: '3' },
+      list: { type: 'boolean', default: false },
+      jobs: { type: 'string', default: '4' },
     },
   });
   const jobs = Number(values.jobs);
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 16)
     throw new LimpetError('invalid-argument', `--jobs '${values.jobs}'; expected 1 to 16`);
-  if (positionals.length === 0)
+  if (positionals.length === 0 && !values.list)
     throw new LimpetError('invalid-argument', 'no program was named; put it behind --');
-  const { config: file, json, slow } = values;
-  return { command: positionals, file, rules: chosen(values.only), json, slow, jobs };
+  const { config: file, json, slow, list: isList } = values;
+  const rules = chosen(values.only);
+  return { command: positionals, file, rules, json, slow, jobs, list: isList };
 }
 
 /** Ids, or groups. */
