@@ -15,6 +15,7 @@ import { jobHistory } from './commands/job-history.ts';
 import { jobList } from './commands/job-list.ts';
 import { jobLogs } from './commands/job-logs.ts';
 import { jobRun } from './commands/job-run.ts';
+import { jobSchema } from './commands/job-schema.ts';
 import { jobStop } from './commands/job-stop.ts';
 import { jobValidate } from './commands/job-validate.ts';
 import { nodeApprove } from './commands/node-approve.ts';
@@ -59,6 +60,7 @@ export function createProgram(context: Context, done: (exitCode: number) => void
     jobExecutions(context),
     jobHistory(context),
     jobValidate(context),
+    jobSchema(context),
   ]);
   group(program, 'execution', 'see one execution as its owner and its node do', [
     executionDescribe(context),

@@ -10,7 +10,7 @@ const SYSTEM_FIELDS: Readonly<Record<string, string>> = {
   modifytime: 'job modify time',
 };
 
-/** The mapping without the system fields. Strict: any of them is an error; lenient: a set one is a warning. */
+/** The mapping without the system fields and `$schema`. Strict: any of them is an error; lenient: a set one is a warning. */
 export function takeSystemFields(
   mapping: Readonly<Record<string, unknown>>,
   mode: 'strict' | 'lenient',
@@ -18,6 +18,8 @@ export function takeSystemFields(
 ): Readonly<Record<string, unknown>> {
   const kept = Object.entries(mapping).filter(([key, value]) => {
     const name = key.toLowerCase();
+    // For editors: where the schema of job files is.
+    if (key === '$schema') return false;
     const isId = name === 'id';
     if (!isId && !Object.hasOwn(SYSTEM_FIELDS, name)) return true;
     if (mode === 'strict')

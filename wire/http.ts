@@ -17,6 +17,8 @@
  *   POST /api/v1/limpet/node-tokens                                        {name?, ttlMs?, uses?, pending?} -> NewJoinToken
  *   GET  /api/v1/limpet/node-tokens                                        {tokens: JoinTokenView[]}
  *   DELETE /api/v1/limpet/node-tokens/{id}                                 JoinTokenView: it is revoked
+ *   GET  /api/v1/limpet/engines                                            {Engines: EngineSchemas[]}
+ *   POST /api/v1/limpet/jobs/validate                                      {Job} -> JobChecked: nothing is submitted
  *   GET  /api/v1/limpet/metrics                                            Prometheus' text form
  *   GET  /api/v1/limpet/status                                             {RequesterID, Version, Nats, Nodes, Jobs}
  *
@@ -112,4 +114,19 @@ export interface NewJoinToken extends JoinTokenView {
 export interface NewApiToken extends ApiTokenView {
   /** Shown this once; only its hash is stored. */
   readonly token: string;
+}
+
+/** Of one type of engine: the approved nodes that have it, and the JSON Schemas that they told of its params. */
+export interface EngineSchemas {
+  readonly Type: string;
+  readonly Nodes: readonly string[];
+  /** More than one when nodes have different versions of the executor. */
+  readonly Schemas: readonly unknown[];
+}
+
+export interface JobChecked {
+  readonly Warnings: readonly string[] | null;
+  readonly ParamsChecked: boolean;
+  /** Why they were not. */
+  readonly Reason?: string;
 }

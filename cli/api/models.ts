@@ -155,3 +155,15 @@ export function toMs(time: bigint | number | null | undefined): number | undefin
   const ms = Math.floor(Number(time ?? 0) / 1e6);
   return ms > 0 ? ms : undefined;
 }
+
+/** GET limpet/engines; see EngineSchemas in wire/http.ts. */
+export const enginesReply = z.looseObject({
+  Engines: listOf(z.looseObject({ Type: z.string(), Schemas: listOf(z.unknown()) })),
+});
+
+/** POST limpet/jobs/validate; see JobChecked in wire/http.ts. */
+export const jobCheckedReply = z.looseObject({
+  Warnings: listOf(z.string()),
+  ParamsChecked: z.boolean(),
+  Reason: text,
+});

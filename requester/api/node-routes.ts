@@ -47,7 +47,8 @@ export function nodeRoutes(routes: RouteTable, context: ApiContext): void {
         },
       });
     const node = findNode(world, id);
-    return answer(c, { Node: nodeShape(node, nodeNow(context, node)) });
+    const { schemas } = context;
+    return answer(c, { Node: nodeShape(node, { ...nodeNow(context, node), schemas }) });
   });
 }
 

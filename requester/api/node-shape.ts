@@ -1,7 +1,10 @@
 /** Nodes as Bacalhau v1.9 writes them; what it has no word for stands in labels of ours. */
 import { subtractResources, type Resources } from '../../core/resources.ts';
+import type { ExecutorInfo } from '../../wire/messages.ts';
 import type { NodeRecord } from '../state/records.ts';
 import type { MemberRecord } from '../state/roster.ts';
+import type { SchemaShelf } from '../nodes/schema-shelf.ts';
+import { executorSchema } from './executor-schema.ts';
 import { resourcesShape } from './job-shape.ts';
 import { VERSION_SHAPE } from './version.ts';
 
@@ -14,6 +17,8 @@ export interface NodeNow {
   readonly running: number;
   /** Of a node that joined by an authority. */
   readonly member?: MemberRecord | undefined;
+  /** Where one node is asked for. */
+  readonly schemas?: SchemaShelf;
 }
 
 export function nodeShape(node: NodeRecord, now: NodeNow) {
@@ -47,17 +52,19 @@ export function nodeShape(node: NodeRecord, now: NodeNow) {
       ...(now.member === undefined ? {} : { Identity: identityShape(now.member) }),
       // Another agent with this id, and maybe its key, that was sent away.
       ...(node.copy === undefined ? {} : { Copy: node.copy }),
-      Executors: info.executors.map(({ name, version, health, reason, recovery }) => ({
-        name,
-        version,
-        health,
-        reason,
-        recovery,
-      })),
+      Executors: executorsShape(info.executors, now.schemas),
       // Runs that the node found without a record, and what was said to it.
       Foreign: node.foreign ?? [],
     },
   };
+}
+
+function executorsShape(executors: readonly ExecutorInfo[], schemas: SchemaShelf | undefined) {
+  return executors.map((executor) => {
+    const { name, version, health, reason, recovery } = executor;
+    const schema = schemas === undefined ? {} : executorSchema(schemas, executor);
+    return { name, version, health, reason, recovery, ...schema };
+  });
 }
 
 /** Times are ms since the epoch. */

@@ -14,6 +14,7 @@ import { errorAnswer } from './errors.ts';
 import { Gate, guardPlace } from './guard.ts';
 import { jobRoutes } from './job-routes.ts';
 import { limpetRoutes } from './limpet-routes.ts';
+import { schemaRoutes } from './schema-routes.ts';
 import { inUrl, listen } from './listen.ts';
 import { metricsRoute } from './metrics-route.ts';
 import { nodeDecisionRoute } from './node-decision.ts';
@@ -74,6 +75,7 @@ function buildApp(context: ApiContext): {
   nodeRoutes(routes, context);
   resultRoutes(routes, context);
   limpetRoutes(routes, context);
+  schemaRoutes(routes, context);
   apiTokenRoutes(routes, context);
   nodeDecisionRoute(routes, context);
   nodeTokenRoutes(routes, context);
