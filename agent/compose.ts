@@ -36,7 +36,6 @@ import { Housekeeper } from './housekeeping/housekeeper.ts';
 import { assembleNode } from './node.ts';
 import { ownPlugins } from './own-plugins.ts';
 import { ToldSchemas } from './plugins/schemas.ts';
-import { pluginSpecs } from './programs.ts';
 import { agentReload } from './reload.ts';
 import { openState } from './state.ts';
 import { Stopping, type StopMode } from './stopping.ts';
@@ -79,6 +78,7 @@ export async function composeAgent(
   if (amiss !== undefined) log.error('store.amiss', { reason: amiss });
   const reload = agentReload({ config, read, log, now: () => clock.now() }, [
     () => renewFiles(config, broker.transport),
+    () => plugins.reconsider(),
     () => {
       link.reintroduce();
     },
@@ -212,11 +212,7 @@ export async function composeAgent(
       drain,
       reload: reloading,
       history: (id) => repository.events(id),
-      plugins: pluginDesk({
-        ...{ host, store, log, schemas, folder: folders.plugins },
-        specs: () => pluginSpecs(settings()),
-        live: () => engine.all(),
-      }),
+      plugins: pluginDesk({ plugins, host, store, log, schemas, folder: folders.plugins }),
       foreign: service.foreign,
       sweep: (order) => leftovers.run(order),
       acceptEngine: (name) => service.acceptEngine(name),

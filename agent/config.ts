@@ -81,10 +81,23 @@ export const agentConfigSchema = z.strictObject({
         command: z.array(z.string().min(1)).min(1),
         config: z.record(z.string(), z.unknown()).default({}),
         passEnv: z.array(z.string()).default([]),
+        sha256: z
+          .string()
+          .regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits')
+          .optional()
+          .describe(
+            'The only program that is started: its sha256, as `sha256sum` prints it; checked before every start.',
+          ),
       }),
     )
     .default([])
     .describe('Further executor plugins.'),
+  pluginDir: absolute
+    .nullable()
+    .default(null)
+    .describe(
+      'Folder of executor plugins: each program in it is one, named as the file; NAME.json beside it may hold args, config, passEnv and sha256. Looked at while the agent runs.',
+    ),
   pluginHealth: z
     .strictObject({
       startMs: healthMs(10_000).describe('From its start until a plugin must answer, ms.'),

@@ -13,11 +13,15 @@ const BUILT_IN = ['docker', 'wasm', 'process'] as const;
 export function pluginSpecs(config: AgentConfig): readonly PluginSpec[] {
   const builtIn = BUILT_IN.filter((name) => config.executors[name].enabled).map((name) => ({
     name,
+    source: 'built-in' as const,
     command: [process.execPath, ...NODE_FLAGS, join(distFolder(), `executor-${name}.js`)],
     config: config.executors[name].config,
     passEnv: [],
   }));
-  return [...builtIn, ...config.plugins];
+  return [
+    ...builtIn,
+    ...config.plugins.map((plugin) => ({ ...plugin, source: 'config' as const })),
+  ];
 }
 
 export function hostTimings({ pluginHealth }: AgentConfig): Partial<PluginTimings> {

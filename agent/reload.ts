@@ -2,10 +2,15 @@
 import { Reload } from '../adapters/reload/reload.ts';
 import type { LeveledLog } from '../adapters/log/pino-log.ts';
 import type { AgentConfig } from './config.ts';
+import { checkNames } from './plugins/names.ts';
+import { pluginSpecs } from './programs.ts';
 
 const LIVE = [
   'labels',
   'capacity',
+  'executors',
+  'plugins',
+  'pluginDir',
   'allowLocal',
   'allowEnv',
   'urlDownload',
@@ -31,11 +36,16 @@ export interface AgentReloadParts {
 }
 
 export function agentReload(
-  { log, ...parts }: AgentReloadParts,
+  { log, read, ...parts }: AgentReloadParts,
   applied: readonly ((config: AgentConfig) => Promise<void> | void)[],
 ): Reload<AgentConfig> {
   const setLevel = ({ log: { level } }: AgentConfig): void => {
     log.setLevel(level);
   };
-  return new Reload({ ...parts, log, live: LIVE, applied: [setLevel, ...applied] });
+  const checked = async (): Promise<AgentConfig> => {
+    const config = await read();
+    checkNames(pluginSpecs(config));
+    return config;
+  };
+  return new Reload({ ...parts, read: checked, log, live: LIVE, applied: [setLevel, ...applied] });
 }

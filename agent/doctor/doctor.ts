@@ -30,11 +30,10 @@ import { VERSION } from '../../wire/version.ts';
 import { loadAgentConfig, type AgentConfig } from '../config.ts';
 import { agentFolders } from '../executions/folders.ts';
 import { ExecutionRepository } from '../executions/repository.ts';
-import { pluginSpecs } from '../programs.ts';
 import { SCHEMA_VERSION } from '../state.ts';
 import { askLiveAgent, type LiveAgent } from './ask-agent.ts';
 import { dockerEngine } from './engine.ts';
-import { pluginCheck } from './plugin.ts';
+import { pluginChecks } from './plugin.ts';
 import { requesterChecks } from './requester.ts';
 import { socketCheck } from './socket.ts';
 import { unitCheck } from './unit.ts';
@@ -66,7 +65,7 @@ export async function agentDoctor(order: DoctorOrder): Promise<DoctorReport> {
       options: transportOf(read, identity, way),
       agent,
     }),
-    ...pluginSpecs(read).map((spec) => pluginCheck(spec, read.pluginHealth.startMs, agent)),
+    ...(await pluginChecks(read, agent)),
     { name: 'agent', look: () => ownWord(agent) },
   ]);
 }

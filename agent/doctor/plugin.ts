@@ -15,25 +15,44 @@ import { silentLog } from '../../adapters/log/silent-log.ts';
 import { procProcesses } from '../../adapters/processes/proc.ts';
 import { openMemoryStore } from '../../adapters/store/memory-store.ts';
 import { LimpetError } from '../../core/errors.ts';
+import type { AgentConfig } from '../config.ts';
+import { offeredPlugins } from '../own-plugins.ts';
 import { shutDown } from '../plugins/ending.ts';
 import { launch } from '../plugins/launch.ts';
 import type { LivePlugin } from '../plugins/live-plugin.ts';
+import type { Offered } from '../plugins/offers.ts';
 import { DEFAULT_TIMINGS, type PluginDeps } from '../plugins/options.ts';
 import type { PluginSpec } from '../plugins/port.ts';
-import { checkProgram } from '../plugins/program.ts';
-import { identityOf } from '../plugins/record.ts';
+import { checkPinned } from '../plugins/program.ts';
+import { identityOf, recordKey } from '../plugins/record.ts';
 import type { LiveAgent } from './ask-agent.ts';
 
 const DEADLINE_MS = 25_000;
 
-export function pluginCheck(spec: PluginSpec, startMs: number, agent: LiveAgent): Check {
+/** One for each plugin of config and folder; one more when the folder cannot be read. */
+export async function pluginChecks(
+  config: AgentConfig,
+  agent: LiveAgent,
+): Promise<readonly Check[]> {
+  try {
+    const offered = await offeredPlugins(config);
+    return offered.map((offer) => pluginCheck(offer, config.pluginHealth.startMs, agent));
+  } catch (thrown) {
+    const reason = LimpetError.from(thrown).message;
+    const look = (): Finding => failure(reason, 'correct its rights, or pluginDir in the config');
+    return [{ name: 'plugins', look }];
+  }
+}
+
+function pluginCheck({ spec, refused }: Offered, startMs: number, agent: LiveAgent): Check {
   return {
     name: `plugin ${spec.name}`,
     deadlineMs: DEADLINE_MS,
     look: async () => {
+      if (refused !== '') return failure(refused, 'it is not started until that is mended');
       const program = spec.command.at(-1) ?? '';
       try {
-        await checkProgram(spec);
+        await checkPinned(spec);
       } catch (thrown) {
         return failure(LimpetError.from(thrown).message, 'install it, or correct its command');
       }
@@ -48,7 +67,7 @@ function ofLiveAgent(name: string, agent: Extract<LiveAgent, { state: 'answers' 
   if (plugin === undefined)
     return warning(
       'in the config, and the running agent does not have it',
-      'restart the agent: plugins are read at its start',
+      'let it read its config again: `limpet agent reload`',
     );
   const { health, reason, version, pid, restarts } = plugin;
   const again = restarts === 0 ? '' : `, started again ${restarts} times`;
@@ -63,7 +82,11 @@ async function startOnce(spec: PluginSpec, program: string, startMs: number): Pr
   const deps = await depsIn(folder, startMs);
   const began = performance.now();
   try {
-    const live = await launch(spec, deps, new AbortController().signal);
+    const live = await launch(
+      { spec, key: recordKey(spec.name) },
+      deps,
+      new AbortController().signal,
+    );
     const tookMs = Math.round(performance.now() - began);
     const wrong = await wrongConfig(spec, live).finally(() =>
       shutDown(deps, identityOf(live.record), live.link).finally(() => live.link.close()),

@@ -84,7 +84,8 @@ export class Recoveries {
     this.#reports.set(executor, report);
     this.#recovered.add(executor);
     if (this.#woken.delete(executor)) this.relist(executor);
-    if (host.health().every(({ name }) => this.#recovered.has(name))) this.#readyAt ??= clock.now();
+    const awaited = host.health().filter(({ state }) => state !== 'refused');
+    if (awaited.every(({ name }) => this.#recovered.has(name))) this.#readyAt ??= clock.now();
     this.#deps.recovered(executor, report);
   }
 }

@@ -13,6 +13,7 @@ import type {
   ExecutorHealth,
   PluginHost,
   PluginHostEvents,
+  PluginWork,
   RunRef,
   SeenEnd,
 } from '../plugins/port.ts';
@@ -30,6 +31,7 @@ import type { Leases } from './lease.ts';
 import { endAll, letFinish, stopWhatStaysUp, type Leaving } from './leaving.ts';
 import { Observer } from './observer.ts';
 import { takeOwnerWord, type KnownToOwner } from './owner-word.ts';
+import { pluginWork } from './plugin-work.ts';
 import { Recoveries } from './recoveries.ts';
 import type { RecoveryReport } from './recovery.ts';
 import type { ExecutionRepository } from './repository.ts';
@@ -69,6 +71,7 @@ export class ExecutionService implements PluginHostEvents {
   readonly #deadlines: Deadlines;
   readonly #recoveries: Recoveries;
   readonly foreign: ForeignWork;
+  readonly work: PluginWork;
   readonly schemas = new ParamsSchemas();
   readonly words = new OwnerWords(() => this.#deps.owner());
 
@@ -83,6 +86,7 @@ export class ExecutionService implements PluginHostEvents {
         deps.metrics.count('limpet_executions_ended_total', labels);
       },
     });
+    this.work = pluginWork(this.engine, (executor) => this.isRecovered(executor));
     this.#observer = this.#newObserver(client);
     this.#deadlines = new Deadlines({
       clock: deps.clock,

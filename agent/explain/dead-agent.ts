@@ -18,7 +18,7 @@ import type { AgentConfig } from '../config.ts';
 import { agentFolders } from '../executions/folders.ts';
 import { Leases } from '../executions/lease.ts';
 import { ExecutionRepository } from '../executions/repository.ts';
-import { pluginSpecs } from '../programs.ts';
+import { offeredPlugins } from '../own-plugins.ts';
 import { askLivePlugin } from '../plugins/ask-live.ts';
 import { SCHEMA_VERSION } from '../state.ts';
 import { recoveryPlan } from './plan.ts';
@@ -60,7 +60,7 @@ async function planOn(
   const processes = procProcesses();
   const leases = await Leases.load({ store, clock, bootId: processes.bootId(), log: silentLog });
   const asked = await Promise.all(
-    pluginSpecs(config).map(async ({ name }) => ({
+    (await offeredPlugins(config)).map(async ({ spec: { name } }) => ({
       name,
       ...(await askLivePlugin(name, { store, clock, processes, log: silentLog })),
     })),

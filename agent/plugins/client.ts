@@ -10,12 +10,13 @@ import { absent, toObserved, toRunSpec } from './convert.ts';
 import type { PluginLink } from './link.ts';
 import type { CallDeadlines } from './options.ts';
 import type { ExecutorClient, RunOrder, RunRef } from './port.ts';
+import type { InstanceClient } from './routing.ts';
 
 type Started = Awaited<ReturnType<ExecutorClient['start']>>;
 type Listed = Awaited<ReturnType<ExecutorClient['list']>>;
 type Accepted = Awaited<ReturnType<ExecutorClient['acceptEngine']>>;
 
-export class GrpcExecutorClient implements ExecutorClient {
+export class GrpcExecutorClient implements InstanceClient {
   readonly name: string;
   readonly paramsSchema: unknown;
   readonly #link: PluginLink;
@@ -118,6 +119,12 @@ export class GrpcExecutorClient implements ExecutorClient {
     };
     await this.#call('Renew', this.#deadlines.quickMs, (options) =>
       this.#link.executor.renew(request, options),
+    );
+  }
+
+  async release(ref: RunRef): Promise<void> {
+    await this.#call('Release', this.#deadlines.quickMs, (options) =>
+      this.#link.executor.release({ key: { ...ref } }, options),
     );
   }
 

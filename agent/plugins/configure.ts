@@ -10,20 +10,32 @@ import type { PluginSpec } from './port.ts';
 export async function configure(
   spec: PluginSpec,
   link: PluginLink,
-  { configureFacts, timings, schemas: told }: PluginDeps,
+  deps: PluginDeps,
 ): Promise<unknown> {
+  const { configureFacts, timings } = deps;
   const stateDir = join(configureFacts.stateDir, spec.name);
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  const options = { deadlineMs: timings.calls.configureMs, signal: link.closed };
-  const schemas = await link.executor.configSchema({}, options);
-  told?.learn(spec.name, schemas);
+  const paramsSchema = await askParamsSchema(spec, link, deps);
   const { nodeId, instanceId, logsDir, socketsDir } = configureFacts;
   // Each executor has run folders of its own, so that none meets the runs of another.
   const runsDir = join(configureFacts.runsDir, spec.name);
   const facts = { nodeId, instanceId, runsDir, logsDir, socketsDir, stateDir };
   const configJson = JSON.stringify(spec.config ?? {});
+  const options = { deadlineMs: timings.calls.configureMs, signal: link.closed };
   await link.executor.configure({ configJson, ...facts }, options);
-  return parseSchema(spec.name, schemas.paramsSchemaJson);
+  return paramsSchema;
+}
+
+/** The same of a plugin that is configured, whatever with. */
+export async function askParamsSchema(
+  { name }: PluginSpec,
+  link: PluginLink,
+  { timings, schemas: told }: PluginDeps,
+): Promise<unknown> {
+  const options = { deadlineMs: timings.calls.configureMs, signal: link.closed };
+  const schemas = await link.executor.configSchema({}, options);
+  told?.learn(name, schemas);
+  return parseSchema(name, schemas.paramsSchemaJson);
 }
 
 function parseSchema(name: string, json: string): unknown {

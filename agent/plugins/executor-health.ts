@@ -17,6 +17,8 @@ export type SupervisionState =
 export interface HealthFacts {
   readonly name: string;
   readonly supervision: SupervisionState;
+  /** Why it takes no new work; '' while it does. */
+  readonly removed: string;
   /** The newest fingerprint of the live process; undefined before the first. */
   readonly fingerprint: FingerprintFacts | undefined;
   readonly version: string;
@@ -33,6 +35,10 @@ export function executorHealth(facts: HealthFacts): ExecutorHealth {
     freeSlots: fingerprint?.freeSlots ?? 0,
     ...liveFacts(supervision),
   };
+  if (facts.removed !== '') {
+    const removed = { health: 'unhealthy', reason: facts.removed, state: 'removed' } as const;
+    return { ...common, ...removed, pending: false };
+  }
   const reason = obstacle(supervision);
   const pending = supervision.state === 'starting';
   if (reason !== undefined) return { ...common, health: 'unhealthy', reason, pending };

@@ -10,17 +10,23 @@ import { prove, type LivePlugin } from './live-plugin.ts';
 import type { PluginDeps } from './options.ts';
 import { lastLine, logFile, sizeOf } from './plugin-log.ts';
 import type { PluginSpec } from './port.ts';
-import { checkProgram } from './program.ts';
+import { checkPinned, orderOf } from './program.ts';
 import { saveRecord, type PluginIntent, type RunningPlugin } from './record.ts';
 import { outFile, processDir, removeProcessDir } from './run-dir.ts';
 import { spawnPlugin, type SpawnedPlugin } from './spawn.ts';
+
+export interface LaunchOrder {
+  readonly spec: PluginSpec;
+  /** Where the record goes. */
+  readonly key: string;
+}
 
 /**
  * Errors: `plugin-failed`, `invalid-config`, `store-failed`, `cancelled` (the agent lets go: then the process is left
  * alone, and the next agent finds it).
  */
 export async function launch(
-  spec: PluginSpec,
+  { spec, key }: LaunchOrder,
   deps: PluginDeps,
   signal: AbortSignal,
 ): Promise<LivePlugin> {
@@ -32,9 +38,11 @@ export async function launch(
     instance,
     runDir: processDir(deps.runDir, instance),
     bootId: deps.processes.bootId(),
-    sha256: await checkProgram(spec),
+    sha256: await checkPinned(spec),
+    order: orderOf(spec),
+    startedAt: deps.clock.now(),
   };
-  await saveRecord(deps.store, intent);
+  await saveRecord(deps.store, key, intent);
   deps.faults.reach('agent.plugin.intent-written');
   const log = logFile(deps.configureFacts.stateDir, spec.name);
   const logFrom = await sizeOf(log);
@@ -42,7 +50,7 @@ export async function launch(
   const spawned = await spawnPlugin({ spec, instance, folder, logFile: log, env: deps.env });
   deps.faults.reach('agent.plugin.spawned');
   try {
-    return await bringUp(intent, spawned, { deps, signal });
+    return await bringUp(intent, spawned, { key, deps, signal });
   } catch (error) {
     if (signal.aborted) throw error;
     await clearUp(intent, spawned, deps);
@@ -57,6 +65,7 @@ export async function launch(
 }
 
 interface BringUp {
+  readonly key: string;
   readonly deps: PluginDeps;
   readonly signal: AbortSignal;
 }
@@ -64,7 +73,7 @@ interface BringUp {
 async function bringUp(
   intent: PluginIntent,
   spawned: SpawnedPlugin,
-  { deps, signal }: BringUp,
+  { key, deps, signal }: BringUp,
 ): Promise<LivePlugin> {
   const identity = deps.processes.identify(spawned.pid);
   const { address, appVersion } = await awaitHandshake({
@@ -76,7 +85,7 @@ async function bringUp(
   });
   if (identity === undefined) throw new LimpetError('plugin-failed', 'it ended at once');
   const record = runningRecord(intent, { ...identity, address, appVersion });
-  await saveRecord(deps.store, record);
+  await saveRecord(deps.store, key, record);
   deps.faults.reach('agent.plugin.reattach-written');
   const proof = await prove(record, deps, signal);
   if (proof.outcome !== 'ok') throw new LimpetError('plugin-failed', proof.reason);

@@ -38,7 +38,10 @@ export interface PluginDeps {
 }
 
 export interface PluginHostOptions extends Omit<PluginDeps, 'env' | 'timings'> {
-  readonly specs: readonly PluginSpec[];
+  /** Of the config, built-in ones too. A function is asked at every look. */
+  readonly specs: readonly PluginSpec[] | (() => readonly PluginSpec[]);
+  /** The folder of plugins; none when it is missing or answers undefined. */
+  readonly folder?: () => string | undefined;
   readonly env?: Readonly<NodeJS.ProcessEnv>;
   /** A function is asked whenever one of them is needed. */
   readonly timings?: Partial<PluginTimings> | (() => Partial<PluginTimings>);

@@ -1,5 +1,6 @@
 /** What the execution engine sees of executor plugins. `agent/plugins/host.ts` implements it over real processes. */
 import type { ObservedRun } from '../../core/execution/observed.ts';
+import type { PluginFact } from '../../wire/plugins.ts';
 import type {
   LogsRequest,
   LogsResponse,
@@ -48,6 +49,8 @@ export interface ExecutorHealth {
   readonly version: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly freeSlots: number;
+  /** Nothing of it is started, or no new work is given to it: see `reason`. */
+  readonly state?: 'refused' | 'removed';
   /** Of the live process, for `limpet agent status`; undefined while there is none. */
   readonly pid?: number;
   readonly instance?: string;
@@ -115,6 +118,18 @@ export interface PluginHostEvents {
   /** The plugin says: look at this run (or at everything, when `ref` is missing); `end` when it has seen its end. */
   wake(name: string, ref: RunRef | undefined, end?: SeenEnd): void;
   health(health: ExecutorHealth): void;
+  /** Without it no plugin is upgraded, and none that was removed is forgotten. */
+  readonly work?: PluginWork;
+}
+
+/** What whoever places work on plugins knows of it, by executor. */
+export interface PluginWork {
+  /** Its runs have been recovered since it was last ready. */
+  isRecovered(name: string): boolean;
+  /** Executions that run now. */
+  running(name: string): number;
+  /** Executions that are not over, and may need it still. */
+  unfinished(name: string): number;
 }
 
 export interface PluginHost {
@@ -128,8 +143,24 @@ export interface PluginHost {
   shutdown(): Promise<void>;
 }
 
+/** The set of plugins as an operator sees it, who may change it while the agent runs. */
+export interface PluginSet extends PluginHost {
+  set(): readonly PluginFact[];
+  /**
+   * Ends its process in an orderly way; a new one is started at once, and takes over its runs. When a new version could not
+   * take over before, that is tried again instead. Errors: `not-found`, `refused`, `plugin-failed`.
+   */
+  restart(name: string): Promise<void>;
+  /** Looks at config and folder now. Resolves when what follows has begun. Never throws. */
+  reconsider(): Promise<void>;
+}
+
 export interface PluginSpec {
   readonly name: string;
+  /** `config` when missing. */
+  readonly source?: PluginFact['source'];
+  /** What `checkProgram` must answer; anything when missing. */
+  readonly sha256?: string | undefined;
   /** Absolute program path and arguments. */
   readonly command: readonly string[];
   /** The plugin's own section of the config; validated by its schema. */

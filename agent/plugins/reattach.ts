@@ -10,18 +10,31 @@ import { findProcess, isAlive } from './ending.ts';
 import { runningRecord } from './launch.ts';
 import { prove, type Proof } from './live-plugin.ts';
 import type { PluginDeps } from './options.ts';
-import { identityOf, saveRecord, type PluginRecord, type RunningPlugin } from './record.ts';
+import {
+  identityOf,
+  saveRecord,
+  type PluginIntent,
+  type PluginRecord,
+  type RunningPlugin,
+} from './record.ts';
 import { outFile } from './run-dir.ts';
 
 type Failed = Exclude<Proof, { outcome: 'ok' }>;
 
+export interface StoredRecord {
+  /** Where it is stored. */
+  readonly key: string;
+  readonly record: PluginRecord;
+}
+
 /** Errors: `store-failed`, `cancelled`. */
 export async function reattach(
-  record: PluginRecord,
+  { key, record }: StoredRecord,
   deps: PluginDeps,
   signal: AbortSignal,
 ): Promise<Proof> {
-  const running = record.phase === 'running' ? record : await completeIntent(record, deps, signal);
+  const running =
+    record.phase === 'running' ? record : await completeIntent({ key, record }, deps, signal);
   if ('outcome' in running) return running;
   const look = deps.processes.look(identityOf(running));
   if (look === 'reused')
@@ -34,7 +47,7 @@ export async function reattach(
 
 /** The agent died between spawn and handshake: the process, if there is one, is found by its environment. */
 async function completeIntent(
-  intent: Extract<PluginRecord, { phase: 'intent' }>,
+  { key, record: intent }: StoredRecord & { readonly record: PluginIntent },
   deps: PluginDeps,
   signal: AbortSignal,
 ): Promise<RunningPlugin | Failed> {
@@ -49,7 +62,7 @@ async function completeIntent(
       ended: () => (isAlive(deps, identity) ? undefined : 'ended'),
     });
     const record = runningRecord(intent, { ...identity, ...handshake });
-    await saveRecord(deps.store, record);
+    await saveRecord(deps.store, key, record);
     return record;
   } catch (error) {
     const known = LimpetError.from(error, 'plugin-failed');

@@ -1,6 +1,7 @@
 /**
- * The reattach record of one plugin, under `plugin/<name>` in the store. Written as an intent before the spawn, so that a
- * process is never unknown, and as running once the handshake is there. Protocol, ProtocolVersion, Addr and Pid are the
+ * The reattach record of one plugin, under `plugin/<name>` in the store; of a new instance that takes over from it, under
+ * `plugin/<name>/next`. Written as an intent before the spawn, so that a process is never unknown, and as running once the
+ * handshake is there. Protocol, ProtocolVersion, Addr and Pid are the
  * names of hashicorp/go-plugin's reattach config; what stands beside them proves identity, which that config cannot.
  */
 import { z } from 'zod';
@@ -17,6 +18,10 @@ const launched = {
   runDir: z.string(),
   bootId: z.string(),
   sha256: z.string(),
+  /** `orderOf` the spec that it was started by. Missing in older records. */
+  order: z.string().optional(),
+  /** ms since the epoch. Missing in older records. */
+  startedAt: z.number().optional(),
 };
 
 const Intent = z.object({ ...launched, phase: z.literal('intent') });
@@ -39,14 +44,40 @@ export type PluginRecord = PluginIntent | RunningPlugin;
 
 const PREFIX = 'plugin/';
 
+export function recordKey(name: string): string {
+  return PREFIX + name;
+}
+
+/** Of the new instance, while an upgrade is under way. */
+export function nextKey(name: string): string {
+  return `${PREFIX}${name}/next`;
+}
+
 /** undefined when there is none, or none that can be read: then the plugin is started anew. */
-export async function loadRecord(
+export function loadRecord(
   store: Store,
   name: string,
   log: Logger,
 ): Promise<PluginRecord | undefined> {
+  return readRecord(store, recordKey(name), log);
+}
+
+/** Of the new instance; undefined when there is none, or none that can be read. */
+export function loadNext(
+  store: Store,
+  name: string,
+  log: Logger,
+): Promise<PluginRecord | undefined> {
+  return readRecord(store, nextKey(name), log);
+}
+
+async function readRecord(
+  store: Store,
+  key: string,
+  log: Logger,
+): Promise<PluginRecord | undefined> {
   try {
-    const stored = await store.get(PREFIX + name);
+    const stored = await store.get(key);
     return stored === undefined ? undefined : PluginRecordSchema.parse(stored);
   } catch (error) {
     log.warn('plugin.record-unreadable', { reason: messageOf(error) });
@@ -63,12 +94,8 @@ export async function loadAllRecords(store: Store): Promise<readonly PluginRecor
   });
 }
 
-export function saveRecord(store: Store, record: PluginRecord): Promise<void> {
-  return store.batch([{ type: 'put', key: PREFIX + record.name, value: record }]);
-}
-
-export function deleteRecord(store: Store, name: string): Promise<void> {
-  return store.batch([{ type: 'del', key: PREFIX + name }]);
+export function saveRecord(store: Store, key: string, record: PluginRecord): Promise<void> {
+  return store.batch([{ type: 'put', key, value: record }]);
 }
 
 export function identityOf(record: RunningPlugin): ProcessIdentity {

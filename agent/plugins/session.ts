@@ -9,8 +9,9 @@ import { serves } from './link.ts';
 import type { LivePlugin } from './live-plugin.ts';
 import type { PluginDeps } from './options.ts';
 import { boundLog, boundOutput, lastLine, logFile, sizeOf } from './plugin-log.ts';
-import type { ExecutorClient, RunRef, SeenEnd } from './port.ts';
+import type { RunRef, SeenEnd } from './port.ts';
 import { identityOf } from './record.ts';
+import type { InstanceClient } from './routing.ts';
 import { outFile } from './run-dir.ts';
 import { holdStreams } from './streams.ts';
 
@@ -23,11 +24,12 @@ export interface SessionSink {
 
 export class PluginSession {
   readonly live: LivePlugin;
-  readonly client: ExecutorClient;
+  readonly client: InstanceClient;
   readonly lost: Promise<string>;
   readonly #deps: PluginDeps;
   readonly #sink: SessionSink;
-  #lose: (reason: string) => void = () => undefined;
+  #resolveLost: (reason: string) => void = () => undefined;
+  #lostReason: string | undefined;
 
   constructor(
     live: LivePlugin,
@@ -40,11 +42,22 @@ export class PluginSession {
     const { calls } = deps.timings;
     const { paramsSchema } = facts;
     this.client = new GrpcExecutorClient(live.record.name, live.link, { paramsSchema, calls });
-    this.lost = new Promise((resolve) => (this.#lose = resolve));
+    this.lost = new Promise((resolve) => (this.#resolveLost = resolve));
   }
 
   get isAlive(): boolean {
     return isAlive(this.#deps, identityOf(this.live.record));
+  }
+
+  /** Why it is over; '' while it is not, or when that is not known yet. */
+  get lostReason(): string {
+    return this.#lostReason ?? '';
+  }
+
+  /** It is over for this reason, as whoever has ended it knows best. */
+  lose(reason: string): void {
+    this.#lostReason ??= reason;
+    this.#resolveLost(reason);
   }
 
   /** Opens the streams and begins the health checks. */
@@ -63,7 +76,7 @@ export class PluginSession {
   /** Lets go: the process is left as it is. */
   close(): void {
     this.live.link.close();
-    this.#lose('the agent lets go of it');
+    this.lose('the agent lets go of it');
   }
 
   async #watchExit(): Promise<void> {
@@ -72,7 +85,7 @@ export class PluginSession {
     this.live.spawned?.onEnd((how) => {
       void lastLine(log, from)
         .catch(() => '')
-        .then((said) => this.#lose(`it ${how}${said === '' ? '' : `; it said: ${said}`}`));
+        .then((said) => this.lose(`it ${how}${said === '' ? '' : `; it said: ${said}`}`));
     });
   }
 
@@ -89,7 +102,7 @@ export class PluginSession {
         this.#lookAlive();
         continue;
       }
-      if (!answered) return this.#lose(`it did not answer for ${timings.deadMs} ms`);
+      if (!answered) return this.lose(`it did not answer for ${timings.deadMs} ms`);
       this.#sink.slow(false);
       await this.#boundFiles();
     }
@@ -97,7 +110,7 @@ export class PluginSession {
 
   /** A process that is not our child leaves no exit event. */
   #lookAlive(): void {
-    if (this.live.spawned === undefined && !this.isAlive) this.#lose('it ended');
+    if (this.live.spawned === undefined && !this.isAlive) this.lose('it ended');
   }
 
   async #boundFiles(): Promise<void> {
@@ -110,4 +123,9 @@ export class PluginSession {
       log.warn('plugin.log-not-bounded', { error });
     }
   }
+}
+
+/** Its process is no more, or counts as dead. */
+export function isLostAlready(session: PluginSession): boolean {
+  return session.lostReason !== '' || !session.isAlive;
 }

@@ -1,59 +1,106 @@
 /**
- * Supervises one plugin, on its own: reattach or start, ready, watch; when it is lost, what is provenly left of it is
+ * Supervises one plugin, on its own: found again or started, ready, watched; when it is lost, what is provenly left of it is
  * ended, and it is started anew with back-off. Nothing here waits for another plugin.
  *
- *   stored record -> reattach -> ok ------------------> ready -> lost -> back-off -> start -> ready ...
- *                             -> dead, hung, foreign -> start -^
+ *   stored record -> found again -> ok ------------------> ready -> lost -> back-off -> start -> ready ...
+ *                                -> dead, hung, foreign -> start -^ \-> upgrade: another instance is the one -> ready
+ *
+ * Which plugin it is to be may change at any time (`want`): what runs is upgraded, what does not run is tried at once.
  */
 import { backoffMs } from '../../core/backoff.ts';
 import { LimpetError } from '../../core/errors.ts';
-import { clear, reattachStored, startFresh, type Acquired } from './acquire.ts';
+import type { PluginFact } from '../../wire/plugins.ts';
+import { clear, clearStored, findAgain, startFresh, type Acquired, type Found } from './acquire.ts';
 import type { FingerprintFacts } from './convert.ts';
-import { shutDown } from './ending.ts';
 import { executorHealth, type SupervisionState } from './executor-health.ts';
+import { factOf, stateOf } from './fact.ts';
+import { Instance } from './instance.ts';
 import type { PluginDeps } from './options.ts';
-import type { ExecutorClient, ExecutorHealth, PluginHostEvents, PluginSpec } from './port.ts';
-import { deleteRecord, identityOf, loadRecord } from './record.ts';
-import { PluginSession } from './session.ts';
+import type { ExecutorClient, ExecutorHealth, PluginHostEvents } from './port.ts';
+import { recordKey } from './record.ts';
+import { RoutedClient } from './routed-client.ts';
+import { RunRouting } from './routing.ts';
+import type { UpgradeEnd } from './upgrade.ts';
+import { isOtherTarget, Upgrades, type Current, type Wanted } from './upgrades.ts';
 
 export class PluginSupervisor {
-  readonly #spec: PluginSpec;
   readonly #deps: PluginDeps;
   readonly #events: PluginHostEvents;
   readonly #letGo = new AbortController();
-  #supervision: SupervisionState = { state: 'starting' };
-  #session: PluginSession | undefined;
-  #fingerprint: FingerprintFacts | undefined;
+  #wanted: Wanted;
+  /** Why it is to go, when its runs have ended. */
+  #removed = '';
+  /** Why it cannot be what is wanted. */
+  #note = '';
+  /** Of the last process. */
   #version = '';
+  #supervision: SupervisionState = { state: 'starting' };
+  #current: Current | undefined;
+  #client: { readonly of: ExecutorClient; readonly routed: RoutedClient } | undefined;
+  readonly #upgrades: Upgrades;
+  #soughtStored = false;
   #generation = 0;
   #restarts = 0;
   /** Lives in a row that ended before they were steady. */
   #failures = 0;
+  #tryNow = new AbortController();
   #told = '';
   #done: Promise<void> | undefined;
 
-  constructor(spec: PluginSpec, deps: PluginDeps, events: PluginHostEvents) {
-    this.#spec = spec;
-    this.#deps = { ...deps, log: deps.log.child({ plugin: spec.name }) };
+  constructor(wanted: Wanted, deps: PluginDeps, events: PluginHostEvents) {
+    this.#wanted = wanted;
+    this.#deps = { ...deps, log: deps.log.child({ plugin: wanted.spec.name }) };
     this.#events = events;
+    this.#upgrades = new Upgrades({
+      ...{ deps: this.#deps, work: events.work, signal: this.#letGo.signal },
+      begin: (acquired) => this.#newInstance(acquired),
+      ended: (from, end) => this.#upgraded(from, end),
+    });
   }
 
   get name(): string {
-    return this.#spec.name;
+    return this.#wanted.spec.name;
   }
 
-  /** Present while the plugin is ready, slow or not. */
+  get source(): PluginFact['source'] {
+    return this.#wanted.spec.source ?? 'config';
+  }
+
+  get isRemoved(): boolean {
+    return this.#removed !== '';
+  }
+
+  /** Present while the plugin is ready, slow or not. Another one for each instance that takes new work. */
   get client(): ExecutorClient | undefined {
-    return this.#session?.client;
+    const routing = this.#current?.routing;
+    if (routing === undefined) return undefined;
+    if (this.#client?.of !== routing.primary)
+      this.#client = { of: routing.primary, routed: new RoutedClient(routing) };
+    return this.#client.routed;
   }
 
   get health(): ExecutorHealth {
+    const instance = this.#current?.instance;
     return executorHealth({
       name: this.name,
       supervision: this.#supervision,
-      fingerprint: this.#fingerprint,
-      version: this.#version,
+      removed: this.#removed,
+      fingerprint: instance?.fingerprint,
+      version: instance?.live.info.version ?? this.#version,
       restarts: this.#restarts,
+    });
+  }
+
+  fact(): PluginFact {
+    const { now, problem } = this.#upgrades;
+    return factOf({
+      spec: this.#wanted.spec,
+      health: this.health,
+      state: stateOf(this.#supervision, { removed: this.isRemoved, upgrading: now !== undefined }),
+      note: problem === '' ? this.#note : `upgrade failed: ${problem}`,
+      instance: this.#current?.instance,
+      runs: this.#events.work?.running(this.name) ?? 0,
+      upgrade: now?.next && { next: now.next, runsLeft: now.left },
     });
   }
 
@@ -61,49 +108,78 @@ export class PluginSupervisor {
     this.#done ??= this.#supervise();
   }
 
+  /** What it is to be from now on; one that was to go stays. */
+  want(wanted: Wanted): void {
+    if (isOtherTarget(wanted, this.#wanted)) this.#tryNow.abort();
+    this.#wanted = wanted;
+    this.keep('');
+    this.#upgrades.consider(this.#current, wanted);
+  }
+
+  /** It stays what it is; `note`: why it cannot be what it is now, for people. */
+  keep(note: string): void {
+    this.#removed = '';
+    this.#note = note;
+    this.#tell();
+  }
+
+  /** No new work; whoever calls this ends it when it is not needed any more. */
+  remove(reason: string): void {
+    this.#removed = reason;
+    this.#tell();
+  }
+
+  /** See `PluginSet.restart`. Errors: `plugin-failed`. */
+  async restart(): Promise<void> {
+    await this.#upgrades.settled();
+    if (this.#upgrades.problem !== '' && this.#current !== undefined) return this.#upgradeAgain();
+    this.#tryNow.abort();
+    const instance = this.#current?.instance;
+    await instance?.shutDown();
+    instance?.session.lose('an operator restarts it');
+  }
+
   /** Lets go of the process without touching it. Twice is the same as once. */
   async detach(): Promise<void> {
     this.#letGo.abort();
-    this.#session?.close();
+    this.#current?.instance.session.close();
+    this.#upgrades.now?.next?.session.close();
+    await this.#upgrades.settled();
     await this.#done;
   }
 
   /** Ends the process in an orderly way; its runs go on. */
   async shutdown(): Promise<void> {
-    const live = this.#session?.live;
+    const live = [this.#current?.instance, this.#upgrades.now?.next];
     this.#letGo.abort();
-    if (live !== undefined) await shutDown(this.#deps, identityOf(live.record), live.link);
+    await Promise.all(live.map(async (instance) => instance?.shutDown()));
     await this.detach();
-    const record = await loadRecord(this.#deps.store, this.name, this.#deps.log);
-    if (record === undefined) return;
-    await clear(record, this.#deps);
-    await deleteRecord(this.#deps.store, this.name);
+    await clearStored(this.name, this.#deps);
   }
 
   async #supervise(): Promise<void> {
     const { signal } = this.#letGo;
     this.#enter({ state: 'starting' });
-    let acquired = await reattachStored(this.#spec, this.#deps, signal);
     while (!signal.aborted) {
-      const reason = await this.#oneLife(acquired);
-      acquired = undefined;
+      const reason = await this.#oneLife();
       if (!signal.aborted) await this.#backOff(reason);
     }
-    acquired?.live.link.close();
     // Not told: a plugin that was let go is not unhealthy.
     this.#supervision = { state: 'stopped' };
   }
 
-  /** From start to loss of one process. Answers why it is over; never throws. */
-  async #oneLife(acquired: Acquired | undefined): Promise<string> {
+  /** From start to loss. Answers why it is over; never throws. */
+  async #oneLife(): Promise<string> {
     try {
-      const { signal } = this.#letGo;
-      const session = this.#begin(acquired ?? (await startFresh(this.#spec, this.#deps, signal)));
-      const readyAt = this.#deps.clock.uptime();
-      const reason = await session.lost;
-      const steady = this.#deps.clock.uptime() - readyAt >= this.#deps.timings.steadyMs;
-      if (steady) this.#failures = 0;
-      await this.#end(session, reason);
+      const begun = await this.#begin(await this.#acquire());
+      this.#own(begun);
+      this.#announce();
+      this.#upgrades.consider(begun, this.#wanted);
+      const { clock, timings } = this.#deps;
+      const readyAt = clock.uptime();
+      const reason = await this.#untilLost(begun);
+      if (clock.uptime() - readyAt >= timings.steadyMs) this.#failures = 0;
+      await this.#end(reason);
       return reason;
     } catch (error) {
       const { code, message } = LimpetError.from(error);
@@ -113,62 +189,114 @@ export class PluginSupervisor {
     }
   }
 
-  #begin({ live, paramsSchema, reattached }: Acquired): PluginSession {
-    const session = new PluginSession(live, this.#deps, {
-      paramsSchema,
-      sink: {
-        fingerprint: (facts) => this.#onFingerprint(facts),
-        wake: (ref, end) => this.#events.wake(this.name, ref, end),
-        slow: (slow) => this.#onSlow(slow),
-      },
-    });
-    this.#session = session;
-    this.#fingerprint = undefined;
-    this.#version = live.info.version;
-    this.#generation += 1;
-    const { Pid: pid, instance } = live.record;
-    const event = reattached ? 'plugin.reattached' : 'plugin.started';
-    this.#deps.log.info(event, { pid, instance, version: this.#version });
-    session.begin();
-    this.#enter({ state: 'ready', live, reattached });
-    this.#events.ready(this.name, session.client, this.#generation);
-    return session;
+  async #acquire(): Promise<Found> {
+    const { signal } = this.#letGo;
+    const { spec } = this.#wanted;
+    this.#tryNow = new AbortController();
+    if (!this.#soughtStored) {
+      const found = await findAgain(spec, this.#deps, signal);
+      this.#soughtStored = true;
+      if (found !== undefined) return found;
+    }
+    return { main: await startFresh({ spec, key: recordKey(this.name) }, this.#deps, signal) };
   }
 
-  async #end(session: PluginSession, reason: string): Promise<void> {
-    session.close();
-    this.#session = undefined;
-    if (this.#letGo.signal.aborted) return;
-    this.#deps.log.warn('plugin.lost', { reason, pid: session.live.record.Pid });
+  /** An upgrade that another agent has begun comes to its end first. */
+  async #begin({ main, next }: Found): Promise<Current> {
+    const instance = this.#newInstance(main);
+    const current = { instance, routing: new RunRouting(instance.session.client) };
+    if (next === undefined) return current;
+    const other = this.#newInstance(next);
+    const close = (): void => [instance, other].forEach(({ session }) => session.close());
+    this.#letGo.signal.addEventListener('abort', close, { once: true });
+    const owner = await this.#upgrades.resume(current, other, this.#wanted);
+    this.#letGo.signal.removeEventListener('abort', close);
+    return { instance: owner, routing: new RunRouting(owner.session.client) };
+  }
+
+  #newInstance(acquired: Acquired): Instance {
+    return new Instance(acquired, this.#deps, {
+      fingerprint: (instance, before) => this.#onFingerprint(instance, before),
+      wake: (ref, end) => this.#events.wake(this.name, ref, end),
+      slow: (instance, slow) => this.#onSlow(instance, slow),
+    });
+  }
+
+  #own(current: Current): void {
+    this.#current = current;
+    const { live, reattached } = current.instance;
+    this.#version = live.info.version;
+    this.#enter({ state: 'ready', live, reattached });
+  }
+
+  /** What there is has to be looked at. */
+  #announce(): void {
+    const { client } = this;
+    if (client === undefined) return;
+    this.#generation += 1;
+    this.#events.ready(this.name, client, this.#generation);
+  }
+
+  /** One that is upgraded goes on as another instance. */
+  async #untilLost(begun: Current): Promise<string> {
+    for (let current = begun; ;) {
+      const reason = await current.instance.session.lost;
+      await this.#upgrades.settled();
+      if (this.#current === undefined || this.#current === current) return reason;
+      current = this.#current;
+    }
+  }
+
+  async #end(reason: string): Promise<void> {
+    const instance = this.#current?.instance;
+    instance?.session.close();
+    this.#current = undefined;
+    if (this.#letGo.signal.aborted || instance === undefined) return;
+    const { record } = instance.live;
+    this.#deps.log.warn('plugin.lost', { reason, pid: record.Pid });
     this.#events.lost(this.name, reason);
-    await clear(session.live.record, this.#deps);
+    await clear(record, this.#deps);
   }
 
   async #backOff(reason: string): Promise<void> {
-    const delayMs = backoffMs(this.#deps.timings.restart, this.#failures);
-    this.#failures += 1;
-    this.#enter({ state: 'backoff', reason, delayMs });
-    await this.#deps.clock.sleep(delayMs, this.#letGo.signal).catch(() => undefined);
+    if (!this.#tryNow.signal.aborted) {
+      const delayMs = backoffMs(this.#deps.timings.restart, this.#failures);
+      this.#failures += 1;
+      this.#enter({ state: 'backoff', reason, delayMs });
+      const signal = AbortSignal.any([this.#letGo.signal, this.#tryNow.signal]);
+      await this.#deps.clock.sleep(delayMs, signal).catch(() => undefined);
+    }
     if (this.#letGo.signal.aborted) return;
     this.#restarts += 1;
     this.#enter({ state: 'starting' });
   }
 
-  #onFingerprint(facts: FingerprintFacts): void {
-    const before = this.#fingerprint?.health;
-    this.#fingerprint = facts;
+  #upgraded(from: Current, { owner, unseen }: UpgradeEnd): void {
+    if (owner !== from.instance) this.#own({ instance: owner, routing: from.routing });
+    if (unseen) this.#announce();
+    this.#tell();
+    this.#upgrades.consider(this.#current, this.#wanted);
+  }
+
+  async #upgradeAgain(): Promise<void> {
+    if (this.#current !== undefined) await this.#upgrades.begin(this.#current, this.#wanted);
+    const { problem } = this.#upgrades;
+    if (problem !== '')
+      throw new LimpetError('plugin-failed', `plugin ${this.name}: upgrade failed: ${problem}`);
+  }
+
+  #onFingerprint(instance: Instance, before: FingerprintFacts | undefined): void {
+    if (instance !== this.#current?.instance) return;
     this.#tell();
     // The engine behind the plugin is back: everything may have changed, and what it could not be asked about is
     // supervised by nobody.
-    const session = this.#session;
-    if (before === undefined || before === 'healthy' || facts.health !== 'healthy') return;
-    if (session === undefined) return;
-    this.#generation += 1;
-    this.#events.ready(this.name, session.client, this.#generation);
+    const isBack = before !== undefined && before.health !== 'healthy';
+    if (isBack && instance.fingerprint?.health === 'healthy') this.#announce();
   }
 
-  #onSlow(slow: boolean): void {
+  #onSlow(instance: Instance, slow: boolean): void {
     const now = this.#supervision;
+    if (instance !== this.#current?.instance) return;
     if (now.state === 'ready' && slow) this.#enter({ ...now, state: 'slow' });
     if (now.state === 'slow' && !slow) this.#enter({ ...now, state: 'ready' });
   }

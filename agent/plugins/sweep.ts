@@ -5,7 +5,8 @@
  */
 import { clear } from './acquire.ts';
 import type { PluginDeps } from './options.ts';
-import { deleteRecord, loadAllRecords } from './record.ts';
+import { forget } from './owners.ts';
+import { loadAllRecords } from './record.ts';
 import { removeProcessDir, type FoundDir } from './run-dir.ts';
 
 /** `found` was listed before any plugin of this agent was started; `names` are the plugins that are configured. */
@@ -18,7 +19,7 @@ export async function sweep(
   for (const record of records.filter(({ name }) => !names.has(name))) {
     deps.log.info('plugin.removed', { plugin: record.name, instance: record.instance });
     await clear(record, deps);
-    await deleteRecord(deps.store, record.name);
+    await forget(deps.store, record.name);
   }
   // Records come before their folders, so what is named by none is of no launch that is under way.
   const known = new Set(records.map((record) => record.runDir));
