@@ -18,6 +18,8 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { inlineScripts } from './inline-scripts.mjs';
+import { NOTICES, noticesOf } from './release/notices.mjs';
+import { sdkTypes } from './sdk-types.mjs';
 import { hashSources, STAMP } from './sources.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -84,6 +86,22 @@ const englishOnly = {
   },
 };
 
+/** Of every bundle. */
+const COMMON = {
+  bundle: true,
+  write: false,
+  metafile: true,
+  platform: 'node',
+  target: 'node20',
+  external: EXTERNAL,
+  plugins: [withoutSsh, englishOnly, inlineScripts],
+  absWorkingDir: root,
+  logLevel: 'silent',
+};
+
+/** Its types are in the SDK too. */
+const ZOD = 'node_modules/zod';
+
 /**
  * One letter beyond Latin-1, in a comment of some package, and V8 keeps the whole source in two bytes a letter: megabytes
  * in every process. An escape means the same wherever such a letter may stand.
@@ -108,6 +126,7 @@ export async function buildAll(names = []) {
         () =>
           bundle(name, entry),
     );
+  if (names.length === 0 || names.includes('sdk')) jobs.push(bundleSdk);
   if (names.length === 0) jobs.push(copyWasm, compileWat);
   const results = await Promise.allSettled(jobs.map((job) => job()));
   const failures = results.filter((r) => r.status === 'rejected').map((r) => r.reason);
@@ -162,21 +181,39 @@ function makeCache(program) {
   return cache;
 }
 
+/** The SDK as a folder that needs nothing else: two bundles with what they share, their types, and the licences. */
+async function bundleSdk() {
+  const sdk = join(dist, 'sdk');
+  const { outputFiles, metafile } = await build({
+    ...COMMON,
+    entryPoints: { index: 'plugins/sdk/index.ts', testing: 'plugins/sdk/testing.ts' },
+    outdir: sdk,
+    splitting: true,
+    chunkNames: 'shared',
+    sourcemap: false,
+    format: 'esm',
+    banner: { js: COMMONJS_NAMES },
+  });
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const about = { name: 'limpet-sdk', version, license: 'Apache-2.0', type: 'module' };
+  const files = new Map([
+    ...outputFiles.map(({ path, text }) => [basename(path), toAscii(text)]),
+    ...sdkTypes(root),
+    ['package.json', `${JSON.stringify(about, undefined, 2)}\n`],
+    ['LICENSE', readFileSync(join(root, 'LICENSE'), 'utf8')],
+    [NOTICES, noticesOf(root, [...new Set([...packagesOf(metafile), ZOD])].sort())],
+  ]);
+  for (const [name, text] of files) place(join(sdk, name), text);
+  return [...files.keys()].map((name) => join(sdk, name));
+}
+
 /** With every bundle `NAME.packages.json`: the packages whose code is in it. */
 async function bundleTo(outfile, entry, options) {
   const { outputFiles, metafile } = await build({
+    ...COMMON,
     entryPoints: [join(root, entry)],
     outfile,
-    bundle: true,
-    write: false,
-    metafile: true,
-    platform: 'node',
-    target: 'node20',
     sourcemap: 'linked',
-    external: EXTERNAL,
-    plugins: [withoutSsh, englishOnly, inlineScripts],
-    absWorkingDir: root,
-    logLevel: 'silent',
     ...options,
   });
   for (const { path, text } of outputFiles)

@@ -20,6 +20,8 @@ const INPUTS = [
   'scripts/inline-scripts.mjs',
   'scripts/make-code-cache.mjs',
   'scripts/program.mjs',
+  'scripts/release/notices.mjs',
+  'scripts/sdk-types.mjs',
   'package.json',
   'package-lock.json',
 ];

@@ -12,7 +12,7 @@ const KNOWN = [
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)([-.][\w.-]*)?$/i;
 const CODE = /\.([cm]?[jt]s|json|map)$/;
 const RULE = '-'.repeat(80);
-const HEAD = `A release of Limpet has code of the packages below, each under the licence that is named with it.
+const HEAD = `What lies here has code of the packages below, each under the licence that is named with it.
 Limpet's own licence is in LICENSE.
 `;
 

@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../../kit/eventually.ts';
-import { drivePlugin, type PluginDriver } from '../../kit/plugin-driver.ts';
+import type { PluginDriver } from '../../../plugins/sdk/testing/plugin-driver.ts';
+import type { TestRunKey } from '../../../plugins/sdk/testing/run.ts';
+import { drivePlugin } from '../../kit/plugin-driver.ts';
 import type { Teardown } from '../../kit/teardown.ts';
-import type { TestRunKey } from '../../kit/test-run.ts';
 
 const PROGRAM = 'dist/executor-process.js';
 

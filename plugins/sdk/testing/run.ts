@@ -1,16 +1,26 @@
 /** A run that a test asks a plugin for, and how the wire says it; what the test does not name is filled in. */
+import type { Mount } from '../types.ts';
+
 export interface TestRun {
+  /** Letters, digits, '-', '_' and '.'; any number of runs may lie in one plugin. */
   readonly executionId: string;
+  /** Which attempt of the execution; 0 when missing. */
   readonly run?: number;
+  /** Stands for the whole spec: Start of a run that is there with another hash fails. */
   readonly specHash?: string;
+  /** `Engine.Params` of the job; an empty object when missing. */
   readonly params?: unknown;
-  readonly env?: Record<string, string>;
-  readonly mounts?: { source: string; target: string; readOnly: boolean }[];
+  /** The variables of the job. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly mounts?: readonly Mount[];
   readonly memoryBytes?: number;
   readonly cpuMillis?: number;
   readonly pids?: number;
+  /** Absolute end, ms since the epoch; 0, and missing, is none. */
   readonly deadlineAt?: number;
+  /** From a stop, or the deadline, until KILL, ms; 10 s when missing. */
   readonly stopGraceMs?: number;
+  /** What Prepare has answered. */
   readonly digest?: string;
   readonly network?: string;
   readonly kind?: string;
@@ -32,8 +42,8 @@ export function wireSpec(run: TestRun) {
     owner: 'requester-test',
     token: '1.0.0',
     paramsJson: JSON.stringify(run.params ?? {}),
-    env: run.env ?? {},
-    mounts: run.mounts ?? [],
+    env: { ...run.env },
+    mounts: (run.mounts ?? []).map((mount) => ({ ...mount })),
     limits: {
       cpuMillis: run.cpuMillis ?? 0,
       memoryBytes: BigInt(run.memoryBytes ?? 0),
