@@ -41,7 +41,10 @@ function engines({ world, schemas }: ApiContext): EngineSchemas[] {
   for (const { id, membership, info } of world.nodes()) {
     if (membership.state !== 'approved') continue;
     for (const executor of info.executors) {
-      const engine = byName.get(executor.name) ?? { nodes: [], schemas: new Map<string, unknown>() };
+      const engine = byName.get(executor.name) ?? {
+        nodes: [],
+        schemas: new Map<string, unknown>(),
+      };
       byName.set(executor.name, engine);
       engine.nodes.push(id);
       const { ParamsSchema } = executorSchema(schemas, executor);
