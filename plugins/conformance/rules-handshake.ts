@@ -25,6 +25,7 @@ import { demand, demandEqual, demandStatus } from './expect.ts';
 import { fingerprint, fingerprintKept } from './rule-fingerprint.ts';
 import { invalidParams, schemas } from './rule-schemas.ts';
 import { unclaimed } from './rule-unclaimed.ts';
+import { until } from './wait.ts';
 import { wrongConfig } from './wrong-config.ts';
 import type { Rule } from './types.ts';
 
@@ -52,11 +53,12 @@ const cookie: Rule = {
   title: 'Started by hand, without the cookie, it says so on stderr and exits with 1',
   async check(bench) {
     const plugin = bench.launch({ [COOKIE_KEY]: undefined });
-    await plugin.gone(REFUSED_MS);
+    const said = () => readFileSync(plugin.outFile, 'utf8');
+    const look = () => plugin.end ?? (said() === '' ? undefined : 'none');
+    await until('the end of the plugin', look, REFUSED_MS);
+    demand(said() === '', 'nothing on stdout', JSON.stringify(said().slice(0, 80)));
     demandEqual('exit', plugin.end, 'code 1');
     demand(plugin.stderr().trim() !== '', 'a text for people on stderr', 'nothing');
-    const said = readFileSync(plugin.outFile, 'utf8');
-    demand(said === '', 'nothing on stdout', JSON.stringify(said.slice(0, 80)));
   },
 };
 

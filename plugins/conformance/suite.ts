@@ -128,10 +128,16 @@ async function reopened(
 
 async function checked(rule: Rule, bench: Bench): Promise<void> {
   const seconds = rule.seconds ?? RULE_SECONDS;
-  const closed = new Promise<never>((_, reject) => {
-    bench.signal.addEventListener('abort', () => reject(new Error('given up')), { once: true });
+  const closed = new AbortController();
+  const givenUp = new Promise<never>((_, reject) => {
+    const listener = () => reject(new Error('given up'));
+    bench.signal.addEventListener('abort', listener, { once: true, signal: closed.signal });
   });
-  await within('an end', seconds * 1000, Promise.race([rule.check(bench), closed]));
+  try {
+    await within('an end', seconds * 1000, Promise.race([rule.check(bench), givenUp]));
+  } finally {
+    closed.abort();
+  }
 }
 
 function verdictOf(rule: Rule, ms: number, end: unknown): Verdict {
