@@ -14,7 +14,7 @@ import { demand, demandEqual, phaseText } from './expect.ts';
 import { ended, recover } from './steps.ts';
 import type { Rule } from './types.ts';
 import { withoutPlugin } from './without-plugin.ts';
-import { lasting, onlyUnheld, ticking } from './work.ts';
+import { lasting, onlyUnheld, ticking, withTicks } from './work.ts';
 
 /** From now to the deadline; the run has to be started and to print by then. */
 const AHEAD_MS = 4000;
@@ -40,10 +40,11 @@ const noClient: Rule = {
   async check(bench) {
     const { plugin } = bench;
     const times = soon();
-    const run = await ticking(bench, 'long', times);
-    plugin.cut();
-    await delay(times.deadlineMs + 500 - Date.now());
-    demandLimit(await ended(plugin, run, SLACK_MS), times.deadlineMs);
+    await withTicks(bench, { sample: 'long', ...times }, async (run) => {
+      plugin.cut();
+      await delay(times.deadlineMs + 500 - Date.now());
+      demandLimit(await ended(plugin, run, SLACK_MS), times.deadlineMs);
+    });
   },
 };
 
@@ -51,11 +52,13 @@ const stubborn: Rule = {
   id: 'deadline/stubborn',
   title: 'Work that ignores TERM is killed when the grace after its deadline is over',
   needs: ['stubborn'],
+  shares: true,
   async check(bench) {
     const times = soon();
-    const run = await ticking(bench, 'stubborn', times);
-    const withinMs = times.deadlineMs + GRACE_MS + SLACK_MS - Date.now();
-    demandLimit(await ended(bench.plugin, run, withinMs), times.deadlineMs);
+    await withTicks(bench, { sample: 'stubborn', ...times }, async (run) => {
+      const withinMs = times.deadlineMs + GRACE_MS + SLACK_MS - Date.now();
+      demandLimit(await ended(bench.plugin, run, withinMs), times.deadlineMs);
+    });
   },
 };
 

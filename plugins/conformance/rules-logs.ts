@@ -24,7 +24,7 @@ import { demandBytes, demandContiguous } from './log-bytes.ts';
 import { rotation } from './rule-rotation.ts';
 import { ended, readLog, remove, stop, type ReadLog } from './steps.ts';
 import type { Bench, Rule, Spec } from './types.ts';
-import { lines, ticking, withRun } from './work.ts';
+import { lines, withRun, withTicks } from './work.ts';
 
 const FLOOD_LINES = 5000;
 
@@ -64,46 +64,49 @@ const live: Rule = {
   id: 'logs/live',
   title: 'A followed log gives each line while the run goes on',
   needs: ['long'],
-  async check(bench) {
-    const run = await ticking(bench, 'long');
-    const from = (await readLog(bench.plugin, run)).next;
-    const { executionId } = run.key;
-    const pieces = bench.plugin.calls.logs(
-      { executionId, fromOffset: BigInt(from), follow: true },
-      { deadlineMs: 10_000 },
-    );
-    for await (const { frames } of pieces) if (frames.length > 0) return;
-    demand(false, 'a line within 10 s', 'the end of the stream');
-  },
+  shares: true,
+  check: (bench) =>
+    withTicks(bench, { sample: 'long' }, async (run) => {
+      const from = (await readLog(bench.plugin, run)).next;
+      const { executionId } = run.key;
+      const pieces = bench.plugin.calls.logs(
+        { executionId, fromOffset: BigInt(from), follow: true },
+        { deadlineMs: 10_000 },
+      );
+      for await (const { frames } of pieces) if (frames.length > 0) return;
+      demand(false, 'a line within 10 s', 'the end of the stream');
+    }),
 };
 
 const end: Rule = {
   id: 'logs/end',
   title: 'A followed log ends, with `end` in its last message, when the run has ended',
   needs: ['long'],
-  async check(bench) {
-    const { plugin } = bench;
-    const run = await ticking(bench, 'long');
-    const followed = readLog(plugin, run, { follow: true });
-    followed.catch(() => undefined);
-    await stop(plugin, run);
-    await ended(plugin, run);
-    const log = await followed;
-    demandEqual('`end` in the last message', log.end, true);
-    demand(log.stdout.startsWith('tick 0\n'), 'the lines of the run', JSON.stringify(log.stdout));
-  },
+  shares: true,
+  check: (bench) =>
+    withTicks(bench, { sample: 'long' }, async (run) => {
+      const { plugin } = bench;
+      const followed = readLog(plugin, run, { follow: true });
+      followed.catch(() => undefined);
+      await stop(plugin, run);
+      await ended(plugin, run);
+      const log = await followed;
+      demandEqual('`end` in the last message', log.end, true);
+      demand(log.stdout.startsWith('tick 0\n'), 'the lines of the run', JSON.stringify(log.stdout));
+    }),
 };
 
 const noFollow: Rule = {
   id: 'logs/no-follow',
   title: 'A log that is read without follow ends with what is there now',
   needs: ['long'],
-  async check(bench) {
-    const run = await ticking(bench, 'long');
-    const log = await readLog(bench.plugin, run, { withinMs: 10_000 });
-    demandEqual('`end` while the run goes on', log.end, false);
-    demand(log.stdout.startsWith('tick 0\n'), 'the lines of the run', JSON.stringify(log.stdout));
-  },
+  shares: true,
+  check: (bench) =>
+    withTicks(bench, { sample: 'long' }, async (run) => {
+      const log = await readLog(bench.plugin, run, { withinMs: 10_000 });
+      demandEqual('`end` while the run goes on', log.end, false);
+      demand(log.stdout.startsWith('tick 0\n'), 'the lines of the run', JSON.stringify(log.stdout));
+    }),
 };
 
 const atExit: Rule = {
@@ -220,7 +223,7 @@ const kept: Rule = {
     ofRun(bench, async (run) => {
       await ended(bench.plugin, run);
       await remove(bench.plugin, run);
-      const log = await readLog(bench.plugin, run, { follow: true });
+      const log = await readLog(bench.plugin, run, { follow: true, withinMs: 10_000 });
       demandWhole(log);
       demandEqual('`end` in the last message', log.end, true);
     }),

@@ -17,7 +17,7 @@ import { demand, demandEqual, demandStatus, phaseText, stateText } from './expec
 import { ended, recover, status, stop } from './steps.ts';
 import type { Bench, Rule } from './types.ts';
 import { withoutPlugin } from './without-plugin.ts';
-import { lasting, onlyUnheld, ticking, withRun } from './work.ts';
+import { lasting, onlyUnheld, ticking, withRun, withTicks } from './work.ts';
 
 /** What an end may take beyond its time, on a busy machine. */
 const SLACK_MS = 15_000;
@@ -41,35 +41,35 @@ const kill: Rule = {
   id: 'stop/kill',
   title: 'Stop leaves work that ignores TERM its grace, then kills it',
   needs: ['stubborn'],
-  async check(bench) {
-    const { plugin } = bench;
-    const graceMs = 3000;
-    const run = await ticking(bench, 'stubborn');
-    const asked = performance.now();
-    await stop(plugin, run, { graceMs });
-    await delay(graceMs / 3);
-    const seen = await status(plugin, run);
-    const isEarly = performance.now() - asked < graceMs;
-    if (isEarly) demandEqual('within the grace: phase', phaseText(seen), 'running');
-    const end = await ended(plugin, run, graceMs + SLACK_MS);
-    demandEqual('outcome by', end.outcome?.by, 'stop');
-  },
+  shares: true,
+  check: (bench) =>
+    withTicks(bench, { sample: 'stubborn' }, async (run) => {
+      const { plugin } = bench;
+      const graceMs = 3000;
+      const asked = performance.now();
+      await stop(plugin, run, { graceMs });
+      await delay(graceMs / 3);
+      const seen = await status(plugin, run);
+      const isEarly = performance.now() - asked < graceMs;
+      if (isEarly) demandEqual('within the grace: phase', phaseText(seen), 'running');
+      const end = await ended(plugin, run, graceMs + SLACK_MS);
+      demandEqual('outcome by', end.outcome?.by, 'stop');
+    }),
 };
 
 const atOnce: Rule = {
   id: 'stop/at-once',
   title: 'Stop answers at once, not when the run has ended',
   needs: ['long'],
-  async check(bench) {
-    const run = await ticking(bench, lasting(bench));
-    const asked = performance.now();
-    await bench.plugin.calls.stop(
-      { key: run.key, graceMs: 30_000, reason: REASON, by: 'stop' },
-      { deadlineMs: 30_000 },
-    );
-    const ms = Math.round(performance.now() - asked);
-    demand(ms < 5000, 'an answer within 5 s', `${ms} ms`);
-  },
+  shares: true,
+  check: (bench) =>
+    withTicks(bench, { sample: lasting(bench) }, async ({ key }) => {
+      const asked = performance.now();
+      const order = { key, graceMs: 30_000, reason: REASON, by: 'stop' };
+      await bench.plugin.calls.stop(order, { deadlineMs: 30_000 });
+      const ms = Math.round(performance.now() - asked);
+      demand(ms < 5000, 'an answer within 5 s', `${ms} ms`);
+    }),
 };
 
 const repeated: Rule = {

@@ -62,6 +62,7 @@ const largeRequest: Rule = {
   id: 'streams/large-request',
   title: 'A request of nearly 1 MiB is answered, and the connection lives on',
   needs: ['short'],
+  shares: true,
   check(bench) {
     const value = 'v'.repeat(90_000);
     const names = Array.from({ length: 10 }, (_, at) => `LARGE_${at}`);
@@ -74,6 +75,7 @@ const largeRefusal: Rule = {
   id: 'streams/large-refusal',
   title: 'A refusal is a short error, however large the params that it refuses',
   needs: ['short'],
+  shares: true,
   check(bench) {
     const { samples } = bench;
     const paramsJson = JSON.stringify({ ...samples.short, ['Unknown'.padEnd(900_000, 'w')]: 1 });
@@ -89,6 +91,7 @@ async function eventOf(
 ): Promise<bigint> {
   await launch(plugin, spec);
   await ended(plugin, spec);
+  await remove(plugin, spec, true);
   const told = JSON.stringify(spec.key.executionId);
   const event = await until(
     `an event for the end of run ${spec.key.executionId}`,
@@ -102,6 +105,7 @@ const events: Rule = {
   id: 'streams/events',
   title: 'The end of a run rings an event, and events are numbered upwards',
   needs: ['short'],
+  shares: true,
   async check(bench) {
     const { plugin } = bench;
     const stream = background((signal) => plugin.calls.events({}, { signal }));
@@ -119,6 +123,7 @@ const eventsSince: Rule = {
   id: 'streams/events-since',
   title: 'Who comes back with the number of the last event gets what followed it',
   needs: ['short'],
+  shares: true,
   async check(bench) {
     const { plugin } = bench;
     const stream = background((signal) => plugin.calls.events({}, { signal }));

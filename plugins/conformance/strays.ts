@@ -47,10 +47,12 @@ function identities(folder: string, processes: Processes): readonly ProcessIdent
 
 function belongsTo(pid: number, folder: string): boolean {
   const isBelow = (path: string) => path === folder || path.startsWith(`${folder}/`);
+  // Not the folder of another bench whose name begins like this one's.
+  const names = (text: string) => text.includes(`${folder}/`) || text.includes(`${folder}\0`);
   return (
     isBelow(attempt(() => readlinkSync(`/proc/${pid}/cwd`))) ||
-    read(pid, 'environ').includes(folder) ||
-    read(pid, 'cmdline').includes(folder)
+    names(read(pid, 'environ')) ||
+    names(read(pid, 'cmdline'))
   );
 }
 

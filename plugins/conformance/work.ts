@@ -34,6 +34,19 @@ export async function ticking(
   return spec;
 }
 
+/** The same, lent to `use` and removed afterwards. */
+export function withTicks<T>(
+  bench: Bench,
+  wish: SpecChanges & { readonly sample: SampleName },
+  use: (spec: Spec) => Promise<T>,
+): Promise<T> {
+  const { sample, ...changes } = wish;
+  return withRun(bench.plugin, bench.spec(sample, changes), async (run) => {
+    await logged(bench.plugin, run, 'tick 0\n');
+    return use(run);
+  });
+}
+
 /** `stubborn` where there is such work, else `long`. */
 export function lasting({ samples }: Bench): SampleName {
   return samples.stubborn === undefined ? 'long' : 'stubborn';

@@ -58,6 +58,14 @@ export interface WireError extends Error {
   readonly metadata: Metadata;
 }
 
+/** The text travels in a header: a long one would break the connection, with all other calls on it. */
+const MOST_DETAILS = 2000;
+
+function shortened(text: string): string {
+  if (text.length <= MOST_DETAILS) return text;
+  return `${text.slice(0, MOST_DETAILS)}... (${text.length - MOST_DETAILS} more characters)`;
+}
+
 /** What a server answers for anything that a handler threw. */
 export function toStatus(thrown: unknown): WireError {
   const error = LimpetError.from(thrown);
@@ -65,7 +73,7 @@ export function toStatus(thrown: unknown): WireError {
   metadata.set(TRAILER, error.code);
   return Object.assign(new Error(error.message), {
     code: STATUS_OF[error.code],
-    details: error.message,
+    details: shortened(error.message),
     metadata,
   });
 }
