@@ -128,6 +128,8 @@ class Executor:
             if not seen.marked:
                 await self._launch(run)
                 seen = run.observe()
+                # It may have ended by now, which is to be told all the same.
+                self._supervised[run.nonce] = run
             self._supervise(run, seen)
             return StartResponse(state=self._state(run, seen),
                                  already_running=there)
@@ -325,7 +327,8 @@ class Executor:
             spec_hash=(run.spec() or {}).get('specHash', ''),
             handle=' '.join(claim).encode(), started_at_ms=seen.started_at,
             log_offset=logfile.end_of(self._log_folder(execution_id)),
-            supervised=run.nonce in self._supervised)
+            supervised=(seen.phase == 'running'
+                        and run.nonce in self._supervised))
         state.key.execution_id = execution_id
         state.key.run = int(number)
         if claim:
