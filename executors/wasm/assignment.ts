@@ -68,6 +68,7 @@ export function assignmentOf(
   const isCall = params.Function !== undefined;
   return {
     name: { executionId: spec.key.executionId, run: spec.key.run },
+    owner: spec.owner,
     folder,
     modulePath,
     call: {

@@ -15,20 +15,60 @@ const CONNECT_MS = 2_000;
 
 export type AssignResult = Extract<FromRunner, { type: 'claimed' | 'declined' }>;
 
+/** One run that a runner holds, as its plugin hears of it. */
+export class FollowedRun {
+  /** Resolves when the run has ended or the connection is gone. */
+  readonly over: Promise<void>;
+  #resolve: () => void = () => undefined;
+  #hasEnded = false;
+  #isFree = false;
+
+  constructor() {
+    this.over = new Promise((resolve) => (this.#resolve = resolve));
+  }
+
+  /** The runner has said that the run's exit record is there. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** And that it takes another. */
+  get leavesFree(): boolean {
+    return this.#isFree;
+  }
+
+  ended(isFree: boolean): void {
+    this.#hasEnded = true;
+    this.#isFree = isFree;
+    this.#resolve();
+  }
+
+  lost(): void {
+    this.#resolve();
+  }
+}
+
 export class RunnerClient {
   readonly socketPath: string;
   readonly hello: Hello;
-  /** Resolves when the run has ended or the connection is gone. */
+  /** Resolves when the connection is gone. */
   readonly closed: Promise<void>;
   readonly #socket: net.Socket;
-  #hasEnded = false;
+  #run = new FollowedRun();
+  #owner: string | undefined;
   #answer: ((result: AssignResult) => void) | undefined;
 
   private constructor(socketPath: string, hello: Hello, socket: net.Socket) {
     this.socketPath = socketPath;
     this.hello = hello;
+    this.#owner = hello.owner;
     this.#socket = socket;
-    this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
+    this.closed = new Promise((resolve) =>
+      socket.once('close', () => {
+        this.#run.lost();
+        resolve();
+      }),
+    );
   }
 
   /** Errors: `unavailable` (nobody listens), `timeout`, `version-mismatch`. */
@@ -71,9 +111,14 @@ export class RunnerClient {
     });
   }
 
-  /** The runner has said that the run's exit record is there. */
-  get hasEnded(): boolean {
-    return this.#hasEnded;
+  /** The run that it held when it was connected to, or was assigned last. */
+  get run(): FollowedRun {
+    return this.#run;
+  }
+
+  /** It has served nobody else. */
+  isFor(owner: string): boolean {
+    return this.#owner === undefined || this.#owner === owner;
   }
 
   /** Errors: `unavailable` (the runner is gone), `timeout`; in both cases the claim file tells what has happened. */
@@ -89,6 +134,8 @@ export class RunnerClient {
     const gone = this.closed.then(() => {
       throw new LimpetError('unavailable', 'the runner is gone');
     });
+    this.#run = new FollowedRun();
+    this.#owner = assignment.owner;
     this.send({ type: 'assign', assignment });
     try {
       return await Promise.race([answered, silent, gone]);
@@ -107,8 +154,9 @@ export class RunnerClient {
   }
 
   #receive(message: FromRunner | undefined): void {
-    if (message?.type === 'ended') this.#hasEnded = true;
-    if (message === undefined || message.type === 'ended') this.close();
-    else if (message.type !== 'hello') this.#answer?.(message);
+    if (message?.type === 'ended') this.#run.ended(message.free === true);
+    const goesOn = message?.type !== 'ended' || message.free === true;
+    if (message === undefined || !goesOn) this.close();
+    else if (message.type === 'claimed' || message.type === 'declined') this.#answer?.(message);
   }
 }

@@ -16,6 +16,14 @@ export const wasmConfig = z.strictObject({
     .max(3_600_000)
     .default(60_000)
     .describe('ms after which an idle runner without a plugin ends itself'),
+  runsPerRunner: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(200)
+    .describe(
+      'runs that one runner process serves one after the other, each in a fresh instance, after clean ends only; 1 is a process for each run',
+    ),
   memoryBytes: z
     .int()
     .min(65_536)

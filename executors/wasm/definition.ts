@@ -12,11 +12,12 @@ export const wasmExecutor: ExecutorDefinition<WasmConfig, WasmParams> = {
   config: wasmConfig,
   params: wasmParams,
   async create(config, host) {
-    const { warm, idleMs, maxMemoryBytes } = config;
+    const { warm, idleMs, maxMemoryBytes, runsPerRunner } = config;
     const pool = new RunnerPool({
       warm,
       idleMs,
       maxMemoryBytes,
+      runsPerRunner,
       socketsDir: host.socketsDir,
       log: host.log,
     });

@@ -29,13 +29,13 @@ import {
   type StopOrder,
 } from '../../plugins/sdk/index.ts';
 import { assignmentOf, entryOf, memoryPagesOf, readEntryModule } from './assignment.ts';
-import { RunnerClient } from './client.ts';
 import { wasmParams, type WasmConfig, type WasmParams } from './config.ts';
+import { Links } from './links.ts';
 import type { ModuleCache } from './module/cache.ts';
 import { observeRun, unreadableSpec } from './observe.ts';
 import type { RunnerPool } from './pool.ts';
 import type { Assignment } from './protocol.ts';
-import { readSocket, RUN_FILE } from './record.ts';
+import { hasRecord, orderKill, readSocket, RUN_FILE, type Identity } from './record.ts';
 import { findStrays, isSame, observeStray, writeStray, type Stray } from './strays.ts';
 
 const ASSIGN_MS = 10_000;
@@ -59,12 +59,14 @@ type Run = RunContext<WasmParams>;
 
 export class WasmExecutor implements Executor<WasmParams> {
   readonly #options: WasmExecutorOptions;
-  /** Connections to the runners that this process has started runs with, by run folder. */
-  readonly #runners = new Map<string, RunnerClient>();
+  readonly #links: Links;
   readonly #closing = new AbortController();
 
   constructor(options: WasmExecutorOptions) {
     this.#options = options;
+    this.#links = new Links((runner) => {
+      options.pool.give(runner);
+    });
   }
 
   async fingerprint(): Promise<Fingerprint> {
@@ -130,7 +132,9 @@ export class WasmExecutor implements Executor<WasmParams> {
         return this.observe({ spec, folder: host.runFolder(key) });
       }),
     );
-    const strays = await this.#strays(keys.map((key) => readSocket(host.runFolder(key))));
+    const folders = keys.map((key) => host.runFolder(key));
+    // What has held a run that is over may hold another one.
+    const strays = await this.#strays(folders.filter((one) => !hasRecord(one)).map(readSocket));
     return [...seen.filter((one) => one.marked), ...strays.map((one) => observeStray(one, ''))];
   }
 
@@ -140,14 +144,14 @@ export class WasmExecutor implements Executor<WasmParams> {
     );
     while (!signal.aborted) {
       // Connected to the runner that holds the run, there is nothing to look at before it speaks.
-      const known = this.#runners.get(run.folder);
+      const known = this.#links.get(run.folder);
       if (known === undefined && !isLive(await this.observe(run))) break;
-      const runner = known ?? (await this.#runner(run.folder));
-      if (runner === undefined) await Promise.race([pause(LOOK_MS), aborted]);
-      else await Promise.race([runner.closed, aborted]);
-      if (runner?.hasEnded === true) break;
+      const link = known ?? (await this.#links.open(run));
+      if (link === undefined) await Promise.race([pause(LOOK_MS), aborted]);
+      else await Promise.race([link.run.over, aborted]);
+      if (link?.run.hasEnded === true) break;
     }
-    this.#runners.get(run.folder)?.close();
+    this.#links.hangUp(run.folder);
   }
 
   logs(run: Run): LogSource {
@@ -156,7 +160,7 @@ export class WasmExecutor implements Executor<WasmParams> {
       hasEnded: async () => {
         if (readExit(run.folder) !== undefined) return true;
         // The runner itself says when it ends, or hangs up.
-        if (this.#runners.get(run.folder)?.hasEnded === false) return false;
+        if (this.#links.get(run.folder)?.run.hasEnded === false) return false;
         const seen = await this.observe(run);
         return seen.marked && !isLive(seen);
       },
@@ -165,7 +169,7 @@ export class WasmExecutor implements Executor<WasmParams> {
 
   async stop(run: Run, order: StopOrder): Promise<void> {
     await orderStop(run.folder, order, os.constants.signals[order.signal]);
-    await this.#nudge(run.folder);
+    await this.#nudge(run);
     this.#escalate(run).catch((thrown: unknown) => {
       this.#options.host.log.warn('wasm.stop-failed', {
         ...run.spec.key,
@@ -176,29 +180,33 @@ export class WasmExecutor implements Executor<WasmParams> {
 
   async renew(run: Run, untilMs: number): Promise<void> {
     await orderLease(run, untilMs);
-    await this.#nudge(run.folder);
+    await this.#nudge(run);
   }
 
   async remove(key: RunKey): Promise<void> {
     const { host } = this.#options;
-    const { processes } = host;
     const folder = host.runFolder(key);
-    this.#runners.get(folder)?.close();
+    this.#links.hangUp(folder);
     const claim = readClaim(folder);
-    const stray = claim === undefined ? await this.#stray(key) : undefined;
-    const holder = stray?.identity ?? claim?.holder;
-    const socket = stray?.socket ?? readSocket(folder);
+    if (claim === undefined) {
+      const stray = await this.#stray(key);
+      if (stray !== undefined) await this.#kill(stray.identity, stray.socket);
+    } else if (orderKill(folder)) await this.#kill(claim.holder, readSocket(folder));
+  }
+
+  async #kill(holder: Identity | undefined, socket: string | undefined): Promise<void> {
+    const { processes, socketsDir } = this.#options.host;
     if (holder !== undefined) processes.signal(holder, 'SIGKILL');
     const until = performance.now() + REMOVE_MS;
     while (holder !== undefined && processes.look(holder) === 'alive' && performance.now() < until)
       await pause(5);
-    if (socket !== undefined && path.dirname(socket) === host.socketsDir)
+    if (socket !== undefined && path.dirname(socket) === socketsDir)
       await fs.rm(socket, { force: true });
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
-    for (const runner of this.#runners.values()) runner.close();
+    this.#links.close();
     await this.#options.pool.close();
   }
 
@@ -206,7 +214,7 @@ export class WasmExecutor implements Executor<WasmParams> {
   #strays(named: readonly (string | undefined)[] = []): Promise<readonly Stray[]> {
     const { host, pool } = this.#options;
     const known = new Set(named);
-    for (const [folder, runner] of this.#runners)
+    for (const [folder, { runner }] of this.#links.all())
       if (existsSync(path.join(folder, RUN_FILE.claim))) known.add(runner.socketPath);
     return findStrays(host, (socket) => known.has(socket) || pool.has(socket));
   }
@@ -231,11 +239,11 @@ export class WasmExecutor implements Executor<WasmParams> {
 
   /** One attempt; undefined when the runner did not take the run and another one may. */
   async #launch(run: Run, assignment: Assignment): Promise<Observation | undefined> {
-    const runner = await this.#options.pool.take();
+    const runner = await this.#options.pool.take(run.spec.owner);
     const result = await runner.assign(assignment, ASSIGN_MS).catch(() => undefined);
     if (result?.type === 'claimed') {
       this.#options.host.reach('plugin.start.marked');
-      this.#keep(run.folder, runner);
+      this.#links.keep(run.folder, runner);
       return this.observe(run);
     }
     // A silent runner may still be about to claim: it must not, nor linger.
@@ -252,43 +260,16 @@ export class WasmExecutor implements Executor<WasmParams> {
     return undefined;
   }
 
-  #keep(folder: string, runner: RunnerClient): void {
-    this.#runners.set(folder, runner);
-    void runner.closed.then(() => {
-      if (this.#runners.get(folder) === runner) this.#runners.delete(folder);
-    });
-  }
-
-  /** A connection to the runner that holds the run in this folder. */
-  async #runner(folder: string): Promise<RunnerClient | undefined> {
-    const known = this.#runners.get(folder);
-    if (known !== undefined) return known;
-    const socket = readSocket(folder);
-    if (socket === undefined) return undefined;
-    const runner = await RunnerClient.connect(socket).catch(() => undefined);
-    const holder = readClaim(folder)?.holder;
-    if (runner === undefined || holder === undefined) return undefined;
-    if (
-      runner.hello.identity.pid === holder.pid &&
-      runner.hello.identity.startTime === holder.startTime
-    ) {
-      this.#keep(folder, runner);
-      return runner;
-    }
-    runner.close();
-    return undefined;
-  }
-
   /** Makes the runner read its orders now; without a connection it does so by itself within a second. */
-  async #nudge(folder: string): Promise<void> {
-    (await this.#runner(folder))?.send({ type: 'orders' });
+  async #nudge(run: Run): Promise<void> {
+    (await this.#links.open(run))?.runner.send({ type: 'orders' });
   }
 
   async #escalate(run: Run): Promise<void> {
     const gone = await pause(ESCALATE_MS, true, { signal: this.#closing.signal }).catch(
       () => false,
     );
-    const holder = gone ? readClaim(run.folder)?.holder : undefined;
+    const holder = gone && !hasRecord(run.folder) ? readClaim(run.folder)?.holder : undefined;
     if (holder !== undefined) this.#options.host.processes.signal(holder, 'SIGKILL');
   }
 }

@@ -1,21 +1,22 @@
 /**
- * Runs one guest in the foreground with Extism and our own WASI, and tells how it ended. Nothing here returns to a guest
- * that has ended: `end` parks the thread, and the watchdog takes the process down.
+ * Runs one guest in the foreground with Extism and our own WASI, and tells how it ended. Each guest has an instance, a
+ * memory, a tree and streams of its own; what it held is closed when it is left.
  */
 import { Console } from 'node:console';
-import fs from 'node:fs';
 import { Writable } from 'node:stream';
 import v8 from 'node:v8';
 import createPlugin from '@extism/extism';
 import type { Outcome } from '../../plugins/sdk/index.ts';
+import type { Ending } from './ending.ts';
 import { EXTISM_MODULE } from './module/imports.ts';
 import { PAGE_BYTES } from './module/pages.ts';
+import type { ModuleShelf } from './module/shelf.ts';
 import { Output } from './output.ts';
 import type { Assignment, GuestCall } from './protocol.ts';
 import type { Verdict } from './verdict.ts';
 import { WASI_MODULE } from './wasi/calls.ts';
 import { createWasi, type HostCall } from './wasi/preview1.ts';
-import { buildTree, openFile } from './wasi/tree.ts';
+import { buildTree, closeTree, openFile } from './wasi/tree.ts';
 
 export type End = (outcome: Outcome) => never;
 
@@ -36,28 +37,43 @@ export interface Guest {
   /** Set as soon as there is an instance. */
   memory: WebAssembly.Memory | undefined;
   initialBytes: number;
+  /** Of a guest that is gone. */
+  close(): void;
 }
 
-export async function runGuest(assignment: Assignment, verdict: Verdict, end: End): Promise<never> {
-  const capBytes = assignment.memoryPages * PAGE_BYTES;
-  let guest: Guest;
+/** Bytes of the guest's memory, when it has ended cleanly; else the thread stays here. */
+export async function runGuest(
+  assignment: Assignment,
+  ending: Ending,
+  modules: ModuleShelf,
+): Promise<number> {
+  const guest = setUp(assignment, ending);
   try {
-    guest = prepare(assignment, verdict, end);
+    const module = modules.get(assignment.modulePath);
+    const result = await call(module, assignment.call, guest);
+    if (!ending.isSettled) {
+      if (result !== undefined) guest.output.stdout([result]);
+      ending.settle({ by: 'exit', code: 0, reason: '' });
+    }
   } catch (thrown) {
-    return end({ by: 'refused', reason: `cannot be set up: ${messageOf(thrown)}` });
+    if (!ending.isSettled) ending.settle(failureOf(thrown, guest, assignment));
   }
+  guest.close();
+  return guest.memory?.buffer.byteLength ?? 0;
+}
+
+function setUp(assignment: Assignment, ending: Ending): Guest {
   try {
-    const result = await call(fs.readFileSync(assignment.modulePath), assignment.call, guest);
-    if (result !== undefined) guest.output.stdout([result]);
-    return end({ by: 'exit', code: 0, reason: '' });
+    return prepare(assignment, ending.gate, ending.end);
   } catch (thrown) {
-    const outcome = outcomeOf(thrown, guest);
-    return end(
-      hitCap(guest, capBytes) && outcome.by !== 'refused'
-        ? { ...outcome, ...OUT_OF_MEMORY }
-        : outcome,
-    );
+    return ending.end({ by: 'refused', reason: `cannot be set up: ${messageOf(thrown)}` });
   }
+}
+
+function failureOf(thrown: unknown, guest: Guest, { memoryPages }: Assignment): Outcome {
+  const outcome = outcomeOf(thrown, guest);
+  const isFull = hitCap(guest, memoryPages * PAGE_BYTES) && outcome.by !== 'refused';
+  return isFull ? { ...outcome, ...OUT_OF_MEMORY } : outcome;
 }
 
 export function prepare(assignment: Assignment, verdict: Verdict, end: End): Guest {
@@ -67,7 +83,14 @@ export function prepare(assignment: Assignment, verdict: Verdict, end: End): Gue
   const output = new Output(assignment.folder, assignment.maxOutputBytes, () =>
     end({ by: 'limit', reason: 'output' }),
   );
-  const guest: Guest = { options: { useWasi: false }, output, memory: undefined, initialBytes: 0 };
+  const guest: Guest = {
+    ...{ options: { useWasi: false }, output, memory: undefined, initialBytes: 0 },
+    close: () => {
+      wasi.close();
+      output.close();
+      closeTree(root);
+    },
+  };
   const capBytes = assignment.memoryPages * PAGE_BYTES;
   const wasi = createWasi({
     args: assignment.args,
@@ -80,19 +103,19 @@ export function prepare(assignment: Assignment, verdict: Verdict, end: End): Gue
     maxFiles: assignment.maxFiles,
     gate: verdict,
     guestMemory: () => guest.memory,
-    exit: (code) =>
-      end(
-        code !== 0 && hitCap(guest, capBytes)
-          ? { ...OUT_OF_MEMORY, code }
-          : { by: 'exit', code, reason: '' },
-      ),
+    exit: (code) => end(exitOf(code, guest, capBytes)),
   });
   Object.assign(guest.options, {
     config: { ...assignment.call.config },
     logger: loggerTo(output),
-    functions: functionsOf(wasi, capBytes, end),
+    functions: functionsOf(wasi.calls, capBytes, end),
   } satisfies ExtismOptions);
   return guest;
+}
+
+function exitOf(code: number, guest: Guest, capBytes: number): Outcome {
+  const isFull = code !== 0 && hitCap(guest, capBytes);
+  return isFull ? { ...OUT_OF_MEMORY, code } : { by: 'exit', code, reason: '' };
 }
 
 function functionsOf(
@@ -124,11 +147,10 @@ function functionsOf(
 
 /** Answers the output of the Extism form. */
 export async function call(
-  bytes: Uint8Array,
+  module: WebAssembly.Module,
   entry: GuestCall,
   guest: Guest,
 ): Promise<Uint8Array | undefined> {
-  const module = new WebAssembly.Module(bytes);
   const plugin = await createPlugin({ wasm: [{ module }] }, guest.options);
   const { exports } = await plugin.getInstance();
   if (exports['memory'] instanceof WebAssembly.Memory) guest.memory = exports['memory'];

@@ -47,6 +47,11 @@ export class Output {
     return fs.writevSync(fd, pieces);
   }
 
+  close(): void {
+    fs.closeSync(this.#stdout);
+    fs.closeSync(this.#stderr);
+  }
+
   #backlog(): number {
     const written = fs.fstatSync(this.#stdout).size + fs.fstatSync(this.#stderr).size;
     const { stdout, stderr } = readTaken(this.#folder);

@@ -1,8 +1,15 @@
 /**
- * Warm runners. A runner is used once; while the pool is open it keeps `warm` idle ones and refills in the background.
+ * Warm runners. While the pool is open it keeps `warm` idle ones and refills in the background; a runner comes back after a
+ * clean end and goes to the next taker of the same owner (reuse.ts tells when, and what that means for its identity).
  * Idle runners outlive a restart of the plugin for a while and are adopted by their sockets.
+ *
+ *   take   an idle one, else wait for the first that comes back or is started
+ *   start  as many as are wanted, a few at a time; none while runners come back sooner than one could be started: a process
+ *          costs as much as twenty short runs
+ *   idle above `warm`  retired after some seconds
  */
 import fs from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { LimpetError, messageOf, type PluginLog } from '../../plugins/sdk/index.ts';
 import { RunnerClient } from './client.ts';
@@ -12,19 +19,33 @@ import { RUNNER_SOCKET, spawnRunner, type SpawnOptions } from './spawn.ts';
 const RETRY_MS = 2_000;
 /** A run that was just given away comes first; starting the next runner takes a processor for a while. */
 const REFILL_MS = 50;
+/** How long starting one is taken to last before the first was started. */
+const START_MS = 100;
+const SPARE_MS = 5_000;
+const MOST_STARTING = Math.max(2, availableParallelism());
 
 export interface PoolOptions extends SpawnOptions {
   readonly warm: number;
   readonly log: PluginLog;
 }
 
+interface Taker {
+  readonly owner: string;
+  readonly resolve: (client: RunnerClient) => void;
+  readonly reject: (error: LimpetError) => void;
+}
+
 export class RunnerPool {
   readonly #options: PoolOptions;
-  readonly #idle: RunnerClient[] = [];
+  /** The one that was used last stands at the end and is taken first. */
+  #idle: RunnerClient[] = [];
   readonly #filling = new Set<Promise<void>>();
-  /** Takers that wait for one of those being started; undefined tells them that it failed. */
-  readonly #waiting: ((client: RunnerClient | undefined) => void)[] = [];
+  #waiting: Taker[] = [];
+  #backAt = Number.NEGATIVE_INFINITY;
+  #startMs = START_MS;
+  #refill: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
+  #trim: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: PoolOptions) {
@@ -50,27 +71,36 @@ export class RunnerPool {
     this.#fill();
   }
 
-  /** A connected idle runner: a warm one, else one that is being started, else a new one. Throws `plugin-failed`. */
-  async take(): Promise<RunnerClient> {
-    if (this.#closed) throw new LimpetError('unavailable', 'the plugin is ending');
-    const warm = this.#idle.shift();
-    // Behind the caller's assignment: starting a process takes a while.
-    setTimeout(() => this.#fill(), REFILL_MS);
-    if (warm !== undefined) return warm;
-    if (this.#waiting.length >= this.#filling.size) return spawnRunner(this.#options);
-    const started = await new Promise<RunnerClient | undefined>((resolve) =>
-      this.#waiting.push(resolve),
-    );
-    return started ?? spawnRunner(this.#options);
+  /** A connected idle runner. Errors: `unavailable`, `plugin-failed`. */
+  take(owner: string): Promise<RunnerClient> {
+    if (this.#closed) return Promise.reject(new LimpetError('unavailable', 'the plugin is ending'));
+    const warm = this.#idle.findLast((client) => client.isFor(owner));
+    if (warm !== undefined) {
+      this.#idle = this.#idle.filter((client) => client !== warm);
+      // Behind the caller's assignment: starting a process takes a while.
+      this.#fillLater(REFILL_MS);
+      return Promise.resolve(warm);
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ owner, resolve, reject });
+      this.#fill();
+    });
+  }
+
+  /** A runner is free again after a clean end. */
+  give(client: RunnerClient): void {
+    this.#backAt = performance.now();
+    if (!this.#place(client)) this.#idle.push(client);
+    this.#trimLater();
   }
 
   /** Ends idle runners; runners with a run are not known here any more. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#retry);
+    for (const timer of [this.#refill, this.#retry, this.#trim]) clearTimeout(timer);
     for (const client of this.#idle.splice(0)) retire(client);
     await Promise.all(this.#filling);
-    for (const waiting of this.#waiting.splice(0)) waiting(undefined);
+    this.#fail(new LimpetError('unavailable', 'the plugin is ending'));
   }
 
   async #adopt(name: string): Promise<void> {
@@ -79,45 +109,94 @@ export class RunnerPool {
       const client = await RunnerClient.connect(socketPath);
       if (client.hello.holds !== null) return client.close();
       if (this.#idle.length >= this.#options.warm) return retire(client);
-      this.#keep(client);
+      this.#welcome(client);
     } catch (thrown) {
       const gone = thrown instanceof LimpetError && thrown.code === 'unavailable';
       if (gone) await fs.rm(socketPath, { force: true });
     }
   }
 
-  #keep(client: RunnerClient): void {
-    if (this.#closed) return retire(client);
-    const waiting = this.#waiting.shift();
-    if (waiting !== undefined) return waiting(client);
-    this.#idle.push(client);
+  #welcome(client: RunnerClient): void {
     void client.closed.then(() => {
       const at = this.#idle.indexOf(client);
       if (at < 0) return;
       this.#idle.splice(at, 1);
       this.#fill();
     });
+    if (!this.#place(client)) this.#idle.unshift(client);
+    this.#trimLater();
+  }
+
+  /** Gives it to who waits for it; false when it is for nobody now. */
+  #place(client: RunnerClient): boolean {
+    if (this.#closed) {
+      retire(client);
+      return true;
+    }
+    const taker = this.#waiting.find(({ owner }) => client.isFor(owner));
+    if (taker === undefined) return false;
+    this.#waiting = this.#waiting.filter((one) => one !== taker);
+    taker.resolve(client);
+    return true;
+  }
+
+  #trimLater(): void {
+    const { warm } = this.#options;
+    const spare = this.#idle.length - warm;
+    if (spare <= 0) return;
+    if (warm === 0) return this.#retireSpare();
+    this.#trim ??= setTimeout(() => {
+      this.#trim = undefined;
+      this.#retireSpare();
+    }, SPARE_MS);
+  }
+
+  #retireSpare(): void {
+    const spare = Math.max(0, this.#idle.length - this.#options.warm);
+    for (const client of this.#idle.splice(0, spare)) retire(client);
+  }
+
+  #fillLater(delayMs: number): void {
+    this.#refill ??= setTimeout(() => {
+      this.#refill = undefined;
+      this.#fill();
+    }, delayMs);
   }
 
   #fill(): void {
     if (this.#closed || this.#retry !== undefined) return;
-    while (this.#idle.length + this.#filling.size - this.#waiting.length < this.#options.warm) {
-      const filling = this.#spawnOne().finally(() => this.#filling.delete(filling));
+    const { warm } = this.#options;
+    const wanted = warm + this.#waiting.length - this.#idle.length;
+    if (wanted <= this.#filling.size) return;
+    const sinceBack = performance.now() - this.#backAt;
+    if (sinceBack < this.#startMs) return this.#fillLater(this.#startMs - sinceBack);
+    while (this.#filling.size < Math.min(wanted, MOST_STARTING)) {
+      const filling = this.#spawnOne().finally(() => {
+        this.#filling.delete(filling);
+        this.#fill();
+      });
       this.#filling.add(filling);
     }
   }
 
   async #spawnOne(): Promise<void> {
+    const began = performance.now();
     try {
-      this.#keep(await spawnRunner(this.#options));
+      const client = await spawnRunner(this.#options);
+      this.#startMs = performance.now() - began;
+      this.#welcome(client);
     } catch (thrown) {
       this.#options.log.warn('wasm.runner-failed', { reason: messageOf(thrown) });
-      this.#waiting.shift()?.(undefined);
+      this.#fail(LimpetError.from(thrown, 'plugin-failed'));
       this.#retry ??= setTimeout(() => {
         this.#retry = undefined;
         this.#fill();
       }, RETRY_MS);
     }
+  }
+
+  #fail(error: LimpetError): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 }
 

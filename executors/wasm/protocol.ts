@@ -1,7 +1,7 @@
 /**
  * The runner's control socket: one JSON object a line.
  *   runner -> plugin  hello (on connect, and in answer to status), claimed, declined, ended
- *   plugin -> runner  assign (once), orders (read the files `stop` and `until` of the run now), status, retire (when idle)
+ *   plugin -> runner  assign (to an idle one), orders (read the files `stop` and `until` of the run now), status, retire (when idle)
  * Orders themselves are files in the run folder; the socket only makes them quick.
  */
 import type { GuestMount } from './wasi/tree.ts';
@@ -25,6 +25,8 @@ export interface GuestCall {
 /** Everything a runner needs; with it in hand it needs no further word. */
 export interface Assignment {
   readonly name: RunName;
+  /** A runner serves runs of one owner only. */
+  readonly owner: string;
   readonly folder: string;
   readonly modulePath: string;
   readonly call: GuestCall;
@@ -51,6 +53,8 @@ export interface Hello {
   readonly protocol: number;
   readonly identity: Identity;
   readonly holds: Held | null;
+  /** Whose runs it has served. */
+  readonly owner?: string;
 }
 
 export type FromRunner =
@@ -61,7 +65,8 @@ export type FromRunner =
       readonly why: 'busy' | 'exists' | 'failed';
       readonly message: string;
     }
-  | { readonly type: 'ended' };
+  /** `free`: it takes another run now; else the connection ends. */
+  | { readonly type: 'ended'; readonly free?: boolean };
 
 export type ToRunner =
   | { readonly type: 'assign'; readonly assignment: Assignment }

@@ -77,6 +77,21 @@ export function writeExit(folder: string, outcome: Outcome, finishedAt: number):
   fs.renameSync(`${file}.tmp`, file);
 }
 
+export function hasRecord(folder: string): boolean {
+  return fs.existsSync(path.join(folder, RUN_FILE.exit));
+}
+
+/**
+ * True: the run has no exit record, and its runner takes no other run after it, so that it may be killed. The order first,
+ * then the look: a runner writes the record first, and then looks for the order.
+ */
+export function orderKill(folder: string): boolean {
+  const order = path.join(folder, RUN_FILE.stop);
+  if (hasRecord(folder)) return false;
+  if (!fs.existsSync(order)) fs.writeFileSync(order, 'stop 9 0 removed\n', { mode: 0o600 });
+  return !hasRecord(folder);
+}
+
 function readText(folder: string, name: string): string | undefined {
   const file = path.join(folder, name);
   // Each runner looks twice a second, and an error costs ten times as much as this.

@@ -9,6 +9,7 @@ import { LimpetError } from '../../plugins/sdk/index.ts';
 import { RunnerClient } from './client.ts';
 import { pagesOf } from './module/pages.ts';
 import { siblingProgram } from './programs.ts';
+import type { RunnerSettings } from './watch.ts';
 
 const READY_MS = 15_000;
 const LOOK_MS = 10;
@@ -17,6 +18,7 @@ export interface SpawnOptions {
   readonly socketsDir: string;
   readonly idleMs: number;
   readonly maxMemoryBytes: number;
+  readonly runsPerRunner: number;
 }
 
 export const RUNNER_SOCKET = /^w-[0-9a-f]{8}\.sock$/;
@@ -25,12 +27,17 @@ export const RUNNER_SOCKET = /^w-[0-9a-f]{8}\.sock$/;
 export async function spawnRunner(options: SpawnOptions): Promise<RunnerClient> {
   const socketPath = path.join(options.socketsDir, `w-${randomBytes(4).toString('hex')}.sock`);
   const { file, loader } = siblingProgram('runner');
+  const settings: RunnerSettings = {
+    socket: socketPath,
+    idleMs: options.idleMs,
+    maxRuns: options.runsPerRunner,
+  };
   const args = [
     '--disable-warning=ExperimentalWarning',
     `--wasm-max-mem-pages=${pagesOf(options.maxMemoryBytes)}`,
     ...(loader === undefined ? [] : ['--import', loader.flag]),
     fileURLToPath(file),
-    JSON.stringify({ socket: socketPath, idleMs: options.idleMs }),
+    JSON.stringify(settings),
   ];
   const child = spawn(process.execPath, args, {
     detached: true,

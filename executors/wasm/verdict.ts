@@ -5,18 +5,26 @@
  * The gate makes the record final: the guest's thread is inside it while a call of the guest touches the host, and never
  * enters it again once the verdict is taken, so that nothing can follow the record.
  */
-const WORD = { verdict: 0, gate: 1, parked: 2 } as const;
+const WORD = { verdict: 0, gate: 1, parked: 2, record: 3 } as const;
 const BYTES = 16;
 
 export class Verdict {
+  /** For the other thread. */
+  readonly shared: SharedArrayBuffer;
   readonly #words: Int32Array;
 
   constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(BYTES)) {
+    this.shared = shared;
     this.#words = new Int32Array(shared);
   }
 
-  get shared(): SharedArrayBuffer | ArrayBufferLike {
-    return this.#words.buffer;
+  /** Guest's thread: the exit record is written. */
+  recorded(): void {
+    Atomics.store(this.#words, WORD.record, 1);
+  }
+
+  get isRecorded(): boolean {
+    return Atomics.load(this.#words, WORD.record) !== 0;
   }
 
   /** True for the first caller only. */

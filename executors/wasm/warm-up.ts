@@ -16,6 +16,7 @@ export async function warmUp(): Promise<void> {
   const assignment = {
     name: { executionId: 'warm-up', run: 0 },
     // Its stdout and stderr are ours, which the plugin has pointed at /dev/null.
+    owner: '',
     folder: '/dev',
     modulePath: '',
     call: entry,
@@ -31,5 +32,6 @@ export async function warmUp(): Promise<void> {
   const guest = prepare(assignment, new Verdict(), (outcome) => {
     throw new Error(`the warm-up ended with ${outcome.reason}`);
   });
-  await call(Buffer.from(GUEST, 'base64'), entry, guest);
+  await call(new WebAssembly.Module(Buffer.from(GUEST, 'base64')), entry, guest);
+  guest.close();
 }

@@ -1,7 +1,7 @@
 /**
- * What the watchdog does: serves the control socket, claims the one run it is given, and ends it at its deadline, on
- * order, or when the process grows far beyond the guest's memory. It ends a run by taking the verdict, writing the exit
- * record, and killing its own process.
+ * What the watchdog does: serves the control socket, claims the run it is given, and ends it at its deadline, on order, or
+ * when the process grows far beyond the guest's memory. It ends a run by taking the verdict, writing the exit record, and
+ * killing its own process. A run that has ended by itself leaves the process free for the next; see reuse.ts.
  */
 import fs from 'node:fs';
 import net from 'node:net';
@@ -25,7 +25,7 @@ import {
   syncFolder,
   writeExit,
 } from './record.ts';
-import type { Verdict } from './verdict.ts';
+import { Verdict } from './verdict.ts';
 
 const TICK_MS = 500;
 const GATE_MS = 200;
@@ -34,21 +34,44 @@ const GOODBYE_MS = 100;
 const RUNNER_BYTES = 256 * 2 ** 20;
 const KILLED = 137;
 
-export interface WatchdogOptions {
-  readonly socketPath: string;
+/** What the plugin starts a runner with. */
+export interface RunnerSettings {
+  readonly socket: string;
   /** An idle runner that no plugin is connected to ends after this time. */
   readonly idleMs: number;
+  /** After so many runs the process ends. */
+  readonly maxRuns: number;
+}
+
+/** To the main thread: start the guest. `shared` is the run's verdict. */
+export interface Begin {
+  readonly assignment: Assignment;
+  readonly shared: SharedArrayBuffer;
+}
+
+/** From the main thread. `free`, `lost`: the run has its exit record, and the thread can take another run, or never will. */
+export type ToWatchdog = 'ready' | 'free' | 'lost';
+
+export interface WatchdogOptions {
+  readonly socketPath: string;
+  readonly idleMs: number;
+  readonly begin: (begin: Begin) => void;
+}
+
+interface HeldRun {
+  readonly assignment: Assignment;
+  readonly claimedAt: number;
   readonly verdict: Verdict;
-  /** Hands the assignment to the main thread, which starts the guest. */
-  readonly begin: (assignment: Assignment) => void;
+  /** Looks at which the record was there, and the guest not left. */
+  overdue: number;
 }
 
 export class Watchdog {
   readonly #options: WatchdogOptions;
   readonly #identity = ownIdentity();
   readonly #connections = new Set<net.Socket>();
-  #held: Assignment | undefined;
-  #claimedAt = 0;
+  #held: HeldRun | undefined;
+  #owner: string | undefined;
   #lonelySince = performance.now();
   #deadline: NodeJS.Timeout | undefined;
 
@@ -72,9 +95,25 @@ export class Watchdog {
       return new Promise<void>((resolve) => connection.end(line, () => resolve()));
     });
     void Promise.all(told).then(() => {
-      if (this.#held !== undefined) syncFolder(this.#held.folder);
+      if (this.#held !== undefined) syncFolder(this.#held.assignment.folder);
       end();
     });
+  }
+
+  /** The run has its exit record and its guest is left: tells everybody, then takes another. */
+  release(): void {
+    const folder = this.#held?.assignment.folder;
+    // Whoever gave the order may still be about to kill this process for it.
+    if (folder === undefined || readStop(folder) !== undefined) return this.leave();
+    clearTimeout(this.#deadline);
+    for (const connection of this.#connections) send(connection, { type: 'ended', free: true });
+    try {
+      syncFolder(folder);
+    } catch {
+      return this.leave();
+    }
+    this.#held = undefined;
+    this.#lonelySince = performance.now();
   }
 
   #welcome(connection: net.Socket): void {
@@ -96,8 +135,12 @@ export class Watchdog {
   }
 
   #hello(connection: net.Socket): void {
-    const holds = this.#held === undefined ? null : { ...this.#held.name, at: this.#claimedAt };
-    send(connection, { type: 'hello', protocol: RUNNER_PROTOCOL, identity: this.#identity, holds });
+    const held = this.#held;
+    const holds = held === undefined ? null : { ...held.assignment.name, at: held.claimedAt };
+    send(connection, {
+      ...{ type: 'hello', protocol: RUNNER_PROTOCOL, identity: this.#identity, holds },
+      ...(this.#owner === undefined ? {} : { owner: this.#owner }),
+    });
   }
 
   #answer(connection: net.Socket, message: ToRunner): void {
@@ -114,8 +157,9 @@ export class Watchdog {
   }
 
   #take(assignment: Assignment): FromRunner {
-    if (this.#held !== undefined)
-      return { type: 'declined', why: 'busy', message: 'this runner holds another run' };
+    const isOthers = this.#owner !== undefined && this.#owner !== assignment.owner;
+    if (this.#held !== undefined || isOthers)
+      return { type: 'declined', why: 'busy', message: 'this runner is not free for this run' };
     try {
       if (!claim(assignment.folder, this.#identity))
         return { type: 'declined', why: 'exists', message: 'the run is claimed already' };
@@ -126,19 +170,21 @@ export class Watchdog {
         message: thrown instanceof Error ? thrown.message : String(thrown),
       };
     }
-    this.#held = assignment;
-    this.#claimedAt = Math.floor(fs.statSync(path.join(assignment.folder, RUN_FILE.claim)).mtimeMs);
+    const claimedAt = Math.floor(fs.statSync(path.join(assignment.folder, RUN_FILE.claim)).mtimeMs);
+    const verdict = new Verdict();
+    this.#held = { assignment, claimedAt, verdict, overdue: 0 };
+    this.#owner = assignment.owner;
     fs.writeFileSync(path.join(assignment.folder, RUN_FILE.socket), this.#options.socketPath);
     // Behind the answer, so that nobody hears of the end before the start.
     setImmediate(() => {
-      if (!this.#obey()) this.#options.begin(assignment);
+      if (!this.#obey()) this.#options.begin({ assignment, shared: verdict.shared });
     });
     return { type: 'claimed', startedAt: Date.now() };
   }
 
   /** Looks at the clock and at the orders in the run folder; true when the run has been ended. */
   #obey(): boolean {
-    const held = this.#held;
+    const held = this.#held?.assignment;
     if (held === undefined) return false;
     const stop = readStop(held.folder);
     if (stop !== undefined) return this.#end({ by: stop.by, code: KILLED, reason: stop.reason });
@@ -165,17 +211,19 @@ export class Watchdog {
       if (lonely) this.leave();
       return;
     }
+    if (held.verdict.isRecorded && (held.overdue += 1) > 1) return this.leave();
     if (this.#obey()) return;
-    const bound = 2 * held.memoryPages * PAGE_BYTES + RUNNER_BYTES;
+    const bound = 2 * held.assignment.memoryPages * PAGE_BYTES + RUNNER_BYTES;
     if (process.memoryUsage.rss() > bound)
       this.#end({ by: 'limit', code: KILLED, reason: 'memory' });
   }
 
   #end(outcome: Outcome): boolean {
-    if (this.#held === undefined || !this.#options.verdict.take()) return true;
-    this.#options.verdict.waitForGate(GATE_MS);
+    const held = this.#held;
+    if (held === undefined || !held.verdict.take()) return true;
+    held.verdict.waitForGate(GATE_MS);
     try {
-      writeExit(this.#held.folder, outcome, Date.now());
+      writeExit(held.assignment.folder, outcome, Date.now());
     } finally {
       this.leave();
     }

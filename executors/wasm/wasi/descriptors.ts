@@ -94,7 +94,13 @@ export class Descriptors {
     const descriptor = this.get(fd);
     this.#open.delete(fd);
     if (descriptor.kind === 'file') fs.closeSync(descriptor.fd);
+    if (descriptor.kind === 'input' && descriptor.fd !== undefined) fs.closeSync(descriptor.fd);
     if (descriptor.kind === 'directory') release(descriptor.place);
+  }
+
+  /** The guest is gone: all that it held of the host. Mounts belong to the tree. */
+  closeAll(): void {
+    for (const fd of [...this.#open.keys()]) this.close(fd);
   }
 
   renumber(from: number, to: number): void {

@@ -37,7 +37,13 @@ export interface WasiOptions extends Streams {
 /** One import as the engine calls it. */
 export type HostCall = (...args: readonly (number | bigint)[]) => number;
 
-export function createWasi(options: WasiOptions): Readonly<Record<WasiCallName, HostCall>> {
+export interface Wasi {
+  readonly calls: Readonly<Record<WasiCallName, HostCall>>;
+  /** Of a guest that is gone. */
+  close(): void;
+}
+
+export function createWasi(options: WasiOptions): Wasi {
   const { gate } = options;
   const memory = new GuestMemory(options.guestMemory);
   const descriptors = new Descriptors(options, options.root);
@@ -58,7 +64,12 @@ export function createWasi(options: WasiOptions): Readonly<Record<WasiCallName, 
     name,
     guard(calls[name], gate),
   ]);
-  return Object.fromEntries(guarded) as Record<WasiCallName, HostCall>;
+  return {
+    calls: Object.fromEntries(guarded) as Record<WasiCallName, HostCall>,
+    close: () => {
+      descriptors.closeAll();
+    },
+  };
 }
 
 function guard(call: WasiCall, gate: Gate): HostCall {
