@@ -86,7 +86,8 @@ async function runBench(name, host) {
 }
 
 function isMet({ median, aim }) {
-  return aim === undefined ? undefined : median < aim.below;
+  if (aim === undefined) return undefined;
+  return 'below' in aim ? median < aim.below : median > aim.above;
 }
 
 async function table(figures) {
@@ -98,8 +99,9 @@ async function table(figures) {
   });
   for (const { name, samples, median, spread, unit, aim, met } of figures) {
     const held = met === undefined ? '' : met ? 'yes' : 'NO';
-    const below = aim === undefined ? '' : `< ${aim.below}`;
-    rows.push([name, samples, median.toFixed(1), spread, unit, below, held]);
+    const bound = aim === undefined ? '' : 'below' in aim ? `< ${aim.below}` : `> ${aim.above}`;
+    const digits = unit === 'times' ? 2 : 1;
+    rows.push([name, samples, median.toFixed(digits), spread, unit, bound, held]);
   }
   return rows.toString();
 }

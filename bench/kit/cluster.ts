@@ -59,6 +59,10 @@ export class Cluster {
     return this.#jobs;
   }
 
+  get folder(): string {
+    return this.#folder;
+  }
+
   get agentFolder(): string {
     return join(this.#folder, 'agent');
   }

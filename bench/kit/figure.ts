@@ -2,24 +2,25 @@
 export interface Figure {
   /** What was measured, as a person would ask for it. */
   readonly name: string;
-  readonly unit: 'ms' | 'MB' | 'per s' | '%' | 'lines';
+  readonly unit: 'ms' | 'MB' | 'MB/s' | 'per s' | '%' | 'lines' | 'times';
   readonly samples: number;
   readonly median: number;
   /** `p99 12.3` from 100 samples on, else the range `10.1..14.8`; empty for one sample. */
   readonly spread: string;
   /** What the median is held to; missing for a figure without an aim. */
-  readonly aim?: { readonly below: number };
+  readonly aim?: { readonly below: number } | { readonly above: number };
 }
 
 export interface Measured {
   readonly unit: Figure['unit'];
   readonly values: readonly number[];
   readonly below?: number;
+  readonly above?: number;
 }
 
 const P99_SAMPLES = 100;
 
-export function figure(name: string, { unit, values, below }: Measured): Figure {
+export function figure(name: string, { unit, values, below, above }: Measured): Figure {
   return {
     name,
     unit,
@@ -27,6 +28,7 @@ export function figure(name: string, { unit, values, below }: Measured): Figure 
     median: quantile(values, 0.5),
     spread: spreadOf(values),
     ...(below === undefined ? {} : { aim: { below } }),
+    ...(above === undefined ? {} : { aim: { above } }),
   };
 }
 

@@ -43,9 +43,10 @@ export class Jobs {
     return { ms, ended };
   }
 
-  async submit(task: Task): Promise<string> {
+  /** A batch job of `Count` executions. */
+  async submit(task: Task, Count = 1): Promise<string> {
     const Name = `bench-${(this.#submitted += 1)}`;
-    const Job = { Name, Type: 'batch', Count: 1, Tasks: [{ Name: 'main', ...task }] };
+    const Job = { Name, Type: 'batch', Count, Tasks: [{ Name: 'main', ...task }] };
     const { JobID } = await this.#json('PUT', 'orchestrator/jobs', { Job });
     return String(JobID);
   }

@@ -23,11 +23,24 @@ export function withChildren(pids: readonly number[]): readonly number[] {
 
 /** Seconds of a core that it has used in all its life; children that it has waited for included. */
 export function cpuSeconds(pid: number): number {
-  return (
-    fields(pid)
-      .slice(11, 15)
-      .reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND
-  );
+  return ownSeconds(pid) + childrenSeconds(pid);
+}
+
+export function ownSeconds(pid: number): number {
+  return seconds(pid, 11);
+}
+
+/** Of children that have ended, and that it has waited for. */
+export function childrenSeconds(pid: number): number {
+  return seconds(pid, 13);
+}
+
+/** User and system time, which stand side by side. */
+function seconds(pid: number, field: number): number {
+  const [user = 0, system = 0] = fields(pid)
+    .slice(field, field + 2)
+    .map(Number);
+  return (user + system) / TICKS_PER_SECOND;
 }
 
 function parentOf(pid: number): number {
@@ -46,4 +59,15 @@ function read(pid: number, file: string): string {
   } catch {
     return '';
   }
+}
+
+/** Processes whose command line names both texts. */
+export function programs(...texts: readonly string[]): readonly number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      const line = read(pid, 'cmdline');
+      return texts.every((text) => line.includes(text));
+    });
 }
