@@ -20,6 +20,7 @@ const STEPS = [
   ['proto', generatedCodeMatches],
   ['config', () => tool('tsx', 'scripts/config-docs.mjs', '--check')],
   ['cli', () => tool('tsx', 'scripts/cli-docs.mjs', '--check')],
+  ['conformance', () => tool('tsx', 'scripts/conformance-docs.mjs', '--check')],
   ['sandbox', () => tool('tsx', 'scripts/sandbox-docs.mjs', '--check')],
   ['metrics', () => tool('tsx', 'scripts/metrics-docs.mjs', '--check')],
 ];
@@ -42,7 +43,7 @@ async function check(name, action) {
     (error) => error,
   );
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  console.log(`check: ${name.padEnd(9)} ${seconds.padStart(5)} s  ${failure ? 'FAIL' : 'ok'}`);
+  console.log(`check: ${name.padEnd(11)} ${seconds.padStart(5)} s  ${failure ? 'FAIL' : 'ok'}`);
   if (failure === undefined) return;
   console.log(failure.message);
   process.exitCode = 1;
