@@ -90,7 +90,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: ['node_modules', '^plugins/proto/gen/'] },
-    exclude: { path: ['^dist/', '^\\.tap/'] },
+    exclude: { path: ['^dist/', '^\\.tap/', '^plugins/template/'] },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {

@@ -7,6 +7,7 @@ import { LOG_LEVELS } from '../adapters/log/pino-log.ts';
 import { LimpetError, messageOf } from '../core/errors.ts';
 import { parseBytes, parseCpu, type Resources } from '../core/resources.ts';
 import { shownValue } from '../core/shown-value.ts';
+import { PLUGIN_NAME } from '../core/plugin-name.ts';
 import { inlineArchiveConfig, resultsConfig, urlDownloadConfig } from './inputs/config.ts';
 import { natsConfig } from './join/config.ts';
 
@@ -77,7 +78,7 @@ export const agentConfigSchema = z.strictObject({
   plugins: z
     .array(
       z.strictObject({
-        name: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short lower-case name'),
+        name: z.string().regex(PLUGIN_NAME, 'expected a short lower-case name'),
         command: z.array(z.string().min(1)).min(1),
         config: z.record(z.string(), z.unknown()).default({}),
         passEnv: z.array(z.string()).default([]),
@@ -201,7 +202,10 @@ export const agentConfigSchema = z.strictObject({
     .describe('The log on stderr.'),
 });
 
-export type AgentConfig = z.infer<typeof agentConfigSchema>;
+export type AgentConfig = z.infer<typeof agentConfigSchema> & {
+  /** Where it was read. */
+  readonly file?: string | undefined;
+};
 
 /** Reads and checks a config file; `undefined` is all defaults. Throws `invalid-config`. */
 export async function loadAgentConfig(
@@ -211,7 +215,7 @@ export async function loadAgentConfig(
   const raw = file === undefined ? {} : await readJson(file);
   const parsed = agentConfigSchema.safeParse(raw);
   if (!parsed.success) throw invalid(file ?? 'the config', parsed.error, raw);
-  const config = { ...parsed.data, dataDir: resolve(dataDir ?? parsed.data.dataDir) };
+  const config = { ...parsed.data, file, dataDir: resolve(dataDir ?? parsed.data.dataDir) };
   capacityOf(config);
   return config;
 }

@@ -23,6 +23,7 @@ import { nodeDelete } from './commands/node-delete.ts';
 import { nodeDescribe, nodeList } from './commands/node-list.ts';
 import { nodeReject } from './commands/node-reject.ts';
 import { nodeToken } from './commands/node-token.ts';
+import { pluginInit } from './commands/plugin-init.ts';
 import { pluginInspect } from './commands/plugin-inspect.ts';
 import { pluginList } from './commands/plugin-list.ts';
 import { pluginLogs } from './commands/plugin-logs.ts';
@@ -100,6 +101,7 @@ function pluginCommands(context: Context, done: (exitCode: number) => void): rea
     pluginRestart(context),
     pluginLogs(context, done),
     pluginSchema(context),
+    pluginInit(context),
     pluginTest(context, done),
   ];
 }

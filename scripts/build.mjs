@@ -17,9 +17,8 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
-import { inlineScripts } from './inline-scripts.mjs';
+import { englishOnly, inlineScripts, withoutSsh } from './bundle-plugins.mjs';
 import { NOTICES, noticesOf } from './release/notices.mjs';
-import { sdkTypes } from './sdk-types.mjs';
 import { hashSources, STAMP } from './sources.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -56,35 +55,6 @@ const COMMONJS_NAMES = [
   'const __filename = commonjsPath(import.meta.url);',
   "const __dirname = commonjsPath(new URL('.', import.meta.url));",
 ].join(' ');
-
-/** docker-modem loads ssh2 (with native add-ons) at import, for engines behind ssh:// alone. */
-const withoutSsh = {
-  name: 'without-ssh',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^ssh2$/ }, () => ({ path: 'ssh2', namespace: 'without-ssh' }));
-    onLoad({ filter: /.*/, namespace: 'without-ssh' }, () => ({
-      contents: `exports.Client = class {
-        constructor() { throw new Error('engines behind ssh:// are not supported; use unix:// or tcp://'); }
-      };`,
-    }));
-  },
-};
-
-/** zod carries its messages in fifty languages; ours are English. */
-const englishOnly = {
-  name: 'english-only',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /\/locales\/index\.js$/ }, ({ path, resolveDir, importer }) =>
-      importer.includes('/zod/')
-        ? { path: join(resolveDir, path), namespace: 'english-only' }
-        : undefined,
-    );
-    onLoad({ filter: /.*/, namespace: 'english-only' }, ({ path }) => ({
-      contents: "export { default as en } from './en.js';",
-      resolveDir: dirname(path),
-    }));
-  },
-};
 
 /** Of every bundle. */
 const COMMON = {
@@ -183,6 +153,8 @@ function makeCache(program) {
 
 /** The SDK as a folder that needs nothing else: two bundles with what they share, their types, and the licences. */
 async function bundleSdk() {
+  // It loads the compiler.
+  const { sdkTypes } = await import('./sdk-types.mjs');
   const sdk = join(dist, 'sdk');
   const { outputFiles, metafile } = await build({
     ...COMMON,

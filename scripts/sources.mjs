@@ -17,7 +17,7 @@ const INPUTS = [
   'fixtures',
   'scripts/build.mjs',
   'scripts/code-cache.mjs',
-  'scripts/inline-scripts.mjs',
+  'scripts/bundle-plugins.mjs',
   'scripts/make-code-cache.mjs',
   'scripts/program.mjs',
   'scripts/release/notices.mjs',

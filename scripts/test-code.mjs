@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
-import { inlineScripts } from './inline-scripts.mjs';
+import { inlineScripts } from './bundle-plugins.mjs';
 
 /** A new folder for what is compiled; the caller removes it. */
 export function testCodeFolder(root) {

@@ -1,8 +1,8 @@
 /** Names of plugins: what they look like, and that each is there once. */
 import { LimpetError } from '../../core/errors.ts';
+import { PLUGIN_NAME } from '../../core/plugin-name.ts';
 import type { PluginSpec } from './port.ts';
 
-const PLUGIN_NAME = /^[a-z][a-z0-9-]{0,31}$/;
 
 export function isPluginName(name: string): boolean {
   return PLUGIN_NAME.test(name);

@@ -19,6 +19,8 @@ export async function releaseFiles(root, arch) {
   const files = [
     ...['bin/limpet', 'bin/package.json', 'LICENSE', 'agent.config.json', 'requester.config.json'],
     ...programs,
+    ...sdkFiles(root),
+    ...filesBelow(root, 'plugins/template'),
     ...filesBelow(root, 'deploy').filter((file) => !file.endsWith('.md')),
     ...filesBelow(root, 'docs/reference').filter((file) => file.endsWith('.schema.json')),
     ...filesBelow(root, 'docs').filter((file) => /^docs\/[^/]+\.md$/.test(file)),
@@ -31,6 +33,13 @@ export async function releaseFiles(root, arch) {
     files: [...new Set(files)].sort(),
     packages: [...new Set([...folders, ...bundled])].sort(),
   };
+}
+
+/** What `limpet plugin init` puts into a project. */
+function sdkFiles(root) {
+  const files = filesBelow(root, 'dist/sdk');
+  if (files.length === 0) throw new Error('dist/sdk is missing; run npm run build');
+  return files;
 }
 
 /** As the build has written them down. */

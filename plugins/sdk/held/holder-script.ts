@@ -1,4 +1,4 @@
-/** The program that holds a run, as text: a bundle has it inside (scripts/inline-scripts.mjs). */
+/** The program that holds a run, as text: a bundle has it inside (scripts/bundle-plugins.mjs). */
 import { readFileSync } from 'node:fs';
 
 export function holderScript(): string {
