@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { systemClock } from '../adapters/clock/system-clock.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
+import { SchemaChecks } from '../adapters/schemas/schema-check.ts';
 import { LimpetError } from '../core/errors.ts';
 import type { AgentConfig } from './config.ts';
 import { createPluginHost } from './plugins/host.ts';
@@ -24,6 +25,7 @@ export function ownPlugins(
   return createPluginHost({
     ...ports,
     ...{ store, runDir, specs: () => pluginSpecs(settings()), random: systemRandom },
+    checks: new SchemaChecks({ metaschema: false }),
     folder: () => settings().pluginDir ?? undefined,
     timings: () => hostTimings(settings()),
     configureFacts: {

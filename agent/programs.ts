@@ -16,11 +16,16 @@ export function pluginSpecs(config: AgentConfig): readonly PluginSpec[] {
     source: 'built-in' as const,
     command: [process.execPath, ...NODE_FLAGS, join(distFolder(), `executor-${name}.js`)],
     config: config.executors[name].config,
+    configAt: { file: config.file, path: ['executors', name, 'config'] },
     passEnv: [],
   }));
   return [
     ...builtIn,
-    ...config.plugins.map((plugin) => ({ ...plugin, source: 'config' as const })),
+    ...config.plugins.map((plugin, i) => ({
+      ...plugin,
+      source: 'config' as const,
+      configAt: { file: config.file, path: ['plugins', i, 'config'] },
+    })),
   ];
 }
 

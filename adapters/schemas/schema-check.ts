@@ -27,8 +27,16 @@ export interface SchemaTimes {
   readonly restMs: number;
 }
 
+export interface SchemaOptions extends SchemaTimes {
+  /** Compares each with the metaschema of its draft first, which takes as long as the first ten of them. */
+  readonly metaschema: boolean;
+}
+
 /** Generous: a busy machine is slow too, and an ordinary schema takes a few ms. */
-const TIMES: SchemaTimes = { compileMs: 2_000, checkMs: 500, restMs: 60_000 };
+const DEFAULTS: SchemaOptions = {
+  ...{ compileMs: 2_000, checkMs: 500, restMs: 60_000 },
+  metaschema: true,
+};
 const MOST_STOPS = 3;
 const MOST_KEPT = 256;
 
@@ -57,13 +65,16 @@ const META: Options = {
 export class SchemaChecks {
   readonly #limit = new TimeLimit();
   readonly #kept = new Map<string, SchemaCheck>();
-  readonly #times: SchemaTimes;
+  readonly #options: SchemaOptions;
   readonly #uptime: () => number;
   readonly #meta: { '2020-12'?: Ajv2020; '07'?: Ajv } = {};
   #restUntil = -Infinity;
 
-  constructor(times: Partial<SchemaTimes> = {}, uptime: () => number = () => performance.now()) {
-    this.#times = { ...TIMES, ...times };
+  constructor(
+    options: Partial<SchemaOptions> = {},
+    uptime: () => number = () => performance.now(),
+  ) {
+    this.#options = { ...DEFAULTS, ...options };
     this.#uptime = uptime;
   }
 
@@ -80,11 +91,11 @@ export class SchemaChecks {
   }
 
   #make(text: string): SchemaCheck {
-    const { compileMs, checkMs, restMs } = this.#times;
+    const { compileMs, checkMs, restMs, metaschema } = this.#options;
     try {
       const read = readSchema(text);
       const compiled = this.#limit.run(compileMs, () => {
-        this.#checkKeywords(read);
+        if (metaschema) this.#checkKeywords(read);
         return compile(read);
       });
       if (compiled !== undefined)

@@ -6,17 +6,19 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { systemClock } from '../../adapters/clock/system-clock.ts';
 import { systemRandom } from '../../adapters/clock/system-random.ts';
 import { failure, fine, warning, type Check, type Finding } from '../../adapters/doctor/check.ts';
 import { envFaults } from '../../adapters/faults/env-faults.ts';
 import { silentLog } from '../../adapters/log/silent-log.ts';
 import { procProcesses } from '../../adapters/processes/proc.ts';
+import { SchemaChecks } from '../../adapters/schemas/schema-check.ts';
 import { openMemoryStore } from '../../adapters/store/memory-store.ts';
 import { LimpetError } from '../../core/errors.ts';
+import type { ConfigSchemaResponse } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
 import type { AgentConfig } from '../config.ts';
 import { offeredPlugins } from '../own-plugins.ts';
+import { judgeConfig } from '../plugins/config-fault.ts';
 import { shutDown } from '../plugins/ending.ts';
 import { launch } from '../plugins/launch.ts';
 import type { LivePlugin } from '../plugins/live-plugin.ts';
@@ -88,13 +90,11 @@ async function startOnce(spec: PluginSpec, program: string, startMs: number): Pr
       new AbortController().signal,
     );
     const tookMs = Math.round(performance.now() - began);
-    const wrong = await wrongConfig(spec, live).finally(() =>
+    const schemas = await askSchemas(live).finally(() =>
       shutDown(deps, identityOf(live.record), live.link).finally(() => live.link.close()),
     );
     const found = `${program} starts and answers within ${tookMs} ms, version ${live.info.version}`;
-    return wrong === undefined
-      ? fine(found)
-      : failure(`its config is wrong: ${wrong}`, 'correct its section of the config');
+    return judged(spec, schemas) ?? fine(found);
   } catch (thrown) {
     return failure(LimpetError.from(thrown).message, `run it by hand: ${spec.command.join(' ')}`);
   } finally {
@@ -102,14 +102,26 @@ async function startOnce(spec: PluginSpec, program: string, startMs: number): Pr
   }
 }
 
-async function wrongConfig(spec: PluginSpec, live: LivePlugin): Promise<string | undefined> {
+async function askSchemas(live: LivePlugin): Promise<ConfigSchemaResponse> {
   const options = { deadlineMs: DEFAULT_TIMINGS.calls.configureMs, signal: live.link.closed };
-  const { configSchemaJson } = await live.link.executor.configSchema({}, options);
-  if (configSchemaJson === '') return undefined;
-  const ajv = new Ajv2020({ strict: false, validateFormats: false });
-  const validate = ajv.compile(JSON.parse(configSchemaJson) as object);
-  if (validate(spec.config ?? {})) return undefined;
-  return ajv.errorsText(validate.errors, { dataVar: 'config' });
+  return live.link.executor.configSchema({}, options);
+}
+
+/** What is wrong with its config, or with one of its schemas. */
+function judged(
+  spec: PluginSpec,
+  { configSchemaJson, paramsSchemaJson }: ConfigSchemaResponse,
+): Finding | undefined {
+  const checks = new SchemaChecks();
+  const { fault, problem } = judgeConfig(spec, configSchemaJson, checks);
+  if (fault !== undefined)
+    return failure(`its config is wrong: ${fault}`, 'correct its section of the config');
+  const hint = 'nothing is checked by it before the plugin itself; see docs/writing-a-plugin.md';
+  if (problem !== undefined) return warning(`its schema of config is not used: ${problem}`, hint);
+  const ofParams = paramsSchemaJson === '' ? undefined : checks.of(paramsSchemaJson).problem;
+  return ofParams === undefined
+    ? undefined
+    : warning(`its schema of task params is not used: ${ofParams}`, hint);
 }
 
 /** Nothing of the agent is touched: the record of the plugin lives in memory, its files in this folder. */

@@ -15,7 +15,7 @@ export interface ParamsSchema {
 }
 
 export class ParamsSchemas {
-  readonly #checks = new SchemaChecks();
+  readonly #checks = new SchemaChecks({ metaschema: false });
   readonly #read = new WeakMap<ExecutorClient, ParamsSchema>();
   readonly #last = new Map<string, ParamsSchema>();
 

@@ -106,14 +106,19 @@ async function offerOf(path: string, name: string, programs: readonly string[]):
     const { mode } = await stat(path);
     if ((mode & EXECUTABLE) === 0) throw refusal(`${path} is not executable (chmod +x)`);
     const { args, ...rest } = await readBeside(name, path);
-    return { spec: { ...bare, ...rest, command: [path, ...args] }, refused: '' };
+    const configAt = { file: besideOf(name, path), path: ['config'] };
+    return { spec: { ...bare, ...rest, configAt, command: [path, ...args] }, refused: '' };
   } catch (thrown) {
     return { spec: bare, refused: messageOf(thrown) };
   }
 }
 
+function besideOf(name: string, path: string): string {
+  return join(path, '..', `${name}.json`);
+}
+
 async function readBeside(name: string, path: string): Promise<z.infer<typeof besideSchema>> {
-  const file = join(path, '..', `${name}.json`);
+  const file = besideOf(name, path);
   const text = await readFile(file, 'utf8').catch((thrown: unknown) => {
     if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return '{}';
     throw refusal(`${file} cannot be read: ${messageOf(thrown)}`);

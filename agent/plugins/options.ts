@@ -1,4 +1,5 @@
 /** What the plugin host is given, and its times. */
+import type { SchemaChecks } from '../../adapters/schemas/schema-check.ts';
 import type { Clock, Random } from '../../adapters/clock/port.ts';
 import type { Faults } from '../../adapters/faults/port.ts';
 import type { Logger } from '../../adapters/log/port.ts';
@@ -35,6 +36,8 @@ export interface PluginDeps {
   readonly timings: PluginTimings;
   /** Where people see them. */
   readonly schemas?: Pick<ToldSchemas, 'learn'>;
+  /** By which configs are judged; each plugin has its own when missing. */
+  readonly checks?: SchemaChecks;
 }
 
 export interface PluginHostOptions extends Omit<PluginDeps, 'env' | 'timings'> {
@@ -58,6 +61,8 @@ export interface PluginTimings {
   readonly slowMs: number;
   /** Without any answer for this long it is dead. */
   readonly deadMs: number;
+  /** A plugin tells its health every 30 s; one that does not for this long hangs, whatever its health checks say. */
+  readonly quietMs: number;
   readonly restart: Backoff;
   /** Ready for this long, the back-off begins anew. */
   readonly steadyMs: number;
@@ -86,6 +91,7 @@ export const DEFAULT_TIMINGS: PluginTimings = {
   healthEveryMs: 5_000,
   slowMs: 2_000,
   deadMs: 10_000,
+  quietMs: 75_000,
   restart: { firstMs: 500, lastMs: 60_000 },
   steadyMs: 5 * 60_000,
   exitMs: 2_000,

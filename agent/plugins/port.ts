@@ -1,4 +1,5 @@
 /** What the execution engine sees of executor plugins. `agent/plugins/host.ts` implements it over real processes. */
+import type { Path } from '../../core/job-spec-error.ts';
 import type { ObservedRun } from '../../core/execution/observed.ts';
 import type { PluginFact } from '../../wire/plugins.ts';
 import type {
@@ -165,6 +166,8 @@ export interface PluginSpec {
   readonly command: readonly string[];
   /** The plugin's own section of the config; validated by its schema. */
   readonly config: unknown;
+  /** Where that stands, for people. */
+  readonly configAt?: { readonly file?: string | undefined; readonly path: Path };
   /** Names of variables of the agent's own environment that the plugin may see, besides PATH, HOME, LANG, TZ. */
   readonly passEnv: readonly string[];
 }
