@@ -48,6 +48,11 @@ export function ownerOf(point: CrashPoint): Owner {
   throw new Error(`${point}: no process of this name; expected agent, plugin or requester`);
 }
 
+/** It is passed when a plugin is upgraded under its runs. */
+export function isHandover(point: CrashPoint): boolean {
+  return point.startsWith('agent.plugin.handover.');
+}
+
 /** Every passage of every point with every victim. */
 export function allCases(): CrashCase[] {
   return CRASH_POINTS.flatMap((point) =>

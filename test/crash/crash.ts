@@ -4,7 +4,7 @@ import type { CrashPoint } from '../../core/crash-points.ts';
 import { LimpetError } from '../../core/errors.ts';
 import { eventually } from '../kit/eventually.ts';
 import { batchJob } from '../kit/job-specs.ts';
-import type { CrashCase } from './cases.ts';
+import { isHandover, type CrashCase } from './cases.ts';
 import { judge, LATE_MS, type Evidence } from './judge.ts';
 import type { Lane } from './lane.ts';
 import { readLedger, taskOf, type WorkOrder } from './work.ts';
@@ -12,6 +12,8 @@ import { readLedger, taskOf, type WorkOrder } from './work.ts';
 const LINES = 8;
 /** To be stopped long before its end. */
 const LINES_OF_STOPPED = 300;
+/** To run still when the new plugin is there. */
+const LINES_OF_UPGRADED = 60;
 const EVERY_MS = 100;
 const SUBMIT_MS = 60_000;
 
@@ -32,16 +34,17 @@ export async function crashAt(
 ): Promise<string> {
   const { name, folder } = lane.nextJob();
   const stops = one.point.startsWith('agent.effect.stop.');
-  const lines = stops ? LINES_OF_STOPPED : LINES;
+  const upgrades = isHandover(one.point);
+  const lines = stops ? LINES_OF_STOPPED : upgrades ? LINES_OF_UPGRADED : LINES;
   const order = { folder, lines, everyMs: EVERY_MS, code: one.code };
   await lane.arm(one);
   const submitting = submit(lane, name, order);
   // Awaited in the end; until then its failure is not to be taken for nobody's.
   submitting.catch(() => undefined);
-  if (stops) {
+  if (stops || upgrades) {
     const job = await submitting;
     await lane.cluster.running(job);
-    await lane.cluster.stop(job);
+    await (stops ? lane.cluster.stop(job) : lane.upgrade());
   }
   await lane.reached(one);
   reached(one.point);

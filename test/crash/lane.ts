@@ -6,17 +6,22 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
+import { z } from 'zod';
+import { askAgent } from '../../cli/agent-socket.ts';
 import { cleanEngineAtEnd } from '../e2e/containers.ts';
 import { startCluster, type Cluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
 import { distPath } from '../kit/program.ts';
 import type { JsonObject, TestAgent } from '../kit/test-agent.ts';
-import { ownerOf, type CrashCase, type Owner } from './cases.ts';
+import { isHandover, ownerOf, type CrashCase, type Owner } from './cases.ts';
 import type { ExecutorName } from './work.ts';
 
 const ARMED = fileURLToPath(new URL('../../fixtures/plugins/armed.sh', import.meta.url));
 const REACH_MS = 30_000;
 const PLUGIN_MS = 30_000;
+
+const configSchema = z.looseObject({ plugins: z.array(z.looseObject({})) });
+const factSchema = z.looseObject({ reason: z.string(), state: z.string() });
 
 export interface LaneOptions {
   readonly executor: ExecutorName;
@@ -33,6 +38,7 @@ export class Lane {
   readonly engine: string | undefined;
   readonly work: string;
   #jobs = 0;
+  #upgrades = 0;
 
   private constructor(cluster: Cluster, { executor, config = {}, engine }: LaneOptions) {
     this.cluster = cluster;
@@ -97,6 +103,18 @@ export class Lane {
     await this.agent.launch(owner === 'agent' ? { LIMPET_CRASH_AT: armed } : {});
   }
 
+  /** Another environment for the plugin is another plugin: its runs are handed over. */
+  async upgrade(): Promise<void> {
+    const file = `${this.agent.folder}.config.json`;
+    const config = configSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    const plugins = config.plugins.map((one) => ({
+      ...one,
+      passEnv: [`CASE_${++this.#upgrades}`],
+    }));
+    writeFileSync(file, JSON.stringify({ ...config, plugins }));
+    await askAgent(this.agent.folder, 'POST', '/reload');
+  }
+
   /** Waits until the owner has died by its own hand, or stands still. Rejects, saying so, when it does not come to that. */
   async reached({ point, passage, victim }: CrashCase): Promise<void> {
     const owner = ownerOf(point);
@@ -124,6 +142,7 @@ export class Lane {
   async again({ point, victim }: CrashCase): Promise<void> {
     if (ownerOf(point) === 'requester') await this.cluster.startRequester();
     if (victim !== 'plugin') await this.agent.launch();
+    if (victim === 'plugin' && isHandover(point)) await this.#upgradeAgain();
     await eventually('a plugin', () => stateOf(this.#pluginPid() ?? NaN), PLUGIN_MS);
     await this.agent.ready();
   }
@@ -136,6 +155,21 @@ export class Lane {
     await this.cluster.requester.kill();
     await this.cluster.startRequester();
     await this.agent.start();
+  }
+
+  /** A new version that died is not tried again by itself. */
+  async #upgradeAgain(): Promise<void> {
+    const path = `/plugins/${this.executor}`;
+    await eventually(
+      'the other version to be tried again, or to have been taken',
+      async () => {
+        const { reason, state } = factSchema.parse(await askAgent(this.agent.folder, 'GET', path));
+        if (reason.includes('upgrade failed'))
+          await askAgent(this.agent.folder, 'POST', `${path}/restart`);
+        return state === 'running' && reason === '' && this.#pluginPid() !== undefined;
+      },
+      PLUGIN_MS,
+    );
   }
 
   #armPlugin(text: string): void {
