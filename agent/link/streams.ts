@@ -2,7 +2,7 @@
  * Serves log streams and result archives to the requester: one answer to the open request, then chunks.
  * A log stream is newline-delimited JSON (`LogItem`), an archive is the bytes of a tar.gz.
  */
-import { LimpetError } from '../../core/errors.ts';
+import { LimpetError, type ErrorCode } from '../../core/errors.ts';
 import { parseExecutionId, type ExecutionId } from '../../core/ids.ts';
 import { isTerminal, type ExecutionState } from '../../core/execution/states.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
@@ -39,6 +39,10 @@ export interface StreamsDeps {
 }
 
 const NOT_YET_MS = 50;
+/** What a stream ends with when its plugin has gone away; the next one is waited for this long. */
+const LOST: readonly ErrorCode[] = ['unavailable', 'plugin-failed'];
+const LOST_MS = 30_000;
+const LOST_RETRY_MS = 200;
 const NOT_BEGUN: readonly ExecutionState[] = ['accepted', 'preparing', 'starting'];
 const NAMES = { 1: 'stdout', 2: 'stderr', 3: 'gap' } as const;
 
@@ -116,28 +120,55 @@ export class AgentStreams {
   }
 
   /**
-   * The plugin's stream, opened once the run may have begun. The log of what has ended is complete, and what was refused
-   * has none: neither is followed.
+   * The plugin's stream, opened once the run may have begun. When its plugin is lost meanwhile, it goes on where it was with
+   * the next one.
    */
   async *#frames(request: LogsRequest, signal: AbortSignal): AsyncGenerator<LogsResponse> {
+    const { clock } = this.#deps;
+    const { executor } = await this.#begun(request, signal);
+    let from = { fromOffset: BigInt(request.FromOffset), tailLines: request.Tail ?? 0 };
+    let client = this.#client(executor);
+    for (let lostAt: number | undefined; ;) {
+      try {
+        for await (const message of client.logs(await this.#order(request, from), signal)) {
+          from = { fromOffset: message.nextOffset, tailLines: 0 };
+          lostAt = undefined;
+          yield message;
+        }
+        return;
+      } catch (thrown) {
+        if (signal.aborted || !LOST.includes(LimpetError.from(thrown).code)) throw thrown;
+        lostAt ??= clock.uptime();
+        if (clock.uptime() - lostAt > LOST_MS) throw thrown;
+      }
+      await clock.sleep(LOST_RETRY_MS, signal);
+      client = this.#deps.client(executor) ?? client;
+    }
+  }
+
+  async #begun(request: LogsRequest, signal: AbortSignal): Promise<{ readonly executor: string }> {
     let record = await this.#known(request.ExecutionId);
     while (request.Follow && NOT_BEGUN.includes(record.state)) {
       await this.#deps.clock.sleep(NOT_YET_MS, signal);
       record = await this.#known(request.ExecutionId);
     }
-    const executor = record.placement.task.Engine.Type;
+    return { executor: record.placement.task.Engine.Type };
+  }
+
+  /** The log of what has ended is complete, and what was refused has none: neither is followed. */
+  async #order(
+    request: LogsRequest,
+    from: { readonly fromOffset: bigint; readonly tailLines: number },
+  ): Promise<Parameters<ExecutorClient['logs']>[0]> {
+    const { state } = await this.#known(request.ExecutionId);
+    const follow = request.Follow && !isTerminal(state);
+    return { executionId: request.ExecutionId, ...from, follow };
+  }
+
+  #client(executor: string): ExecutorClient {
     const client = this.#deps.client(executor);
-    if (client === undefined)
-      throw new LimpetError('unavailable', `executor ${executor} is not ready`);
-    yield* client.logs(
-      {
-        executionId: request.ExecutionId,
-        fromOffset: BigInt(request.FromOffset),
-        follow: request.Follow && !isTerminal(record.state),
-        tailLines: request.Tail ?? 0,
-      },
-      signal,
-    );
+    if (client !== undefined) return client;
+    throw new LimpetError('unavailable', `executor ${executor} is not ready`);
   }
 
   async #known(text: string): Promise<ExecutionRecord> {

@@ -1,6 +1,6 @@
 /**
  * One live plugin in the agent's hands, from ready to lost: its client, streams and health checks. `lost` resolves with
- * the reason when the process has ended or has been silent for the dead time.
+ * the reason when the process has ended, has been silent for the dead time, or answers health checks and nothing else.
  */
 import { isAlive } from './ending.ts';
 import { GrpcExecutorClient } from './client.ts';
@@ -30,6 +30,8 @@ export class PluginSession {
   readonly #sink: SessionSink;
   #resolveLost: (reason: string) => void = () => undefined;
   #lostReason: string | undefined;
+  /** Since its last fingerprint. */
+  #quietMs = 0;
 
   constructor(
     live: LivePlugin,
@@ -66,7 +68,10 @@ export class PluginSession {
     void this.#watchExit();
     void this.#watchHealth();
     const sink = {
-      fingerprint: (facts: FingerprintFacts) => this.#sink.fingerprint(facts),
+      fingerprint: (facts: FingerprintFacts) => {
+        this.#quietMs = 0;
+        this.#sink.fingerprint(facts);
+      },
       wake: (ref: RunRef | undefined, end?: SeenEnd) => this.#sink.wake(ref, end),
       broken: () => this.#lookAlive(),
     };
@@ -104,6 +109,12 @@ export class PluginSession {
       }
       if (!answered) return this.lose(`it did not answer for ${timings.deadMs} ms`);
       this.#sink.slow(false);
+      // Counted in checks, as in `serves`.
+      this.#quietMs += timings.healthEveryMs;
+      if (this.#quietMs > timings.quietMs)
+        return this.lose(
+          `it answers health checks, but has told nothing of its executor for ${timings.quietMs} ms`,
+        );
       await this.#boundFiles();
     }
   }

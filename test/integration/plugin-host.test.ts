@@ -157,6 +157,26 @@ t.test('a plugin that does not answer is slow, then ended and started anew', asy
   t.same(pluginsOf(bench.runDir), [pid('memory')]);
 });
 
+t.test(
+  'a plugin that answers health checks and nothing else is ended and started anew',
+  async (t) => {
+    const bench = await makeBench(t);
+    // Its only fingerprint comes at once; good plugins repeat theirs.
+    const timings = { quietMs: 1_000 };
+    const { told, ready, pid } = bench.host([bench.spec()], { timings });
+    await ready('memory');
+    const before = pid('memory');
+    await ready('memory', 2);
+    t.match(
+      told.join('\n'),
+      /lost memory: it answers health checks, but has told nothing .* 1000 ms/,
+    );
+    t.notMatch(told.join('\n'), /slow/);
+    t.same(pluginsOf(bench.runDir), [pid('memory')]);
+    t.not(pid('memory'), before);
+  },
+);
+
 t.test('a plugin that is only slow for a moment stays', async (t) => {
   const bench = await makeBench(t);
   const { told, ready, pid } = bench.host([bench.spec()], { timings: { deadMs: 20_000 } });
