@@ -16,6 +16,11 @@ export interface Evidence {
   readonly stopped: boolean;
 }
 
+/** What is there to be asked. */
+export interface Judged extends Pick<Lane, 'cluster' | 'agent' | 'engine' | 'isPlugin'> {
+  readonly executor: string;
+}
+
 /** What the end of a run may be recorded late by; whoever has recorded the time of its own look is later than that. */
 export const LATE_MS = 1_500;
 /** The clock of file times ticks that slowly. */
@@ -25,7 +30,7 @@ const TERMINAL = ['completed', 'failed', 'cancelled', 'declined'];
 const TOLD = /^Execution: (Completed|Failed|Cancelled|Stopped|Lost|Declined)/;
 
 /** Answers what is wrong, '' when nothing is. */
-export async function judge(lane: Lane, evidence: Evidence): Promise<string> {
+export async function judge(lane: Judged, evidence: Evidence): Promise<string> {
   const { cluster, agent } = lane;
   const { state } = await cluster.ended(evidence.job);
   const execution = await cluster.endedExecution(evidence.job);
@@ -70,7 +75,11 @@ function ledgerFaults({ order, stopped }: Evidence, execution: Detail): string[]
 }
 
 /** One terminal report, and the same word of requester and agent. */
-async function reportFaults(lane: Lane, evidence: Evidence, execution: Detail): Promise<string[]> {
+async function reportFaults(
+  lane: Judged,
+  evidence: Evidence,
+  execution: Detail,
+): Promise<string[]> {
   const ends = (events: Detail['events']) =>
     events
       .filter(({ from, to }) => TERMINAL.includes(to) && from !== to)
@@ -86,7 +95,10 @@ async function reportFaults(lane: Lane, evidence: Evidence, execution: Detail): 
 }
 
 /** Every byte once, in its stream, at its offset. */
-async function logFaults({ cluster }: Lane, { order, job, stopped }: Evidence): Promise<string[]> {
+async function logFaults(
+  { cluster }: Judged,
+  { order, job, stopped }: Evidence,
+): Promise<string[]> {
   const read = { stdout: '', stderr: '', gap: '' };
   let offset = 0;
   const faults: string[] = [];
@@ -110,7 +122,7 @@ async function logFaults({ cluster }: Lane, { order, job, stopped }: Evidence): 
 }
 
 /** Nothing of the execution is there, its resources are free again, and there is one plugin as before. */
-async function leftovers(lane: Lane, execution: string): Promise<string[]> {
+async function leftovers(lane: Judged, execution: string): Promise<string[]> {
   const { agent, executor } = lane;
   const status = await agent.status();
   const folders = ['runs', 'inputs']
