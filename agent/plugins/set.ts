@@ -164,14 +164,14 @@ export class ProcessPluginSet implements PluginSet {
   /** Answers why it is refused; '' when it is not, or when there is a process of it to go on with. */
   async #apply({ spec, refused, sha256 }: Offered): Promise<string> {
     const supervisor = this.#supervisors.get(spec.name);
+    const wrongPin = sha256 === undefined ? '' : pinProblem(spec, sha256);
     if (supervisor !== undefined) {
       if (refused !== '' && supervisor.source !== (spec.source ?? 'config')) return refused;
       if (refused === '') supervisor.want({ spec, sha256 });
-      else supervisor.keep(refused);
+      if (refused !== '' || wrongPin !== '') supervisor.keep(refused || wrongPin);
       return '';
     }
     if (refused !== '') return refused;
-    const wrongPin = sha256 === undefined ? '' : pinProblem(spec, sha256);
     if (wrongPin !== '' && !(await this.#isStored(spec.name))) return wrongPin;
     this.#supervise({ spec, sha256 });
     return '';

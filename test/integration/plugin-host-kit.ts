@@ -13,7 +13,12 @@ import { openMemoryStore } from '../../adapters/store/memory-store.ts';
 import type { Store } from '../../adapters/store/port.ts';
 import { createPluginHost } from '../../agent/plugins/host.ts';
 import type { PluginTimings } from '../../agent/plugins/options.ts';
-import type { ExecutorClient, PluginHost, PluginSpec } from '../../agent/plugins/port.ts';
+import type {
+  ExecutorClient,
+  PluginSet,
+  PluginSpec,
+  PluginWork,
+} from '../../agent/plugins/port.ts';
 import { eventually } from '../kit/eventually.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 
@@ -35,19 +40,22 @@ export interface Bench {
   readonly logged: { readonly event: string; readonly fields: LogFields }[];
   spec(change?: Partial<PluginSpec>): PluginSpec;
   /** A host over the same store and folders; detached at teardown. */
-  host(specs: readonly PluginSpec[], options?: HostOptions): RunningHost;
+  host(specs: readonly PluginSpec[] | (() => PluginSpec[]), options?: HostOptions): RunningHost;
 }
 
 export interface HostOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly faults?: Faults;
   readonly timings?: Partial<PluginTimings>;
+  /** Of plugins. */
+  readonly folder?: string;
+  readonly work?: PluginWork;
 }
 
 export interface RunningHost {
-  readonly host: PluginHost;
+  readonly host: PluginSet;
   /** The health before it was started. */
-  readonly atFirst: ReturnType<PluginHost['health']>;
+  readonly atFirst: ReturnType<PluginSet['health']>;
   readonly told: string[];
   /** The client of the n-th time that this plugin was ready. */
   ready(name: string, generation?: number): Promise<ExecutorClient>;
@@ -101,27 +109,28 @@ export async function makeBench(t: Test): Promise<Bench> {
     random: systemRandom,
     runDir,
   };
-  const host = (specs: readonly PluginSpec[], options: HostOptions = {}): RunningHost =>
+  const host: Bench['host'] = (specs, options = {}) =>
     startHost(
       t,
       (env) =>
         createPluginHost({
           ...given,
           specs,
+          folder: () => options.folder,
           env,
           faults: options.faults ?? noFaults,
           configureFacts: facts(folder),
           timings: { ...TIMINGS, ...options.timings },
         }),
-      options.env ?? {},
+      options,
     );
   return { folder, store, runDir, logged, spec, host };
 }
 
 function startHost(
   t: Test,
-  create: (env: NodeJS.ProcessEnv) => PluginHost,
-  env: NodeJS.ProcessEnv,
+  create: (env: NodeJS.ProcessEnv) => PluginSet,
+  { env, work }: HostOptions,
 ): RunningHost {
   const host = create({ PATH: process.env['PATH'], HOME: '/nowhere', SECRET: 'x', ...env });
   const atFirst = host.health();
@@ -134,6 +143,7 @@ function startHost(
     },
     lost: (name, reason) => void told.push(`lost ${name}: ${reason}`),
     wake: (name, ref) => void told.push(`wake ${name} ${ref?.executionId ?? 'all'}`),
+    ...(work === undefined ? {} : { work }),
     health: (health) => void told.push(`health ${health.name} ${health.health}: ${health.reason}`),
   });
   t.teardown(() => host.detach());
