@@ -32,6 +32,7 @@ import type { DockerParams } from './params.ts';
 import { prepareImage } from './prepare.ts';
 import { PulledImages } from './pulled-images.ts';
 import { rebuiltSpec } from './rebuild.ts';
+import { Renewals } from './renewals.ts';
 import { giveUp, recordOrder } from './run-files.ts';
 import { Stopper, type Held } from './stopper.ts';
 import { supervise } from './supervise.ts';
@@ -59,6 +60,7 @@ export class DockerExecutor implements Executor<DockerParams> {
   #left = false;
   /** Runs that are supervised, by container name: an order is carried out for as long. */
   readonly #watched = new Map<string, AbortSignal>();
+  readonly #renewals = new Renewals();
 
   constructor(parts: DockerExecutorParts) {
     const { engine, engineId, config, host } = parts;
@@ -178,6 +180,7 @@ export class DockerExecutor implements Executor<DockerParams> {
       const { log, processes } = host;
       const ended = await supervise({
         ...{ engine, stopper: this.#stopper, log, processes, run, held },
+        renewed: () => this.#renewals.next(name),
         signal: scope,
       });
       const end = ended && (await this.#observer.observed(key, ended));
@@ -186,6 +189,7 @@ export class DockerExecutor implements Executor<DockerParams> {
       if (this.#watched.get(name) === scope) {
         this.#watched.delete(name);
         this.#observer.unfollow(name);
+        this.#renewals.ring(name);
       }
     }
   }
@@ -214,6 +218,7 @@ export class DockerExecutor implements Executor<DockerParams> {
   /** Kept by this plugin, which looks at the file. */
   async renew(run: Run, untilMs: number): Promise<void> {
     await orderLease(run, untilMs);
+    this.#renewals.ring(this.#observer.name(run.spec.key));
   }
 
   async remove(key: RunKey): Promise<void> {

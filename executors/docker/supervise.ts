@@ -34,6 +34,8 @@ export interface Watch {
   readonly processes: ExecutorHost['processes'];
   readonly run: RunContext;
   readonly held: Held;
+  /** Resolves when the lease has a new end. */
+  readonly renewed: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -113,11 +115,11 @@ async function remember({ run, log, held }: Watch, loss: EngineLoss): Promise<vo
 }
 
 async function keepDeadline(
-  { run, stopper, held, log }: Watch,
+  { run, stopper, held, log, renewed }: Watch,
   signal: AbortSignal,
 ): Promise<void> {
   const { stopGraceMs: graceMs } = run.spec;
-  const reason = await whatIsOver(run, signal);
+  const reason = await whatIsOver({ ...run, renewed }, signal);
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {
       await recordOrder(run.folder, { by: 'limit', reason, signal: 'SIGTERM', graceMs });
@@ -132,15 +134,17 @@ async function keepDeadline(
 
 /** Resolves when the deadline, or the lease as it was last renewed, is over, or when the signal fires. */
 async function whatIsOver(
-  { spec: { deadlineAt }, folder }: RunContext,
+  { spec: { deadlineAt }, folder, renewed }: RunContext & Pick<Watch, 'renewed'>,
   signal: AbortSignal,
 ): Promise<'deadline' | 'lease'> {
   for (;;) {
+    const isRenewed = renewed();
     const now = Date.now();
     const lease = readLease(folder) ?? Number.POSITIVE_INFINITY;
     const deadline = deadlineAt > 0 ? deadlineAt : Number.POSITIVE_INFINITY;
     if (signal.aborted || now >= deadline) return 'deadline';
     if (now >= lease) return 'lease';
-    await pause(Math.min(DEADLINE_LOOK_MS, deadline - now, lease - now), signal);
+    const ms = Math.min(DEADLINE_LOOK_MS, deadline - now, lease - now);
+    await Promise.race([pause(ms, signal), isRenewed]);
   }
 }

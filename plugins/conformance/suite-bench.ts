@@ -34,7 +34,8 @@ export class SuiteBench implements Bench {
   readonly #instanceId = `i-${randomUUID()}`;
   #plugin: Plugin | undefined;
   #capabilities: Capabilities | undefined;
-  #hasRuns = false;
+  /** Runs, or a mark of its own in an engine. */
+  #hasTraces = false;
   #closed: Promise<readonly string[]> | undefined;
 
   constructor(root: string, subject: Subject, processes: Processes) {
@@ -53,7 +54,9 @@ export class SuiteBench implements Bench {
   async open(): Promise<void> {
     const plugin = await this.spawn();
     this.#plugin = plugin;
-    this.#capabilities = (await plugin.calls.info({})).capabilities;
+    const { capabilities, engineId } = await plugin.calls.info({});
+    this.#capabilities = capabilities;
+    this.#hasTraces = engineId !== '';
   }
 
   get plugin(): Plugin {
@@ -104,7 +107,7 @@ export class SuiteBench implements Bench {
   readonly spec = (sample: SampleName, changes: SpecChanges = {}): Spec => {
     const params = this.samples[sample];
     if (params === undefined) throw new NotApplicable(`no sample '${sample}'`);
-    this.#hasRuns = true;
+    this.#hasTraces = true;
     const { mounts, network } = this.#subject;
     return {
       key: { executionId: changes.executionId ?? `e-${randomUUID()}`, run: changes.run ?? 0 },
@@ -132,7 +135,7 @@ export class SuiteBench implements Bench {
 
   async #close(): Promise<readonly string[]> {
     this.#abort.abort();
-    if (this.#hasRuns) await this.#removeRuns().catch(() => undefined);
+    if (this.#hasTraces) await this.#removeTraces().catch(() => undefined);
     for (const plugin of this.#plugins) plugin.destroy();
     const left = await killStrays(this.folders.root, this.#processes);
     await removeFolder(this.folders.root).catch(() => undefined);
@@ -140,7 +143,7 @@ export class SuiteBench implements Bench {
   }
 
   /** What an engine holds outlives every process: only the plugin can remove it. */
-  async #removeRuns(): Promise<void> {
+  async #removeTraces(): Promise<void> {
     const live = this.#plugins.findLast((one) => one.isAlive);
     const removed = live === undefined ? undefined : this.#removeBy(live);
     const isDone = await removed?.then(

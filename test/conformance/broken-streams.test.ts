@@ -22,5 +22,5 @@ await t.test('Exec that answers in order keeps its rule', async (t) => {
     { ...whole, capabilities },
     { rules, folder, env: { BREAK: 'kept/exec' } },
   );
-  t.equal(verdict?.result, 'pass', verdict?.reason);
+  t.equal(verdict?.result, 'pass', verdict?.reason ?? 'no verdict');
 });
