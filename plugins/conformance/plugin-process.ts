@@ -9,8 +9,7 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  readFileSync,
-  statSync,
+  readSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { LimpetError, messageOf } from '../../core/errors.ts';
@@ -35,7 +34,7 @@ import { until } from './wait.ts';
 const START_MS = 20_000;
 const KILLED_MS = 10_000;
 const OUTPUT_BYTES = 16 * 2 ** 20;
-const OUTPUT_LOOK_MS = 500;
+const OUTPUT_LOOK_MS = 100;
 const SHOWN_BYTES = 4096;
 
 export interface Order {
@@ -93,9 +92,11 @@ export class PluginProcess implements Plugin {
     const line = await until(
       'a handshake as the first line of stdout',
       () => {
-        const text = /^.*\n/.exec(readFileSync(this.outFile, 'utf8'))?.[0];
-        if (text !== undefined || this.isAlive) return text;
-        return this.end ?? 'no process';
+        const text = this.stdout();
+        const first = /^.*\n/.exec(text)?.[0];
+        if (first !== undefined) return first;
+        if (text.length >= SHOWN_BYTES) return `${text.slice(0, SHOWN_BYTES)}\n`;
+        return this.isAlive ? undefined : (this.end ?? 'no process');
       },
       START_MS,
     );
@@ -140,10 +141,12 @@ export class PluginProcess implements Plugin {
     return this.end === undefined;
   }
 
+  stdout(): string {
+    return readPart(this.outFile, () => 0);
+  }
+
   stderr(): string {
-    const { size } = statSync(this.#errFile);
-    const text = size > OUTPUT_BYTES * 2 ? '' : readFileSync(this.#errFile, 'utf8');
-    return text.slice(-SHOWN_BYTES);
+    return readPart(this.#errFile, (size) => Math.max(0, size - SHOWN_BYTES));
   }
 
   connect(): { readonly calls: Calls; readonly connection: Connection } {
@@ -245,6 +248,18 @@ function spawnInto(
       ...env,
     },
   });
+}
+
+/** Of a file of whatever size. */
+function readPart(file: string, from: (size: number) => number): string {
+  const fd = openSync(file, 'r');
+  try {
+    const part = Buffer.alloc(SHOWN_BYTES);
+    const length = readSync(fd, part, 0, SHOWN_BYTES, from(fstatSync(fd).size));
+    return part.toString('utf8', 0, length);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Opened for appending: what a plugin floods is thrown away, and it does not notice. */

@@ -13,7 +13,7 @@
  *   handshake/fingerprint      the first one at once, with a health
  *   handshake/fingerprint-kept a second one within 35 s
  */
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   Health,
@@ -38,7 +38,7 @@ const line: Rule = {
   title: 'The first line of stdout is the handshake: 1|1|unix|PATH|grpc|, within 10 s',
   shares: true,
   async check({ plugin }) {
-    const text = /^.*\n/.exec(readFileSync(plugin.outFile, 'utf8'))?.[0] ?? '';
+    const text = /^.*\n/.exec(plugin.stdout())?.[0] ?? '';
     const fields = text.trim().split('|');
     const said = JSON.stringify(text);
     demand(fields.length <= 6, '6 fields, since PLUGIN_MULTIPLEX_GRPC was not set', said);
@@ -53,7 +53,7 @@ const cookie: Rule = {
   title: 'Started by hand, without the cookie, it says so on stderr and exits with 1',
   async check(bench) {
     const plugin = bench.launch({ [COOKIE_KEY]: undefined });
-    const said = () => readFileSync(plugin.outFile, 'utf8');
+    const said = () => plugin.stdout();
     const look = () => plugin.end ?? (said() === '' ? undefined : 'none');
     await until('the end of the plugin', look, REFUSED_MS);
     demand(said() === '', 'nothing on stdout', JSON.stringify(said().slice(0, 80)));

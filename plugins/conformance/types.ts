@@ -146,7 +146,9 @@ export interface Plugin {
   readonly readyMs: number;
   /** Holds what it has written to stdout. */
   readonly outFile: string;
-  /** What it has written to stderr, its end at most. */
+  /** What it has written to stdout, its first 4 KiB. */
+  stdout(): string;
+  /** What it has written to stderr, its last 4 KiB. */
   stderr(): string;
   /** A further client, with a connection of its own, closed by the bench at the latest. */
   connect(): { readonly calls: Calls; readonly connection: Connection };
