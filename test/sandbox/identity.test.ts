@@ -98,9 +98,9 @@ t.test(
         ...z.looseObject({ Params: z.looseObject({}) }).parse(Engine).Params,
         [param]: true,
       };
-      t.match(
-        await refusalOf({ Engine: { Type: 'docker', Params } }),
-        `Engine.Params: unknown field '${param}'`,
+      await t.rejects(
+        cluster.submit(batchJob({ Engine: { Type: 'docker', Params } })),
+        new RegExp(`Engine\\.Params\\.${param}: unknown`),
       );
     }
   },
@@ -153,7 +153,10 @@ t.test(
         name,
       );
     const Params = { Command: ['env'], EnvironmentVariables: ['LIMPET_RUN=e-other/0'] };
-    t.match(await refusalOf({ Engine: { Type: 'process', Params } }), /EnvironmentVariables/);
+    await t.rejects(
+      cluster.submit(batchJob({ Engine: { Type: 'process', Params } })),
+      /EnvironmentVariables\[0\]: found/,
+    );
   },
 );
 

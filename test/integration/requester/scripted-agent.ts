@@ -28,6 +28,7 @@ import {
   type ExecutionReport,
   type Handshake,
   type HandshakeAnswer,
+  type Heartbeat,
   type HeartbeatAnswer,
   type Push,
   type PushAnswer,
@@ -65,6 +66,8 @@ export class ScriptedAgent {
   silent = false;
   /** What it sends in place of a handshake. */
   handshakeSays = (message: Handshake): Handshake => message;
+  /** What it says of its executors from the next heartbeat on, and the schemas that it sends along. */
+  executorsSay: Pick<Heartbeat, 'executors' | 'schemas'> | undefined;
   /** How many pushes it still refuses, as of an unknown session, and goes on as if nothing had happened. */
   refusals = 0;
   readonly #options: AgentOptions;
@@ -252,12 +255,13 @@ export class ScriptedAgent {
   async #shakeHands(): Promise<void> {
     const message: Handshake = {
       v: PROTOCOL_VERSION,
-      node: infoOf(this.#options),
+      node: { ...infoOf(this.#options), ...this.#executors() },
       instanceId: `instance of ${this.nodeId}`,
       bootId: 'boot',
       startedAt: this.#startedAt,
       link: { ...this.#outbox.position(), ...this.#inbox.position() },
       executions: listOf(this.executions),
+      schemas: this.executorsSay?.schemas,
     };
     const answer = handshakeAnswerSchema.parse(
       await this.#ask('Handshake', this.handshakeSays(message)),
@@ -272,11 +276,16 @@ export class ScriptedAgent {
   async #heartbeat(): Promise<void> {
     const beat = {
       ...{ v: PROTOCOL_VERSION, session: this.#session, nodeId: this.nodeId, digest: '' },
-      ...{ allocated: NO_RESOURCES, running: 0, executors: infoOf(this.#options).executors },
+      ...{ allocated: NO_RESOURCES, running: 0, ...this.#executors() },
+      schemas: this.executorsSay?.schemas,
     };
     const answer = heartbeatAnswerSchema.parse(await this.#ask('Heartbeat', beat));
     this.heartbeats.push(answer);
     if (answer.type !== 'ok') this.#session = '';
+  }
+
+  #executors(): Pick<Heartbeat, 'executors'> {
+    return { executors: (this.executorsSay ?? infoOf(this.#options)).executors };
   }
 
   async #ask(method: 'Handshake' | 'Heartbeat' | 'Push', message: unknown): Promise<unknown> {
