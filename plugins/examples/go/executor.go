@@ -290,6 +290,10 @@ func (e *executor) Remove(ctx context.Context, request *pb.RemoveRequest) (*pb.R
 		return nil, err
 	}
 	defer e.alone(r)()
+	if e.supervises(r) {
+		// Its end may not be told yet.
+		e.look(r)
+	}
 	e.letGo(r)
 	// Without its folder a holder that is about to claim cannot.
 	for until := time.Now().Add(killWithin); killAll(r.processes()); {
@@ -376,6 +380,13 @@ func (e *executor) supervise(r run) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	e.supervised[r.key()] = r
+}
+
+func (e *executor) supervises(r run) bool {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	_, ok := e.supervised[r.key()]
+	return ok
 }
 
 func (e *executor) letGo(r run) {

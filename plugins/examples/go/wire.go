@@ -17,9 +17,6 @@ var phases = map[phase]pb.Phase{
 func (e *executor) state(r run, seen observed) *pb.RunState {
 	executionID := filepath.Base(filepath.Dir(r.folder))
 	number, _ := strconv.ParseUint(filepath.Base(r.folder), 10, 32)
-	e.mutex.Lock()
-	_, supervised := e.supervised[r.key()]
-	e.mutex.Unlock()
 	state := &pb.RunState{
 		Key:         &pb.RunKey{ExecutionId: executionID, Run: uint32(number)},
 		Phase:       phases[seen.phase],
@@ -29,7 +26,7 @@ func (e *executor) state(r run, seen observed) *pb.RunState {
 		Handle:      []byte(seen.claim),
 		StartedAtMs: seen.startedAt,
 		LogOffset:   uint64(logEnd(e.logFolder(executionID))),
-		Supervised:  supervised && seen.phase == running,
+		Supervised:  seen.phase == running && e.supervises(r),
 	}
 	if kept, err := r.read(); err == nil && kept != nil {
 		state.SpecHash = kept.Spec.SpecHash

@@ -191,6 +191,8 @@ class Executor:
     async def Remove(self, request, context):
         run = self._run(request.key)
         async with self._alone(run):
+            if run.nonce in self._supervised:
+                self._look(run)  # its end may not be told yet
             self._supervised.pop(run.nonce, None)
             until = time.monotonic() + KILL_SECONDS
             # Without its folder a holder that is about to claim cannot.
@@ -246,13 +248,16 @@ class Executor:
         while True:
             self._holders = [h for h in self._holders if h.poll() is None]
             for run in list(self._supervised.values()):
-                if not run.is_held() and run.exit() is None:
-                    run.kill()
-                seen = run.observe()
-                if seen.phase != 'running':
-                    self._supervised.pop(run.nonce, None)
-                    self._ring(run, seen)
+                self._look(run)
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _look(self, run):
+        if not run.is_held() and run.exit() is None:
+            run.kill()
+        seen = run.observe()
+        if seen.phase != 'running':
+            self._supervised.pop(run.nonce, None)
+            self._ring(run, seen)
 
     def _ring(self, run, seen):
         self._event_count += 1
