@@ -1,0 +1,95 @@
+/** Every executor of ours keeps every rule of the conformance suite. */
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { samplesFromSchema } from '../../plugins/conformance/samples.ts';
+import type { SubjectFile } from '../../plugins/conformance/subject.ts';
+import type { Params, Samples } from '../../plugins/conformance/types.ts';
+import { callEngine } from '../../scripts/engine.mjs';
+import { privateEngine, privateEngineSkip } from '../kit/engine.ts';
+import { programDir } from '../kit/program-dir.ts';
+import { judge, met, PLAIN, ROOT } from './kit.ts';
+
+t.setTimeout(600_000);
+
+const JOBS = 4;
+
+/** What no plugin of ours can be asked, beside what the test names. */
+const NEVER = ['handshake/fingerprint-kept', 'streams/exec-exit'];
+const HELD = ['stop/at-return', 'deadline/at-return'];
+
+/** The 200000 lines of the sample `huge`, with a pause after each 10000. */
+const PACED =
+  'awk \'BEGIN { for (i = 0; i < 200000; i++) { s = sprintf("%05d ", i); printf "%s%s\\n", s, substr(x(), 1, 59 - length(s)); if (i % 10000 == 9999) system("sleep 0.2") } } function x() { return "' +
+  'x'.repeat(54) +
+  '" }\'';
+
+interface Executor {
+  readonly program: string;
+  readonly file?: SubjectFile;
+  /** Rules that say nothing about it. */
+  readonly skipped: readonly string[];
+}
+
+async function keepsAll(t: Test, { program, file = PLAIN, skipped }: Executor): Promise<void> {
+  const folder = programDir(t);
+  const command = [process.execPath, join(ROOT, 'dist', program)];
+  const plugin = await met({ command, file, folder });
+  const verdicts = await judge(plugin, { folder, jobs: JOBS });
+  for (const { result, rule, reason } of verdicts)
+    if (result !== 'skip') t.equal(result, 'pass', `${rule} ${reason}`);
+  const left = verdicts.filter(({ result }) => result === 'skip').map(({ rule }) => rule);
+  t.strictSame(left.sort(), [...NEVER, ...skipped].sort(), 'rules that say nothing about it');
+}
+
+/** The samples by sh, as params that `paramsOf` makes of a command. */
+function bySh(paramsOf: (command: unknown) => Params): Samples {
+  const schema = { properties: { Command: { type: 'array', items: { type: 'string' } } } };
+  const samples = samplesFromSchema(JSON.stringify(schema)) ?? {};
+  return Object.fromEntries(
+    Object.entries(samples).map(([name, params]: [string, Params]) => [
+      name,
+      paramsOf(params['Command']),
+    ]),
+  );
+}
+
+await t.test('process', (t) => keepsAll(t, { program: 'executor-process.js', skipped: HELD }));
+
+await t.test('wasm', (t) => {
+  const target = '/app/main.wasm';
+  const work = (...Parameters: readonly string[]) => ({ EntryModule: target, Parameters });
+  const samples = {
+    ...{ short: work('short'), fails: work('fails'), long: work('long'), env: work('env') },
+    ...{ flood: work('lines', '5000'), huge: work('lines', '200000'), invalid: { EntryModule: 7 } },
+  };
+  const source = join(ROOT, 'fixtures/wasm/samples.wasm');
+  const mounts = [{ source, target, readOnly: true }];
+  // A guest gets no signals: there is nothing that it could ignore.
+  const stubborn = ['stop/kill', 'deadline/stubborn'];
+  return keepsAll(t, {
+    program: 'executor-wasm.js',
+    file: { ...PLAIN, config: { warm: 1 }, mounts, samples },
+    skipped: [...HELD, ...stubborn],
+  });
+});
+
+await t.test('docker', { skip: privateEngineSkip() }, async (t) => {
+  const { host, image } = await privateEngine(t);
+  const samples = bySh((command) => ({ Image: image, Parameters: command }));
+  // The engine itself loses lines of who prints faster than its followers read.
+  const huge = { Image: image, Parameters: ['sh', '-c', PACED] };
+  await keepsAll(t, {
+    program: 'executor-docker.js',
+    file: {
+      ...PLAIN,
+      config: { host },
+      samples: { ...samples, huge },
+    },
+    skipped: ['recovery/renew-held', 'stop/after-death', 'deadline/no-plugin'],
+  });
+  for (const path of ['/containers/json?all=1', '/volumes']) {
+    const { body } = await callEngine(host, { path });
+    const found: unknown = JSON.parse(body);
+    t.notMatch(JSON.stringify(found), /limpet/, `nothing of ours is left: ${path}`);
+  }
+});
