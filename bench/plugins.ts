@@ -34,7 +34,7 @@ interface Subject {
   readonly config?: Params;
   /** Prints LINES lines of LINE_BYTES. */
   readonly prints: Params;
-  readonly mounts?: readonly { source: string; target: string; readOnly: boolean }[];
+  readonly mounts?: { source: string; target: string; readOnly: boolean }[];
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url));
