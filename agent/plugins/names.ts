@@ -3,7 +3,6 @@ import { LimpetError } from '../../core/errors.ts';
 import { PLUGIN_NAME } from '../../core/plugin-name.ts';
 import type { PluginSpec } from './port.ts';
 
-
 export function isPluginName(name: string): boolean {
   return PLUGIN_NAME.test(name);
 }

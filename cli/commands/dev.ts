@@ -18,6 +18,7 @@ interface Options {
   readonly broker?: BrokerKind;
   readonly executor?: readonly string[];
   readonly allowLocal?: readonly string[];
+  readonly pluginDir?: string;
   readonly agentConfig?: string;
 }
 
@@ -43,6 +44,7 @@ export function dev(context: Context, done: (exitCode: number) => void): Command
       ),
     )
     .option('--allow-local <folder>', 'jobs may read it as a local input; repeatable', repeated)
+    .option('--plugin-dir <folder>', 'each program in it is an executor plugin')
     .option('--agent-config <file>', 'JSON, laid over the configuration of the agent')
     .addOption(dataOption())
     .action(async (options: Options) => {
@@ -65,6 +67,7 @@ function toDevOptions(options: Options, data: string): DevOptions {
     broker: options.broker,
     executors: options.executor ?? [],
     allowLocal: (options.allowLocal ?? []).map((folder) => resolve(folder)),
+    pluginDir: options.pluginDir === undefined ? undefined : resolve(options.pluginDir),
     agentConfig: options.agentConfig,
   };
 }
@@ -75,6 +78,7 @@ function foregroundArgs(options: Options): string[] {
     ...(options.broker === undefined ? [] : ['--broker', options.broker]),
     ...(options.executor ?? []).flatMap((name) => ['--executor', name]),
     ...(options.allowLocal ?? []).flatMap((folder) => ['--allow-local', resolve(folder)]),
+    ...(options.pluginDir === undefined ? [] : ['--plugin-dir', resolve(options.pluginDir)]),
     ...(options.agentConfig === undefined ? [] : ['--agent-config', resolve(options.agentConfig)]),
   ];
 }

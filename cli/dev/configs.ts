@@ -30,6 +30,7 @@ export function writeAgentConfig(options: DevOptions, broker: BrokerAccess | und
     ...(broker === undefined ? {} : { nats: access(broker) }),
     executors,
     allowLocal: options.allowLocal.map((path) => ({ path })),
+    ...(options.pluginDir === undefined ? {} : { pluginDir: options.pluginDir }),
   };
   const given = options.agentConfig === undefined ? {} : readMapping(options.agentConfig);
   return write(join(options.data, 'agent.config.json'), overlay(generated, given));

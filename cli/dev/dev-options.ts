@@ -12,6 +12,8 @@ export interface DevOptions {
   readonly executors: readonly string[];
   /** Absolute folders that `local` inputs may read. */
   readonly allowLocal: readonly string[];
+  /** Absolute folder of executor plugins. */
+  readonly pluginDir: string | undefined;
   /** A config of the agent, laid over the generated one. */
   readonly agentConfig: string | undefined;
 }

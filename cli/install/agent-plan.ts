@@ -26,6 +26,7 @@ export function agentPlan(facts: Facts, wishes: AgentWishes): readonly Step[] {
     ...basePlan(facts, base),
     configFile(facts, wishes),
     ...authorityFile(wishes.ca),
+    ...[LAYOUT.pluginsParent, LAYOUT.plugins].map(pluginFolder),
     { kind: 'folder', path: LAYOUT.keys, mode: 0o700, owner: 'root', group: 'root' },
     { kind: 'key', path: LAYOUT.agentKey },
     tokenFile(wishes.token),
@@ -34,6 +35,11 @@ export function agentPlan(facts: Facts, wishes: AgentWishes): readonly Step[] {
       restartFor: [LAYOUT.agentConfig, LAYOUT.agentCa, LAYOUT.joinToken, LAYOUT.agentKey],
     }),
   ];
+}
+
+/** Whoever may write here decides what runs as root. */
+function pluginFolder(path: string): Step {
+  return { kind: 'folder', path, mode: 0o755, owner: 'root', group: 'root' };
 }
 
 function configFile({ files }: Facts, wishes: AgentWishes): FileStep {
@@ -52,6 +58,7 @@ function configFile({ files }: Facts, wishes: AgentWishes): FileStep {
   const defaults = {
     $schema: `${LAYOUT.current}/docs/reference/agent.config.schema.json`,
     dataDir: LAYOUT.agentData,
+    pluginDir: LAYOUT.plugins,
   };
   const nats = {
     ...(join === undefined ? {} : { servers: [join] }),

@@ -14,6 +14,9 @@ export const LAYOUT = {
   etc: '/etc/limpet',
   agentConfig: '/etc/limpet/agent.config.json',
   requesterConfig: '/etc/limpet/requester.config.json',
+  /** Programs of the operator. */
+  plugins: '/usr/local/lib/limpet/plugins',
+  pluginsParent: '/usr/local/lib/limpet',
   agentCa: '/etc/limpet/nats-ca.pem',
   keys: '/etc/limpet/keys',
   agentKey: '/etc/limpet/keys/agent.nkey',

@@ -37,6 +37,8 @@ export function uninstallPlan(record: InstallRecord, wishes: UninstallWishes): r
     ...services.filter((service) => service !== 'agent').map(stop),
     ...services.flatMap(unitRemoval),
     { kind: 'reload' },
+    // An operator's programs stay, even when all else goes.
+    ...(agent ? [LAYOUT.plugins, LAYOUT.pluginsParent].map(ifEmpty) : []),
     ...(purge ? services.flatMap((service) => purgeSteps(service, record)) : []),
     ...(rest.length === 0 ? lastSteps(record, purge) : [recordFile(after(record, wishes, rest))]),
   ];
@@ -44,6 +46,10 @@ export function uninstallPlan(record: InstallRecord, wishes: UninstallWishes): r
 
 function stop(service: ServiceName): Step {
   return { kind: 'stop', service };
+}
+
+function ifEmpty(path: string): Step {
+  return { kind: 'remove-if-empty', path };
 }
 
 function unitRemoval(service: ServiceName): Step[] {
@@ -67,7 +73,7 @@ function purgeSteps(service: ServiceName, record: InstallRecord): Step[] {
 }
 
 function lastSteps(record: InstallRecord, purge: boolean): Step[] {
-  const empty = [LAYOUT.etc, LAYOUT.data].map((path): Step => ({ kind: 'remove-if-empty', path }));
+  const empty = [LAYOUT.etc, LAYOUT.data].map(ifEmpty);
   const group: Step[] = record.groups.includes(GROUP)
     ? [{ kind: 'remove-group', name: GROUP }]
     : [];

@@ -175,6 +175,10 @@ t.test(
     await host.run(release, 'install', 'agent', ...JOIN, '--process', '--no-start');
     const executors = { process: { enabled: true, config: { user: 'nobody' } } };
     t.has(host.json('etc/limpet/agent.config.json'), { executors }, 'commands run as nobody');
+    const pluginDir = '/usr/local/lib/limpet/plugins';
+    t.has(host.json('etc/limpet/agent.config.json'), { pluginDir });
+    t.equal(statSync(host.at(pluginDir.slice(1))).mode & 0o777, 0o755);
+    host.write('usr/local/lib/limpet/plugins/mine', {});
     await host.run(release, 'install', 'requester', '--no-start');
     writeFileSync(host.at('etc/limpet/mine'), '');
     host.write('var/lib/limpet/agent/work', {});
@@ -197,6 +201,7 @@ t.test(
     ]);
     t.same(readdirSync(host.at('opt')), []);
     t.same(readdirSync(host.at('usr/local/bin')), []);
+    t.same(readdirSync(host.at(pluginDir.slice(1))), ['mine'], "an operator's program stays");
     t.same(readdirSync(host.at('etc/systemd/system')), []);
     const again = await host.run(release, 'uninstall');
     t.equal(again.exit?.code, 0);
