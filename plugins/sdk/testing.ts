@@ -8,3 +8,8 @@ export {
   type ScriptedAgentOptions,
   type SeenLog,
 } from './testing/scripted-agent.ts';
+export {
+  scriptedRequester,
+  type ScriptedRequester,
+  type ScriptedRequesterOptions,
+} from './testing/scripted-requester.ts';
