@@ -79,7 +79,8 @@ export class Lane {
   }
 
   #command(): string[] {
-    return ['/bin/sh', ARMED, this.#armFile, process.execPath, this.#program];
+    // Below the folder that plugins are started in: by its absolute path it would be part of the program.
+    return ['/bin/sh', ARMED, this.#armFile.slice(1), process.execPath, this.#program];
   }
 
   /** Whether a process with this command line is a plugin of this executor. */
