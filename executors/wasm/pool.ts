@@ -41,7 +41,8 @@ export class RunnerPool {
   #idle: RunnerClient[] = [];
   readonly #filling = new Set<Promise<void>>();
   #waiting: Taker[] = [];
-  #backAt = Number.NEGATIVE_INFINITY;
+  /** The one that came back last, and when. */
+  #back: { readonly client: RunnerClient; readonly at: number } | undefined;
   #startMs = START_MS;
   #refill: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -89,7 +90,7 @@ export class RunnerPool {
 
   /** A runner is free again after a clean end. */
   give(client: RunnerClient): void {
-    this.#backAt = performance.now();
+    this.#back = { client, at: performance.now() };
     if (!this.#place(client)) this.#idle.push(client);
     this.#trimLater();
   }
@@ -166,10 +167,11 @@ export class RunnerPool {
   #fill(): void {
     if (this.#closed || this.#retry !== undefined) return;
     const { warm } = this.#options;
-    const wanted = warm + this.#waiting.length - this.#idle.length;
+    // Nobody waits for one that is idle: those who wait are of other owners.
+    const wanted = this.#waiting.length + Math.max(0, warm - this.#idle.length);
     if (wanted <= this.#filling.size) return;
-    const sinceBack = performance.now() - this.#backAt;
-    if (sinceBack < this.#startMs) return this.#fillLater(this.#startMs - sinceBack);
+    const patienceMs = this.#patienceMs();
+    if (patienceMs > 0) return this.#fillLater(patienceMs);
     while (this.#filling.size < Math.min(wanted, MOST_STARTING)) {
       const filling = this.#spawnOne().finally(() => {
         this.#filling.delete(filling);
@@ -177,6 +179,14 @@ export class RunnerPool {
       });
       this.#filling.add(filling);
     }
+  }
+
+  /** How long those who wait may hope for a runner that comes back; not at all when these are of another owner. */
+  #patienceMs(): number {
+    const back = this.#back;
+    if (back === undefined || !this.#waiting.every(({ owner }) => back.client.isFor(owner)))
+      return 0;
+    return this.#startMs - (performance.now() - back.at);
   }
 
   async #spawnOne(): Promise<void> {
