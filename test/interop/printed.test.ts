@@ -1,0 +1,33 @@
+/** What a Go plugin prints to its own stdout never holds it up: the agent reads it from the first moment on. */
+import t from 'tap';
+import { goProgram, withoutGo } from '../kit/examples.ts';
+import { startCluster } from '../kit/cluster.ts';
+
+t.setTimeout(300_000);
+
+t.test(
+  '300 kB printed by a Go plugin, at its start and after a reattach',
+  { skip: withoutGo },
+  async (t) => {
+    const command = [await goProgram(t, 'example.com/interop/go-printer')];
+    const cluster = await startCluster(t);
+    const agent = cluster.addAgent({
+      executors: { docker: { enabled: false }, wasm: { enabled: false } },
+      plugins: [{ name: 'printer', command }],
+      log: { level: 'debug' },
+    });
+    await agent.start();
+    const pid = await agent.pluginPid('printer');
+    t.equal(printedLines(agent.log), 1, 'its last line is read');
+
+    await agent.kill();
+    await agent.start();
+    t.equal(await agent.pluginPid('printer'), pid, 'the same process, reattached');
+    t.equal(printedLines(agent.log), 2, 'what it prints then is read too');
+  },
+);
+
+/** How often the last line of a print has come through. */
+function printedLines(log: string): number {
+  return log.split(/04999 0{53}/).length - 1;
+}
