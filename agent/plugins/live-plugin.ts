@@ -6,6 +6,7 @@ import { PluginLink, serves } from './link.ts';
 import type { PluginDeps } from './options.ts';
 import { identityOf, type RunningPlugin } from './record.ts';
 import type { SpawnedPlugin } from './spawn.ts';
+import { drainPrints } from './streams.ts';
 
 export interface LivePlugin {
   readonly record: RunningPlugin;
@@ -15,7 +16,7 @@ export interface LivePlugin {
   readonly spawned?: SpawnedPlugin;
 }
 
-type ProvingDeps = Pick<PluginDeps, 'clock' | 'timings' | 'processes'>;
+type ProvingDeps = Pick<PluginDeps, 'clock' | 'log' | 'timings' | 'processes'>;
 
 export type Proof =
   | { readonly outcome: 'ok'; readonly live: LivePlugin }
@@ -32,7 +33,9 @@ export async function prove(
 ): Promise<Proof> {
   const link = new PluginLink(record.Addr.String);
   const proof = await holding(link, signal, () => ask(record, link, deps));
-  if (proof.outcome !== 'ok') link.close();
+  const { clock, log, timings } = deps;
+  if (proof.outcome === 'ok') drainPrints(link, { clock, log, retry: timings.streamRetry });
+  else link.close();
   return proof;
 }
 

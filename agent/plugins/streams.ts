@@ -22,16 +22,24 @@ export interface StreamsDeps {
   readonly retry: Backoff;
 }
 
+/**
+ * A Go plugin stands still when nobody reads what it prints: read from the first moment, before anything is asked of it.
+ * Returns at once; ends when the link is closed.
+ */
+export function drainPrints(link: PluginLink, deps: StreamsDeps): void {
+  const sink = { broken: () => undefined };
+  void keepOpen(link, () => drainStdio(link, deps.log), { sink, deps });
+}
+
 /** Returns at once; everything ends when the link is closed. */
 export function holdStreams(link: PluginLink, sink: StreamsSink, deps: StreamsDeps): void {
   const keep = (open: () => Promise<void>): void => void keepOpen(link, open, { sink, deps });
-  keep(() => drainStdio(link, deps.log));
   keep(() => readFingerprints(link, sink));
   keep(eventReader(link, sink));
 }
 
 interface Keep {
-  readonly sink: StreamsSink;
+  readonly sink: Pick<StreamsSink, 'broken'>;
   readonly deps: StreamsDeps;
 }
 
@@ -52,7 +60,6 @@ async function keepOpen(link: PluginLink, open: () => Promise<void>, keep: Keep)
   }
 }
 
-/** A Go plugin stands still when nobody reads what it prints. */
 async function drainStdio(link: PluginLink, log: Logger): Promise<void> {
   for await (const { channel, data } of link.stdio.streamStdio({}, { signal: link.closed })) {
     const text = Buffer.from(data).toString('utf8').trimEnd();
