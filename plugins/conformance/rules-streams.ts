@@ -8,7 +8,7 @@
  *   streams/events          two runs that end                             an event for each, numbered upwards
  *   streams/events-since    Events from the number of the first           the second again, or a gap
  *   streams/events-gap      Events from a number that is not known        a gap, at once
- *   streams/slow-reader     a reader of Logs stops reading                others are served, the run ends; it misses nothing
+ *   streams/slow-reader     a reader of `huge` stops reading               others are served, the run ends; it misses nothing
  *   streams/exec-exit       Exec of a shell, where claimed                Started first, the output, Exit with its code last
  */
 import { demand, demandEqual, statusOf } from './expect.ts';
@@ -24,6 +24,8 @@ import { lines, withRun } from './work.ts';
 /** An error for people is a line or two. */
 const MOST_ERROR_BYTES = 8 * 1024;
 const NEWS_MS = 15_000;
+/** 12 MB: more than lies in any buffer between the two. */
+const READ_MS = 30_000;
 
 /** Starts what may well be refused; everything else on the connection has to live on. */
 async function demandAnswered(
@@ -160,19 +162,20 @@ const slowReader: Rule = {
   id: 'streams/slow-reader',
   title:
     'A reader that stops reading holds up neither the run nor other readers, and misses nothing',
-  needs: ['flood'],
+  needs: ['huge'],
   shares: true,
+  seconds: 120,
   check: (bench) =>
-    withRun(bench.plugin, bench.spec('flood'), async (run) => {
+    withRun(bench.plugin, bench.spec('huge'), async (run) => {
       const { plugin } = bench;
       const { executionId } = run.key;
-      const wanted = lines(5000);
+      const wanted = lines(200_000);
       const { calls } = plugin.connect();
-      const slow = calls.logs({ executionId, follow: true }, { deadlineMs: 50_000 });
+      const slow = calls.logs({ executionId, follow: true }, { deadlineMs: 100_000 });
       const reader = slow[Symbol.asyncIterator]();
       const pieces = [await within('a first message', NEWS_MS, reader.next())];
       await ended(plugin, run);
-      const other = await readLog(plugin, run, { follow: true, withinMs: NEWS_MS });
+      const other = await readLog(plugin, run, { follow: true, withinMs: READ_MS });
       demandBytes(other.bytes, wanted);
       await status(plugin, run);
       while (pieces.at(-1)?.done !== true) pieces.push(await reader.next());
