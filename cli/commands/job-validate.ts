@@ -1,6 +1,7 @@
 /** `limpet job validate FILE|-`: the strict check of `job run`, and of the engine's params where a requester answers. */
 import type { Command } from 'commander';
 import { LimpetError } from '../../core/errors.ts';
+import type { ApiClient } from '../api/client.ts';
 import { jobCheckedReply } from '../api/models.ts';
 import { note, print } from '../context.ts';
 import type { Context } from '../context.ts';
@@ -26,14 +27,15 @@ export function jobValidate(context: Context): Command {
     });
 }
 
-/** undefined: they were. Errors: `refused`, what is wrong with them. */
+/** undefined: they were, or there is no requester that could. Errors: `refused`, what is wrong with them. */
 async function paramsUnchecked(
   context: Context,
   options: ApiOptions,
   job: unknown,
 ): Promise<string | undefined> {
+  const api = requesterOf(context, options);
+  if (api === undefined) return undefined;
   try {
-    const api = connect(context, options);
     const body = { Job: job };
     const reply = await api.call('POST', 'limpet/jobs/validate', jobCheckedReply, { body });
     return reply.ParamsChecked ? undefined : reply.Reason;
@@ -41,5 +43,15 @@ async function paramsUnchecked(
     const error = LimpetError.from(thrown);
     if (error.code === 'refused' || error.code === 'cancelled') throw error;
     return error.message;
+  }
+}
+
+/** undefined: none is named, and none has been here; the check is that of the file alone. */
+function requesterOf(context: Context, options: ApiOptions): ApiClient | undefined {
+  try {
+    return connect(context, options);
+  } catch (thrown) {
+    if (LimpetError.from(thrown).code === 'unavailable') return undefined;
+    throw thrown;
   }
 }
