@@ -27,7 +27,7 @@ export function pluginInspect(context: Context): Command {
     });
 }
 
-export function detailText(plugin: PluginDetail, nowMs: number): string {
+function detailText(plugin: PluginDetail, nowMs: number): string {
   const { attributes, record } = plugin;
   const sections = [factPairs(plugin, nowMs)];
   if (Object.keys(attributes).length > 0)

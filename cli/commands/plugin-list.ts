@@ -23,7 +23,7 @@ export function pluginList(context: Context): Command {
     });
 }
 
-export function pluginTable(plugins: readonly PluginFact[], nowMs: number): string {
+function pluginTable(plugins: readonly PluginFact[], nowMs: number): string {
   const rows = plugins.map((plugin) => [
     plugin.name,
     plugin.source,
