@@ -101,17 +101,6 @@ await t.test(
   },
 );
 
-await t.test('idle runners of one owner keep no other owner waiting', async (t) => {
-  const scene = new Scene(t);
-  const desk = await scene.desk;
-  const both = [scene.written(COUNTS), scene.written(COUNTS)];
-  await Promise.all(both.map((run) => complete(desk, run)));
-  await eventually('more idle than are kept', () => desk.pool.idle > 1, DEADLINE_MS);
-  const run = scene.written(COUNTS);
-  const others = { ...run, spec: { ...run.spec, owner: 'somebody-else' } };
-  t.same(await complete(desk, others), { by: 'exit', code: 1, reason: '' });
-});
-
 await t.test('no process serves again after a trap, a limit or a stop', async (t) => {
   const scene = new Scene(t, { maxOutputBytes: 65_536 });
   const desk = await scene.desk;
