@@ -18,6 +18,11 @@ const STEPS = [
   ['prettier', () => tool('prettier', '--check', '--log-level=warn', '.')],
   ['knip', () => tool('knip', '--no-progress', '--no-config-hints')],
   ['proto', generatedCodeMatches],
+  [
+    'stubs',
+    () =>
+      run('node', ['scripts/example-stubs.mjs', '--check'], { cwd: root, timeoutMs: TIMEOUT_MS }),
+  ],
   ['config', () => tool('tsx', 'scripts/config-docs.mjs', '--check')],
   ['cli', () => tool('tsx', 'scripts/cli-docs.mjs', '--check')],
   ['conformance', () => tool('tsx', 'scripts/conformance-docs.mjs', '--check')],
