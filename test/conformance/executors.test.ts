@@ -1,11 +1,12 @@
-/** Every executor of ours keeps every rule of the conformance suite. */
+/** Every executor of ours, and the examples in Go and Python, keep every rule of the conformance suite. */
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { samplesFromSchema } from '../../plugins/conformance/samples.ts';
-import type { SubjectFile } from '../../plugins/conformance/subject.ts';
+import { readSubjectFile, type SubjectFile } from '../../plugins/conformance/subject.ts';
 import type { Params, Samples } from '../../plugins/conformance/types.ts';
 import { callEngine } from '../../scripts/engine.mjs';
 import { privateEngine, privateEngineSkip } from '../kit/engine.ts';
+import { goExample, pythonExample, withoutGo, withoutPython } from '../kit/examples.ts';
 import { programDir } from '../kit/program-dir.ts';
 import { judge, met, PLAIN, ROOT } from './kit.ts';
 
@@ -24,15 +25,18 @@ const PACED =
   '" }\'';
 
 interface Executor {
-  readonly program: string;
+  readonly command: readonly string[];
   readonly file?: SubjectFile;
   /** Rules that say nothing about it. */
   readonly skipped: readonly string[];
 }
 
-async function keepsAll(t: Test, { program, file = PLAIN, skipped }: Executor): Promise<void> {
+function built(name: string): readonly string[] {
+  return [process.execPath, join(ROOT, 'dist', `${name}.js`)];
+}
+
+async function keepsAll(t: Test, { command, file = PLAIN, skipped }: Executor): Promise<void> {
   const folder = programDir(t);
-  const command = [process.execPath, join(ROOT, 'dist', program)];
   const plugin = await met({ command, file, folder });
   const verdicts = await judge(plugin, { folder, jobs: JOBS });
   for (const { result, rule, reason } of verdicts)
@@ -53,7 +57,7 @@ function bySh(paramsOf: (command: unknown) => Params): Samples {
   );
 }
 
-await t.test('process', (t) => keepsAll(t, { program: 'executor-process.js', skipped: HELD }));
+await t.test('process', (t) => keepsAll(t, { command: built('executor-process'), skipped: HELD }));
 
 await t.test('wasm', (t) => {
   const target = '/app/main.wasm';
@@ -67,7 +71,7 @@ await t.test('wasm', (t) => {
   // A guest gets no signals: there is nothing that it could ignore.
   const stubborn = ['stop/kill', 'deadline/stubborn'];
   return keepsAll(t, {
-    program: 'executor-wasm.js',
+    command: built('executor-wasm'),
     file: { ...PLAIN, config: { warm: 1 }, mounts, samples },
     skipped: [...HELD, ...stubborn],
   });
@@ -79,7 +83,7 @@ await t.test('docker', { skip: privateEngineSkip() }, async (t) => {
   // The engine itself loses lines of who prints faster than its followers read.
   const huge = { Image: image, Parameters: ['sh', '-c', PACED] };
   await keepsAll(t, {
-    program: 'executor-docker.js',
+    command: built('executor-docker'),
     file: {
       ...PLAIN,
       config: { host },
@@ -93,3 +97,12 @@ await t.test('docker', { skip: privateEngineSkip() }, async (t) => {
     t.notMatch(JSON.stringify(found), /limpet/, `nothing of ours is left: ${path}`);
   }
 });
+
+await t.test('the example in Python', { skip: withoutPython }, (t) => {
+  const { command, file } = pythonExample();
+  return keepsAll(t, { command, file: readSubjectFile(file), skipped: HELD });
+});
+
+await t.test('the example in Go', { skip: withoutGo }, async (t) =>
+  keepsAll(t, { command: await goExample(t), skipped: HELD }),
+);
