@@ -12,16 +12,15 @@ import { LimpetError } from '../../core/errors.ts';
 import type { PluginFact } from '../../wire/plugins.ts';
 import { clear, clearStored, findAgain, startFresh, type Acquired, type Found } from './acquire.ts';
 import type { FingerprintFacts } from './convert.ts';
+import { Current } from './current.ts';
 import { executorHealth, type SupervisionState } from './executor-health.ts';
 import { factOf, stateOf } from './fact.ts';
 import { Instance } from './instance.ts';
 import type { PluginDeps } from './options.ts';
 import type { ExecutorClient, ExecutorHealth, PluginHostEvents } from './port.ts';
 import { recordKey } from './record.ts';
-import { RoutedClient } from './routed-client.ts';
-import { RunRouting } from './routing.ts';
 import type { UpgradeEnd } from './upgrade.ts';
-import { isOtherTarget, Upgrades, type Current, type Wanted } from './upgrades.ts';
+import { isOtherTarget, Upgrades, type Wanted } from './upgrades.ts';
 
 export class PluginSupervisor {
   readonly #deps: PluginDeps;
@@ -36,7 +35,6 @@ export class PluginSupervisor {
   #version = '';
   #supervision: SupervisionState = { state: 'starting' };
   #current: Current | undefined;
-  #client: { readonly of: ExecutorClient; readonly routed: RoutedClient } | undefined;
   readonly #upgrades: Upgrades;
   #soughtStored = false;
   #generation = 0;
@@ -72,11 +70,7 @@ export class PluginSupervisor {
 
   /** Present while the plugin is ready, slow or not. Another one for each instance that takes new work. */
   get client(): ExecutorClient | undefined {
-    const routing = this.#current?.routing;
-    if (routing === undefined) return undefined;
-    if (this.#client?.of !== routing.primary)
-      this.#client = { of: routing.primary, routed: new RoutedClient(routing) };
-    return this.#client.routed;
+    return this.#current?.client;
   }
 
   get health(): ExecutorHealth {
@@ -131,12 +125,18 @@ export class PluginSupervisor {
 
   /** See `PluginSet.restart`. Errors: `plugin-failed`. */
   async restart(): Promise<void> {
-    await this.#upgrades.settled();
-    if (this.#upgrades.problem !== '' && this.#current !== undefined) return this.#upgradeAgain();
+    const upgrades = this.#upgrades;
+    await upgrades.settled();
+    const current = this.#current;
+    if (upgrades.problem !== '' && current !== undefined) {
+      await upgrades.begin(current, this.#wanted);
+      if (upgrades.problem === '') return;
+      const message = `plugin ${this.name}: upgrade failed: ${upgrades.problem}`;
+      throw new LimpetError('plugin-failed', message);
+    }
     this.#tryNow.abort();
-    const instance = this.#current?.instance;
-    await instance?.shutDown();
-    instance?.session.lose('an operator restarts it');
+    await current?.instance.shutDown();
+    current?.instance.session.lose('an operator restarts it');
   }
 
   /** Lets go of the process without touching it. Twice is the same as once. */
@@ -204,14 +204,14 @@ export class PluginSupervisor {
   /** An upgrade that another agent has begun comes to its end first. */
   async #begin({ main, next }: Found): Promise<Current> {
     const instance = this.#newInstance(main);
-    const current = { instance, routing: new RunRouting(instance.session.client) };
+    const current = new Current(instance);
     if (next === undefined) return current;
     const other = this.#newInstance(next);
     const close = (): void => [instance, other].forEach(({ session }) => session.close());
     this.#letGo.signal.addEventListener('abort', close, { once: true });
     const owner = await this.#upgrades.resume(current, other, this.#wanted);
     this.#letGo.signal.removeEventListener('abort', close);
-    return { instance: owner, routing: new RunRouting(owner.session.client) };
+    return new Current(owner);
   }
 
   #newInstance(acquired: Acquired): Instance {
@@ -272,17 +272,10 @@ export class PluginSupervisor {
   }
 
   #upgraded(from: Current, { owner, unseen }: UpgradeEnd): void {
-    if (owner !== from.instance) this.#own({ instance: owner, routing: from.routing });
+    if (owner !== from.instance) this.#own(new Current(owner, from.routing));
     if (unseen) this.#announce();
     this.#tell();
     this.#upgrades.consider(this.#current, this.#wanted);
-  }
-
-  async #upgradeAgain(): Promise<void> {
-    if (this.#current !== undefined) await this.#upgrades.begin(this.#current, this.#wanted);
-    const { problem } = this.#upgrades;
-    if (problem !== '')
-      throw new LimpetError('plugin-failed', `plugin ${this.name}: upgrade failed: ${problem}`);
   }
 
   #onFingerprint(instance: Instance, before: FingerprintFacts | undefined): void {

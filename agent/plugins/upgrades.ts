@@ -1,11 +1,11 @@
 /** When one plugin is upgraded, and what became of that: one upgrade at a time, and none again that has failed. */
 import { LimpetError } from '../../core/errors.ts';
+import type { Current } from './current.ts';
 import type { Instance } from './instance.ts';
 import type { PluginDeps } from './options.ts';
 import type { PluginSpec, PluginWork } from './port.ts';
 import type { Acquired } from './acquire.ts';
 import { orderOf } from './program.ts';
-import type { RunRouting } from './routing.ts';
 import { isLostAlready } from './session.ts';
 import { takeOver, upgrade, type UpgradeEnd } from './upgrade.ts';
 
@@ -14,12 +14,6 @@ export interface Wanted {
   readonly spec: PluginSpec;
   /** Of the program as it is now; undefined while it cannot be told. */
   readonly sha256: string | undefined;
-}
-
-/** The instance that everything belongs to. */
-export interface Current {
-  readonly instance: Instance;
-  readonly routing: RunRouting;
 }
 
 export interface UpgradesPorts {
