@@ -3,14 +3,7 @@
  * files, a listed environment. What it writes is bounded; it is killed with its process group.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import {
-  closeSync,
-  fstatSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readSync,
-} from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import { Executor } from '../proto/gen/limpet/executor/v1/executor_pb.js';

@@ -1,7 +1,6 @@
 /** A folder of plugin programs, in which a program comes and changes whole, as an operator moves it there. */
 import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { askAgent } from '../../cli/agent-socket.ts';
 import { pluginListSchema, type PluginFact } from '../../wire/plugins.ts';
 import { eventually } from './eventually.ts';
@@ -73,12 +72,5 @@ export function running(agent: TestAgent, name: string, before?: PluginFact): Pr
     name,
     ({ state, health, instance }) =>
       state === 'running' && health === 'healthy' && instance !== before?.instance,
-  );
-}
-
-/** Tells it to read its config again. */
-export async function reload(agent: TestAgent): Promise<void> {
-  z.looseObject({ result: z.literal('reloaded') }).parse(
-    await askAgent(agent.folder, 'POST', '/reload'),
   );
 }

@@ -1,18 +1,19 @@
 /** Crash points of the simulation: armed by the script, and counted when a process has died there. */
 import type { Faults } from '../../adapters/faults/port.ts';
-import { CRASH_POINTS, type CrashPoint } from '../../core/crash-points.ts';
+import type { CrashPoint } from '../../core/crash-points.ts';
+import { SIMULATED_POINTS } from './points.ts';
 import type { Life } from './life.ts';
 
 /** How often each point has ended a process, over all worlds of a test. */
 export class Coverage {
-  readonly crashed = new Map<CrashPoint, number>(CRASH_POINTS.map((point) => [point, 0]));
+  readonly crashed = new Map<CrashPoint, number>(SIMULATED_POINTS.map((point) => [point, 0]));
 
   count(point: CrashPoint): void {
     this.crashed.set(point, (this.crashed.get(point) ?? 0) + 1);
   }
 
   get missing(): readonly CrashPoint[] {
-    return CRASH_POINTS.filter((point) => this.crashed.get(point) === 0);
+    return SIMULATED_POINTS.filter((point) => this.crashed.get(point) === 0);
   }
 }
 

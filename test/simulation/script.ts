@@ -1,6 +1,6 @@
 /** Scripts: what may happen to a simulated world, in any order and number, as fast-check makes and shrinks it. */
 import fc from 'fast-check';
-import { CRASH_POINTS } from '../../core/crash-points.ts';
+import { SIMULATED_POINTS } from './points.ts';
 
 const KINDS = ['batch', 'batch', 'batch', 'service'] as const;
 
@@ -63,7 +63,7 @@ const step = fc.oneof(
     weight: 10,
     arbitrary: fc.record({
       type: fc.constant('arm' as const),
-      point: fc.constantFrom(...CRASH_POINTS),
+      point: fc.constantFrom(...SIMULATED_POINTS),
       passage: fc.constantFrom(1, 1, 1, 2, 3, 5),
       awayMs: away,
     }),
@@ -171,7 +171,7 @@ const stopped = fc
     })),
     armed: fc.record({
       type: fc.constant('arm' as const),
-      point: fc.constantFrom(...CRASH_POINTS),
+      point: fc.constantFrom(...SIMULATED_POINTS),
       passage: fc.constantFrom(1, 1, 2),
       awayMs: away,
     }),

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { CRASH_POINTS, type CrashPoint } from '../../core/crash-points.ts';
+import type { CrashPoint } from '../../core/crash-points.ts';
+import { SIMULATED_POINTS } from './points.ts';
 import { startProgram } from '../kit/program.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 import { Coverage } from './crashes.ts';
@@ -44,7 +45,7 @@ function tour(point: CrashPoint): Script {
 }
 
 t.test('a crash at each point of the list leaves every promise kept', async (t) => {
-  for (const point of CRASH_POINTS) {
+  for (const point of SIMULATED_POINTS) {
     await t.resolves(live(tour(point), coverage), point);
     t.ok((coverage.crashed.get(point) ?? 0) > 0, `${point} is reached`);
   }
@@ -66,7 +67,7 @@ t.test('whatever happens in whatever order, every promise is kept', async (t) =>
     t.comment(failure.wrong);
   }
   const crashed = new Set(reports.flatMap((report) => report.crashed));
-  const missing = CRASH_POINTS.filter((point) => !crashed.has(point));
+  const missing = SIMULATED_POINTS.filter((point) => !crashed.has(point));
   if (failures.length === 0) t.same(missing, [], 'every crash point has ended a process');
 });
 
