@@ -47,13 +47,16 @@ t.test(
       paths.filter((path) => path.endsWith('.node')).map((path) => path.split('/').at(-2)),
       [`linux-${OTHER}`],
     );
+    // What `limpet plugin init` copies has types and a README.
+    const ours = paths.filter((path) => !/^(dist\/sdk|plugins\/template)\//.test(path));
     t.same(
-      paths.filter((path) => /\.map$|\.ts$|fixtures|musl|\.cache$|README/.test(path)),
+      ours.filter((path) => /\.map$|\.ts$|fixtures|musl|\.cache$|README/.test(path)),
       [],
     );
     const runnable = files.filter(({ mode }) => (mode & 0o111) !== 0).map(({ path }) => path);
     t.same(runnable, ['bin/limpet']);
-    for (const path of ['dist/agent.js', 'dist/requester.js', 'agent.config.json', 'LICENSE'])
+    const needed = ['dist/agent.js', 'dist/requester.js', 'dist/sdk/index.js', 'agent.config.json'];
+    for (const path of [...needed, 'plugins/template/src/main.js', 'LICENSE'])
       t.ok(paths.includes(path), path);
   },
 );
