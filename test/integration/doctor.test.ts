@@ -175,7 +175,10 @@ t.test('each thing that is wrong fails with its fix', async (t) => {
   t.match(find(bad, 'plugin open').found, /everybody may write .*open\.sh/);
   t.match(find(bad, 'plugin mute').found, /plugin mute did not start/);
   t.match(find(bad, 'plugin gone').found, /there is no program/);
-  t.match(find(bad, 'plugin wasm').found, /its config is wrong: config\/warm must be integer/);
+  t.match(
+    find(bad, 'plugin wasm').found,
+    /its config is wrong: .*: executors\.wasm\.config\.warm: found "many"; expected a whole number/,
+  );
   t.match(find(bad, 'socket').fix, /set runDir/);
   for (const { checks } of bad.reports)
     for (const check of checks.filter(({ result }) => result === 'fail'))
