@@ -1,34 +1,15 @@
 /** Between the proto's messages and the plain types of the core. Numbers that are 0 on the wire are "unknown". */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { ObservedRun, RunPhase } from '../../core/execution/observed.ts';
+import type { ObservedRun } from '../../core/execution/observed.ts';
 import { OUTCOME_CAUSES, type Outcome } from '../../core/execution/outcome.ts';
-import {
-  Health,
-  Phase,
-  type FingerprintResponse,
-  type Outcome as WireOutcome,
-  type RunSpecSchema,
-  type RunState,
+import type {
+  FingerprintResponse,
+  Outcome as WireOutcome,
+  RunSpecSchema,
+  RunState,
 } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
+import { HEALTHS, PHASES } from '../../plugins/proto/states.ts';
 import type { ExecutorHealth, RunOrder, RunRef } from './port.ts';
-
-const PHASES: Readonly<Record<Phase, RunPhase>> = {
-  [Phase.UNSPECIFIED]: 'unobservable',
-  [Phase.ABSENT]: 'absent',
-  [Phase.CREATED]: 'created',
-  [Phase.RUNNING]: 'running',
-  [Phase.PAUSED]: 'paused',
-  [Phase.EXITED]: 'exited',
-  [Phase.REMOVING]: 'removing',
-  [Phase.UNOBSERVABLE]: 'unobservable',
-};
-
-const HEALTHS: Readonly<Record<Health, ExecutorHealth['health']>> = {
-  [Health.UNSPECIFIED]: 'unhealthy',
-  [Health.UNDETECTED]: 'undetected',
-  [Health.UNHEALTHY]: 'unhealthy',
-  [Health.HEALTHY]: 'healthy',
-};
 
 export function toRunSpec(order: RunOrder): MessageInitShape<typeof RunSpecSchema> {
   const { ref, params, limits, deadlineAt, ...same } = order;

@@ -1,33 +1,13 @@
 /** What a plugin says, in plain words. */
-import type { RunPhase } from '../../../core/execution/observed.ts';
 import { OUTCOME_CAUSES, type Outcome } from '../../../core/execution/outcome.ts';
-import {
-  Health,
-  Phase,
-  type FingerprintResponse,
-  type Outcome as WireOutcome,
-  type RunState,
+import type {
+  FingerprintResponse,
+  Outcome as WireOutcome,
+  RunState,
 } from '../../proto/gen/limpet/executor/v1/executor_pb.js';
+import { HEALTHS, PHASES } from '../../proto/states.ts';
 import type { Fingerprint } from '../types.ts';
 import type { SeenRun } from './seen-run.ts';
-
-const PHASES: Readonly<Record<Phase, RunPhase>> = {
-  [Phase.UNSPECIFIED]: 'unobservable',
-  [Phase.ABSENT]: 'absent',
-  [Phase.CREATED]: 'created',
-  [Phase.RUNNING]: 'running',
-  [Phase.PAUSED]: 'paused',
-  [Phase.EXITED]: 'exited',
-  [Phase.REMOVING]: 'removing',
-  [Phase.UNOBSERVABLE]: 'unobservable',
-};
-
-const HEALTHS: Readonly<Record<Health, Fingerprint['health']>> = {
-  [Health.UNSPECIFIED]: 'unhealthy',
-  [Health.UNDETECTED]: 'undetected',
-  [Health.UNHEALTHY]: 'unhealthy',
-  [Health.HEALTHY]: 'healthy',
-};
 
 export function seenFingerprint(message: FingerprintResponse): Fingerprint {
   const { health, reason, attributes, freeSlots } = message;
