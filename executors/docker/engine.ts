@@ -21,6 +21,12 @@ const inspectSchema = z.object({
     StopSignal: z.string().optional(),
     Image: z.string().default(''),
   }),
+  HostConfig: z.object({ Init: z.boolean().nullish() }).default({}),
+});
+
+const topSchema = z.object({
+  Titles: z.array(z.string()),
+  Processes: z.array(z.array(z.string())).nullish(),
 });
 
 const listSchema = z.array(
@@ -57,6 +63,8 @@ export interface Container {
   /** Of the image or the create; undefined is SIGTERM. */
   readonly stopSignal: string | undefined;
   readonly image: string;
+  /** The engine's own init is its pid 1. */
+  readonly hasInit: boolean;
 }
 
 export type ContainerSummary = Pick<Container, 'id' | 'name' | 'labels' | 'status'>;
@@ -95,7 +103,7 @@ export class Engine {
       }),
     );
     if (answer === undefined) return undefined;
-    const { Id, Name, State, Config } = inspectSchema.parse(answer);
+    const { Id, Name, State, Config, HostConfig } = inspectSchema.parse(answer);
     return {
       id: Id,
       name: Name.replace(/^\//, ''),
@@ -108,7 +116,20 @@ export class Engine {
       finishedAt: timeOf(State.FinishedAt),
       stopSignal: Config.StopSignal,
       image: Config.Image,
+      hasInit: HostConfig.Init ?? false,
     };
+  }
+
+  /** The command lines of what runs in it, oldest first. `conflict`: it is not running. */
+  async commands(id: string): Promise<readonly string[]> {
+    const answer = await this.calls.json({
+      what: `processes of container ${id.slice(0, 12)}`,
+      path: `/containers/${segment(id)}/top`,
+      timeoutMs: 5_000,
+    });
+    const { Titles, Processes } = topSchema.parse(answer);
+    const column = Titles.findIndex((title) => ['CMD', 'COMMAND'].includes(title));
+    return (Processes ?? []).map((row) => row[column] ?? '');
   }
 
   /** All containers, stopped ones too, with this label. */

@@ -8,8 +8,10 @@ import { isAway, statusOf } from './engine-error.ts';
 import type { Container, Engine } from './engine.ts';
 import { readOrder, type RecordedOrder } from './run-files.ts';
 import { backoffMs } from './backoff.ts';
+import { takesSignals } from './takes-signals.ts';
 
 const LOOK_MS = 250;
+const STARTING_LOOK_MS = 25;
 
 /** A run's container and its folder. */
 export interface Held {
@@ -78,6 +80,10 @@ export class Stopper {
         )
           return;
         const late = Date.now() >= killAt;
+        if (!late && !asked && !(await takesSignals(this.#engine, container))) {
+          await pause(STARTING_LOOK_MS, signal);
+          continue;
+        }
         if (late || !asked)
           await this.#kill(container.id, late ? 'SIGKILL' : signalName(order, container));
         asked = true;

@@ -45,6 +45,7 @@ const container: Container = {
   finishedAt: 200_000,
   image: 'busybox',
   stopSignal: undefined,
+  hasInit: true,
 };
 
 function outcome(change: Partial<Container>, known: Partial<RunRecord> = {}, facts = host) {

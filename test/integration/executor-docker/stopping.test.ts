@@ -41,6 +41,20 @@ void t.test('a run is ended', { skip: engine.skip }, async (t) => {
     t.match(await end, { outcome: { by: 'stop', code: 9, reason: 'drain' } });
   });
 
+  await t.test('a TERM right after the start is not lost', async (t) => {
+    // So little of a processor that the container's init is long in coming.
+    const limits = { cpuMillis: 10, memoryBytes: 0, pids: 0, diskBytes: 0 };
+    const stopped = async () => {
+      const run = newRun(node, 'while :; do sleep 0.1; done', { limits });
+      await plugin.start(run);
+      const end = ended(plugin, run);
+      await plugin.stop(run, { reason: '', by: 'stop', signal: 'SIGTERM', graceMs: 20_000 });
+      return (await end).outcome?.code;
+    };
+    const codes = await Promise.all(Array.from({ length: 8 }, stopped));
+    t.strictSame(codes, new Array(8).fill(143), 'nobody was killed at the end of the grace');
+  });
+
   await t.test('an order after the end changes nothing', async (t) => {
     const run = newRun(node, 'exit 3');
     await plugin.start(run);
