@@ -131,9 +131,10 @@ export function observation(container: Container, record: RunRecord, host: HostF
 }
 
 function ended(container: Container, record: RunRecord, host: HostFacts) {
-  const { finishedAt } = container;
+  const { startedAt = 0, finishedAt } = container;
   return {
-    ...(finishedAt === undefined ? {} : { finishedAt }),
+    // The engine notes a start only after it has been told of it: work of a few milliseconds may have ended before.
+    ...(finishedAt === undefined ? {} : { finishedAt: Math.max(startedAt, finishedAt) }),
     outcome: outcomeOf(container, record, host),
   };
 }

@@ -1,6 +1,6 @@
 /** `limpet plugin test` as a person runs it: its exit codes, and that it leaves nothing behind, however it ends. */
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { procProcesses } from '../../adapters/processes/proc.ts';
@@ -39,6 +39,13 @@ function test(t: Test, args: readonly string[]) {
   return { folder, child, ended, said: () => text, leftNothing };
 }
 
+function childOf(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+  const first = Number(children[0]);
+  if (!(first > 0)) throw new Error(`process ${pid} has no child`);
+  return first;
+}
+
 await t.test('a rule that is kept: exit code 0, its line, the counts', async (t) => {
   const { ended, said, leftNothing } = test(t, ['--only', 'handshake/health', ...PLUGIN]);
   t.equal(await ended, 0);
@@ -74,13 +81,12 @@ for (const [signal, code] of [
 ] as const)
   await t.test(`${signal} in the middle of live runs leaves nothing behind`, async (t) => {
     const only = ['--only', 'recovery/one-writer', '--only', 'recovery/renew-held'];
-    const program = join(ROOT, 'dist/plugin-test.js');
     const { folder, child, ended, leftNothing } = test(t, [...only, ...PLUGIN]);
     const processes = procProcesses();
     const isRunning = () => straysOf(folder, processes).some((one) => /tick/.test(one.command));
     await eventually('live runs', isRunning, BOUND_MS);
-    const suite = straysOf(folder, processes).find(({ command }) => command.includes(program));
-    process.kill(suite?.pid ?? child.pid ?? 0, signal);
+    // `limpet` runs the suite as a program of its own.
+    process.kill(childOf(child.pid ?? 0), signal);
     t.equal(await ended, code ?? 137);
     await leftNothing();
   });

@@ -52,6 +52,12 @@ function outcome(change: Partial<Container>, known: Partial<RunRecord> = {}, fac
   return observation({ ...container, ...change }, { ...record, ...known }, facts).outcome;
 }
 
+void t.test('a run never ends before it began, whatever the engine notes', async (t) => {
+  const short = { ...container, startedAt: 100_004, finishedAt: 100_001 };
+  t.equal(observation(short, record, host).finishedAt, 100_004);
+  t.equal(observation(container, record, host).finishedAt, 200_000);
+});
+
 void t.test('ours is labels, node, instance and name', async (t) => {
   t.ok(isOurs(identity, container));
   t.notOk(isOurs(identity, { ...container, name: 'other' }));
