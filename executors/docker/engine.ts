@@ -4,6 +4,12 @@ import { EngineCalls } from './engine-call.ts';
 import { orMissing } from './engine-error.ts';
 import type { CreateOptions } from './create-options.ts';
 import type { Labels } from './labels.ts';
+import { fileSize } from './log-file.ts';
+
+const logConfigSchema = z.object({
+  Type: z.string().default(''),
+  Config: z.record(z.string(), z.string()).nullish(),
+});
 
 const inspectSchema = z.object({
   Id: z.string(),
@@ -21,7 +27,9 @@ const inspectSchema = z.object({
     StopSignal: z.string().optional(),
     Image: z.string().default(''),
   }),
-  HostConfig: z.object({ Init: z.boolean().nullish() }).default({}),
+  HostConfig: z
+    .object({ Init: z.boolean().nullish(), LogConfig: logConfigSchema.nullish() })
+    .default({}),
 });
 
 const topSchema = z.object({
@@ -65,6 +73,8 @@ export interface Container {
   readonly image: string;
   /** The engine's own init is its pid 1. */
   readonly hasInit: boolean;
+  /** Bytes at which its engine begins a new log file; undefined when it does not, or another driver keeps the log. */
+  readonly logFileBytes: number | undefined;
 }
 
 export type ContainerSummary = Pick<Container, 'id' | 'name' | 'labels' | 'status'>;
@@ -73,6 +83,10 @@ export type ContainerSummary = Pick<Container, 'id' | 'name' | 'labels' | 'statu
 function timeOf(text: string): number | undefined {
   const ms = Date.parse(text);
   return Number.isNaN(ms) || ms <= 0 ? undefined : ms;
+}
+
+function logFileBytes(config: z.infer<typeof logConfigSchema> | null | undefined) {
+  return config?.Type === 'json-file' ? fileSize(config.Config?.['max-size'] ?? '') : undefined;
 }
 
 function segment(text: string): string {
@@ -117,6 +131,7 @@ export class Engine {
       stopSignal: Config.StopSignal,
       image: Config.Image,
       hasInit: HostConfig.Init ?? false,
+      logFileBytes: logFileBytes(HostConfig.LogConfig),
     };
   }
 

@@ -9,6 +9,7 @@
  */
 import { z } from 'zod';
 import { LimpetError } from '../../plugins/sdk/index.ts';
+import { entryBytes, mayHoldFile } from './log-file.ts';
 import type { Frame } from './log-frames.ts';
 
 interface Position {
@@ -25,6 +26,7 @@ const position = z.object({ k: z.string().regex(/^\d+$/), c: z.int().min(0) });
 const cursorSchema = z.object({
   stdout: position.optional(),
   stderr: position.optional(),
+  file: z.int().min(0).optional(),
   engine: z.string().optional(),
   lostAt: z.number().optional(),
 });
@@ -37,27 +39,35 @@ export interface Told {
   readonly lostAt?: number;
 }
 
+/** The engine's file that is being read. */
+interface LogFile {
+  /** What has been taken of it. */
+  bytes: number;
+}
+
 export class LogCursor {
   readonly #taken: Record<Stream, Position>;
+  readonly #file: LogFile;
   #told: Told;
 
-  private constructor(taken: Record<Stream, Position>, told: Told) {
+  private constructor(taken: Record<Stream, Position>, file: LogFile, told: Told) {
     this.#taken = taken;
+    this.#file = file;
     this.#told = told;
   }
 
   /** '' is the very start. */
   static parse(text: string): LogCursor {
-    if (text === '') return new LogCursor({ stdout: START, stderr: START }, {});
+    if (text === '') return new LogCursor({ stdout: START, stderr: START }, { bytes: 0 }, {});
     try {
-      const { stdout, stderr, engine, lostAt } = cursorSchema.parse(JSON.parse(text));
+      const { stdout, stderr, file = 0, engine, lostAt } = cursorSchema.parse(JSON.parse(text));
       const told = {
         ...(engine === undefined ? {} : { engine }),
         ...(lostAt === undefined ? {} : { lostAt }),
       };
       const read = (p: typeof stdout): Position =>
         p === undefined ? START : { k: BigInt(p.k), c: p.c };
-      return new LogCursor({ stdout: read(stdout), stderr: read(stderr) }, told);
+      return new LogCursor({ stdout: read(stdout), stderr: read(stderr) }, { bytes: file }, told);
     } catch (thrown) {
       throw new LimpetError('store-corrupt', `log cursor '${text}' is not valid`, {
         cause: thrown,
@@ -68,9 +78,10 @@ export class LogCursor {
   /** The text of the cursor as it is now, made only when it is asked for. */
   snapshot(): () => string {
     const told = this.#told;
+    const { bytes: file } = this.#file;
     const entries = Object.entries(this.#taken).filter(([, p]) => p.c > 0);
     const positions = () => entries.map(([s, p]) => [s, { k: String(p.k), c: p.c }]);
-    return () => JSON.stringify({ ...Object.fromEntries(positions()), ...told });
+    return () => JSON.stringify({ ...Object.fromEntries(positions()), file, ...told });
   }
 
   get told(): Told {
@@ -101,12 +112,21 @@ export class LogCursor {
   }
 
   /** One connection, which must have been asked from `since`. */
-  pass(): LogPass {
-    return new LogPass(this.#taken, this.#since);
+  pass(options: PassOptions = {}): LogPass {
+    const places = { taken: this.#taken, file: this.#file };
+    return new LogPass(places, this.#since, options);
   }
 }
 
-export type Verdict = 'new' | 'duplicate' | 'new-after-gap';
+export interface PassOptions {
+  /** Size in bytes at which the engine begins a new file while the connection lasts; without it no frame is `unsure`. */
+  readonly fileSize?: number | undefined;
+  /** The connection was made to look again at an `unsure` frame: what it shows first is what follows. */
+  readonly again?: boolean;
+}
+
+/** `unsure`: a whole file may have been left out before the frame, which is not taken; a new connection shows it. */
+export type Verdict = 'new' | 'duplicate' | 'new-after-gap' | 'unsure';
 
 interface Seen extends Position {
   /** The last frame, and the first one with its timestamp. */
@@ -124,14 +144,24 @@ function next(before: Seen, { at, data }: Frame): Seen {
   return { k: at, c: before.c + 1, data, first: before.first };
 }
 
+interface Places {
+  readonly taken: Record<Stream, Position>;
+  readonly file: LogFile;
+}
+
 class LogPass {
   readonly #taken: Record<Stream, Position>;
+  readonly #file: LogFile;
+  readonly #options: PassOptions;
   readonly #seen: Record<Stream, Seen> = { stdout: NOTHING, stderr: NOTHING };
   /** Streams whose frame at the cursor has to come back first. */
   readonly #expected: Set<Stream>;
+  #isFirst = true;
 
-  constructor(taken: Record<Stream, Position>, since: bigint) {
+  constructor({ taken, file }: Places, since: bigint, options: PassOptions) {
     this.#taken = taken;
+    this.#file = file;
+    this.#options = options;
     const returns = (stream: Stream) => taken[stream].c > 0 && taken[stream].k >= since;
     this.#expected = new Set((['stdout', 'stderr'] as const).filter(returns));
   }
@@ -144,7 +174,26 @@ class LogPass {
     const taken = this.#taken[stream];
     if (at <= taken.k) this.#expected.delete(stream);
     if (at < taken.k || (at === taken.k && seen.c <= taken.c)) return 'duplicate';
+    if (this.#isUnsure(frame)) return 'unsure';
+    const isAfterGap = this.#expected.delete(stream);
+    this.#count(frame, isAfterGap);
     this.#taken[stream] = { k: seen.k, c: seen.c };
-    return this.#expected.delete(stream) ? 'new-after-gap' : 'new';
+    return isAfterGap ? 'new-after-gap' : 'new';
+  }
+
+  #isUnsure({ at }: Frame): boolean {
+    const { fileSize, again = false } = this.#options;
+    if (fileSize === undefined || this.#file.bytes < fileSize) return false;
+    if (again && this.#isFirst) return false;
+    const { stdout, stderr } = this.#taken;
+    return mayHoldFile(stdout.k > stderr.k ? stdout.k : stderr.k, at, fileSize);
+  }
+
+  #count(frame: Frame, isAfterGap: boolean): void {
+    const { fileSize = Infinity } = this.#options;
+    // The oldest that is left after a gap is the beginning of a file.
+    const begins = this.#file.bytes >= fileSize || (isAfterGap && this.#isFirst);
+    this.#file.bytes = entryBytes(frame) + (begins ? 0 : this.#file.bytes);
+    this.#isFirst = false;
   }
 }

@@ -17,7 +17,12 @@ export function parseTimestamp(text: string): bigint {
   return BigInt(seconds) * 1_000_000n + BigInt((match?.[2] ?? '').padEnd(9, '0'));
 }
 
+/** The engine's own words within the stream: why it cannot go on. */
+const ENGINE_ERROR = 3;
+
 function frameOf(kind: number, payload: Buffer): Frame {
+  if (kind === ENGINE_ERROR)
+    throw new LimpetError('unavailable', `the engine broke off the log: ${payload.toString()}`);
   const space = payload.indexOf(0x20);
   return {
     stream: kind === 2 ? 'stderr' : 'stdout',

@@ -13,7 +13,7 @@ import {
 } from '../../plugins/sdk/index.ts';
 import type { Container, Engine } from './engine.ts';
 import { openLogs } from './engine-streams.ts';
-import { LogCursor, type Told } from './log-cursor.ts';
+import { LogCursor, type PassOptions as CursorOptions, type Told } from './log-cursor.ts';
 import { demux, type Frame } from './log-frames.ts';
 import type { Restart } from './restart-gap.ts';
 import type { Held } from './stopper.ts';
@@ -57,6 +57,11 @@ class Joiner {
   }
 }
 
+interface TakingOptions extends CursorOptions {
+  readonly cursor: LogCursor;
+  readonly restart: Restart | undefined;
+}
+
 /** What one connection's frames add to the log. */
 class Taking {
   readonly #cursor: LogCursor;
@@ -64,23 +69,31 @@ class Taking {
   readonly #joiner = new Joiner();
   #restart: Restart | undefined;
 
-  constructor(cursor: LogCursor, restart: Restart | undefined) {
+  constructor({ cursor, restart, ...options }: TakingOptions) {
     this.#cursor = cursor;
-    this.#pass = cursor.pass();
+    this.#pass = cursor.pass(options);
     this.#restart = restart;
   }
 
-  *take(frame: Frame): Generator<LogChunk> {
+  /** Answers false when a new connection has to show what comes before the frame. */
+  *take(frame: Frame): Generator<LogChunk, boolean> {
     if (this.#restart !== undefined && frame.at >= BigInt(this.#restart.at) * 1_000_000n)
       yield* this.tell();
     // The cursor given out with what is held must not count this frame yet.
     const before = this.#cursor.snapshot();
     const verdict = this.#pass.take(frame);
-    if (verdict === 'duplicate') return;
+    if (verdict === 'duplicate') return true;
+    if (verdict === 'unsure') return false;
     const complete = this.#joiner.add(frame, before);
     if (complete !== undefined) yield complete;
     if (verdict === 'new-after-gap')
       yield gap(before(), 'output before this was rotated away by the engine before it was read');
+    return true;
+  }
+
+  *takeAll(frames: readonly Frame[]): Generator<LogChunk, boolean> {
+    for (const frame of frames) if (!(yield* this.take(frame))) return false;
+    return true;
   }
 
   /** What is held. */
@@ -100,7 +113,8 @@ class Taking {
   }
 }
 
-type Shown = Pick<Container, 'id' | 'status' | 'startedAt' | 'finishedAt'>;
+type Shown = Pick<Container, 'id' | 'status' | 'startedAt' | 'finishedAt'> &
+  Partial<Pick<Container, 'logFileBytes'>>;
 
 /** The container of a run that was seen to have ended, as far as its log is concerned. */
 export function endedContainer(seen: Observation | undefined): Shown | undefined {
@@ -121,9 +135,7 @@ export interface LogPorts {
   readonly restart: (container: Shown, told: Told) => Promise<Restart | undefined>;
 }
 
-interface PassOptions {
-  readonly cursor: LogCursor;
-  readonly restart: Restart | undefined;
+interface PassOptions extends TakingOptions {
   readonly follow: boolean;
   readonly signal: AbortSignal;
 }
@@ -151,6 +163,7 @@ export class DockerLog implements LogSource {
 
   async *read(from: string, signal: AbortSignal): AsyncGenerator<LogChunk> {
     const cursor = LogCursor.parse(from);
+    let isSure = true;
     while (!signal.aborted) {
       const container = this.#takeEnded() ?? (await this.#ports.held.look());
       if (container === undefined) {
@@ -174,7 +187,10 @@ export class DockerLog implements LogSource {
       const isOver = ENDED.has(container.status);
       // What is there already is read alone first, so that a restart is told at once and not with the next line.
       const follow = isOver || restart === undefined;
-      yield* this.#pass(container.id, { cursor, restart, follow, signal });
+      // Nothing is written any more when it is over, so nothing can be left out.
+      const fileSize = isOver ? undefined : container.logFileBytes;
+      const options: PassOptions = { cursor, restart, follow, fileSize, again: !isSure, signal };
+      isSure = yield* this.#pass(container.id, options);
       if (isOver) return;
     }
     const { name } = this.#ports.held;
@@ -188,21 +204,22 @@ export class DockerLog implements LogSource {
     return ended;
   }
 
-  async *#pass(
-    id: string,
-    { cursor, follow, signal, restart }: PassOptions,
-  ): AsyncGenerator<LogChunk> {
+  /** Answers false when it ended before a frame that another connection has to show again. */
+  async *#pass(id: string, options: PassOptions): AsyncGenerator<LogChunk, boolean> {
     const { calls } = this.#ports.engine;
-    const stream = await openLogs(calls, id, { since: cursor.since, follow, signal });
+    const { follow, signal } = options;
+    const stream = await openLogs(calls, id, { since: options.cursor.since, follow, signal });
     const silence = this.#endWhenSilent(id, stream);
-    const pass = new Taking(cursor, restart);
+    const pass = new Taking(options);
     try {
       for await (const frames of demux(stream)) {
         silence.broken();
-        for (const frame of frames) yield* pass.take(frame);
+        const isSure = yield* pass.takeAll(frames);
         yield* pass.flush();
+        if (!isSure) return false;
       }
       yield* pass.tell();
+      return true;
     } catch (thrown) {
       throw LimpetError.from(thrown, 'unavailable');
     } finally {

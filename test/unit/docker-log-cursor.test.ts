@@ -1,5 +1,6 @@
 import t from 'tap';
 import { LogCursor } from '../../executors/docker/log-cursor.ts';
+import { entryBytes, fileSize } from '../../executors/docker/log-file.ts';
 import { demux, parseTimestamp, type Frame } from '../../executors/docker/log-frames.ts';
 
 /** ns */
@@ -75,9 +76,55 @@ void t.test('a place that does not come back is a gap, told once', async (t) => 
   t.equal(pass.take(line(4)), 'new');
 });
 
+/** A size that three lines fill. */
+const FILE = 3 * entryBytes(line(1)) - 2;
+/** ns within which a file could be written */
+const LATER = 10 * FILE;
+/** Each so late after the one before. */
+const late = (n: number) => frame(n * LATER + 1, `${n % 10}\n`);
+
+void t.test('after a full file a connection that may have left one out is unsure', async (t) => {
+  const cursor = LogCursor.parse('');
+  taken(cursor, some.slice(0, 2));
+  const pass = LogCursor.parse(cursor.snapshot()()).pass({ fileSize: FILE });
+  t.equal(pass.take(line(2)), 'duplicate');
+  t.equal(pass.take(line(3)), 'new', 'the last of its file');
+  t.equal(pass.take(line(4)), 'new', 'too near to hold a file in between');
+  t.equal(pass.take(late(5)), 'new', 'within a file nothing is left out');
+  t.equal(pass.take(late(6)), 'new', 'the last of its file');
+  t.equal(pass.take(late(9)), 'unsure');
+});
+
+void t.test('the connection that looks again is believed, and no other', async (t) => {
+  const cursor = LogCursor.parse('');
+  taken(cursor, some.slice(0, 3));
+  const fresh = cursor.pass({ fileSize: FILE });
+  t.equal(fresh.take(line(3)), 'duplicate');
+  t.equal(fresh.take(late(10)), 'unsure', 'it may have waited where the file ended');
+  const again = cursor.pass({ fileSize: FILE, again: true });
+  t.equal(again.take(line(3)), 'duplicate');
+  t.equal(again.take(late(7)), 'new');
+  t.equal(again.take(late(8)), 'new');
+  t.equal(again.take(late(9)), 'new', 'the next file is full');
+  t.equal(again.take(late(10)), 'unsure', 'believed for its beginning alone');
+});
+
+void t.test('what is left after a gap begins a file', async (t) => {
+  const cursor = LogCursor.parse('');
+  taken(cursor, some.slice(0, 2));
+  const pass = cursor.pass({ fileSize: FILE });
+  const verdicts = [7, 8, 9, 10].map((n) => pass.take(late(n)));
+  t.strictSame(verdicts, ['new-after-gap', 'new', 'new', 'unsure']);
+});
+
 void t.test('a cursor that cannot be read is corrupt', async (t) => {
   for (const text of ['x', '{"stdout":{"k":"-1","c":1}}', '[]'])
     t.throws(() => LogCursor.parse(text), { code: 'store-corrupt' }, text);
+});
+
+void t.test('sizes are read as the engine reads them', async (t) => {
+  const sizes = ['10m', '64k', '1g', '500', '1.5m', ''].map(fileSize);
+  t.strictSame(sizes, [10_000_000, 64_000, 1_000_000_000, 500, undefined, undefined]);
 });
 
 void t.test('times keep their nanoseconds', async (t) => {
@@ -111,4 +158,12 @@ void t.test('frames come out whole, however the bytes are cut', async (t) => {
     t.same(await frames(pieces(bytes, size)), ['stdout 9 one two\n', 'stderr 9 ', 'stdout 9 x']);
   const cut = bytes.subarray(0, bytes.length - 1);
   await t.rejects(frames(pieces(cut, 50)), { code: 'unavailable' });
+});
+
+void t.test('why the engine breaks a log off is told', async (t) => {
+  const bytes = Buffer.concat([wire(1, 'one\n'), wire(3, 'Error grabbing logs: no file')]);
+  await t.rejects(frames(pieces(bytes, 1000)), {
+    code: 'unavailable',
+    message: /Error grabbing logs: no file/,
+  });
 });

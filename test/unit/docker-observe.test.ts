@@ -46,6 +46,7 @@ const container: Container = {
   image: 'busybox',
   stopSignal: undefined,
   hasInit: true,
+  logFileBytes: 10_000_000,
 };
 
 function outcome(change: Partial<Container>, known: Partial<RunRecord> = {}, facts = host) {
