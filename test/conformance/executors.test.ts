@@ -18,12 +18,6 @@ const JOBS = 4;
 const NEVER = ['handshake/fingerprint-kept', 'streams/exec-exit'];
 const HELD = ['stop/at-return', 'deadline/at-return'];
 
-/** The 200000 lines of the sample `huge`, with a pause after each 10000. */
-const PACED =
-  'awk \'BEGIN { for (i = 0; i < 200000; i++) { s = sprintf("%05d ", i); printf "%s%s\\n", s, substr(x(), 1, 59 - length(s)); if (i % 10000 == 9999) system("sleep 0.2") } } function x() { return "' +
-  'x'.repeat(54) +
-  '" }\'';
-
 interface Executor {
   readonly command: readonly string[];
   readonly file?: SubjectFile;
@@ -80,15 +74,9 @@ await t.test('wasm', (t) => {
 await t.test('docker', { skip: privateEngineSkip() }, async (t) => {
   const { host, image } = await privateEngine(t);
   const samples = bySh((command) => ({ Image: image, Parameters: command }));
-  // The engine itself loses lines of who prints faster than its followers read.
-  const huge = { Image: image, Parameters: ['sh', '-c', PACED] };
   await keepsAll(t, {
     command: built('executor-docker'),
-    file: {
-      ...PLAIN,
-      config: { host },
-      samples: { ...samples, huge },
-    },
+    file: { ...PLAIN, config: { host }, samples },
     skipped: ['recovery/renew-held', 'stop/after-death', 'deadline/no-plugin'],
   });
   for (const path of ['/containers/json?all=1', '/volumes']) {
