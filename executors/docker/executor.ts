@@ -1,8 +1,10 @@
 /** The docker executor: one container per run, held by the engine. */
+import { constants } from 'node:os';
 import {
   LimpetError,
   messageOf,
   orderLease,
+  orderStop,
   pause,
   type AcceptedEngine,
   type Executor,
@@ -33,7 +35,7 @@ import { prepareImage } from './prepare.ts';
 import { PulledImages } from './pulled-images.ts';
 import { rebuiltSpec } from './rebuild.ts';
 import { Renewals } from './renewals.ts';
-import { giveUp, recordOrder } from './run-files.ts';
+import { giveUp } from './run-files.ts';
 import { Stopper, type Held } from './stopper.ts';
 import { supervise } from './supervise.ts';
 
@@ -205,7 +207,7 @@ export class DockerExecutor implements Executor<DockerParams> {
   }
 
   async stop(run: Run, order: StopOrder): Promise<void> {
-    await recordOrder(run.folder, order);
+    await orderStop(run.folder, order, constants.signals[order.signal]);
     const held = this.#held(run);
     this.#stopper.arm(held, this.#watched.get(held.name) ?? this.#closing.signal);
   }

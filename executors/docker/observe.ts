@@ -1,8 +1,8 @@
 /** From what the engine and the run folder say to one observation. Pure. */
-import type { Observation, RunKey } from '../../plugins/sdk/index.ts';
+import type { Observation, RecordedOrder, RunKey } from '../../plugins/sdk/index.ts';
 import type { Container } from './engine.ts';
 import { isOurs, specHashOf, type Identity } from './labels.ts';
-import type { EngineLoss, Mark, RecordedOrder } from './run-files.ts';
+import type { EngineLoss, Mark } from './run-files.ts';
 
 /** What the run folder and the host know of a run. */
 export interface RunRecord {

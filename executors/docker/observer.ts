@@ -1,6 +1,7 @@
 /** What this node's runs look like now: one by name, or all by one labelled list. No side effects. */
 import {
   LimpetError,
+  readOrder,
   type ExecutorHost,
   type Observation,
   type RunKey,
@@ -23,7 +24,7 @@ import { observation, phaseOf, unseen, type HostFacts, type RunRecord } from './
 import { dockerParams } from './params.ts';
 import { untoldRestart, type Restart } from './restart-gap.ts';
 import { survivorsOf } from './survivors.ts';
-import { isGivenUp, readLoss, readMark, readOrder } from './run-files.ts';
+import { isGivenUp, readLoss, readMark } from './run-files.ts';
 
 const LIST_INSPECTS = 8;
 

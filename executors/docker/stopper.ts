@@ -3,10 +3,9 @@
  * plugin goes on with it where this one died; the grace counts from when the order was recorded.
  */
 import { constants } from 'node:os';
-import { pause, type PluginLog } from '../../plugins/sdk/index.ts';
+import { pause, readOrder, type PluginLog, type RecordedOrder } from '../../plugins/sdk/index.ts';
 import { isAway, statusOf } from './engine-error.ts';
 import type { Container, Engine } from './engine.ts';
-import { readOrder, type RecordedOrder } from './run-files.ts';
 import { backoffMs } from './backoff.ts';
 import { takesSignals } from './takes-signals.ts';
 

@@ -2,8 +2,10 @@
  * Watches one run to its end. The streamed wait is a hint, inspect is the truth; when the engine goes away its absence is
  * recorded and the watch goes on when it is back. While it lives it also keeps deadline and lease, and carries out the stop order.
  */
+import { constants } from 'node:os';
 import {
   LimpetError,
+  orderStop,
   pause,
   readLease,
   type ExecutorHost,
@@ -14,7 +16,7 @@ import { isAway } from './engine-error.ts';
 import { waitForExit } from './engine-streams.ts';
 import type { Container, Engine } from './engine.ts';
 import { KILLED } from './observe.ts';
-import { recordLoss, recordOrder, type EngineLoss } from './run-files.ts';
+import { recordLoss, type EngineLoss } from './run-files.ts';
 import { backoffMs } from './backoff.ts';
 import type { Held, Stopper } from './stopper.ts';
 import { endSurvivors } from './survivors.ts';
@@ -122,7 +124,8 @@ async function keepDeadline(
   const reason = await whatIsOver({ ...run, renewed }, signal);
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {
-      await recordOrder(run.folder, { by: 'limit', reason, signal: 'SIGTERM', graceMs });
+      const order = { by: 'limit', reason, signal: 'SIGTERM', graceMs } as const;
+      await orderStop(run.folder, order, constants.signals.SIGTERM);
       stopper.arm(held, signal);
       return;
     } catch (thrown) {

@@ -19,7 +19,7 @@ import type { Processes, ProcessIdentity } from '../../adapters/processes/port.t
 import { LimpetError } from '../../core/errors.ts';
 import { OUTCOME_CAUSES, type Outcome } from '../../core/execution/outcome.ts';
 import { keyText } from './run-folder.ts';
-import type { Observation, RunContext, RunKey, StopOrder } from './types.ts';
+import type { Observation, RunContext, RunKey } from './types.ts';
 
 export const NONCE_VARIABLE = 'LIMPET_RUN';
 
@@ -113,16 +113,6 @@ export function survivors(key: RunKey, processes: Processes): readonly ProcessId
 /** KILLs whatever is left of a run, by identity. Answers how many processes it signalled. */
 export function killSurvivors(key: RunKey, processes: Processes): number {
   return survivors(key, processes).filter((one) => processes.signal(one, 'SIGKILL')).length;
-}
-
-/** Hands a stop order to the holder, which reads it within a second. A later order may shorten the grace. */
-export async function orderStop(folder: string, order: StopOrder, signal: number): Promise<void> {
-  const reason = order.reason.replaceAll(/\s+/g, ' ').trim() || 'stopped';
-  await writeDurably(join(folder, 'stop'), `${order.by} ${signal} ${order.graceMs} ${reason}\n`);
-}
-
-export function isStopOrdered(folder: string): boolean {
-  return readIfThere(join(folder, 'stop')) !== undefined;
 }
 
 /** Sets the absolute deadline that the holder keeps; 0 takes it away. */

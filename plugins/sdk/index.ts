@@ -23,8 +23,6 @@ export {
   observeHeld,
   orderDeadline,
   orderLease,
-  isStopOrdered,
-  orderStop,
   parseClaim,
   parseExit,
   readClaim,
@@ -34,6 +32,7 @@ export {
   type Claim,
   type ExitRecord,
 } from './held-run.ts';
+export { isStopOrdered, orderStop, readOrder, type RecordedOrder } from './stop-order.ts';
 export { heldExecutor } from './held/definition.ts';
 export { HeldExecutor, type HeldExecutorPorts } from './held/held-executor.ts';
 export { spawnHeld } from './held/spawn-held.ts';

@@ -196,7 +196,10 @@ export interface Executor<Params = unknown> {
   ): Promise<Observation | void>;
   /** `seen`: as above. */
   logs(run: RunContext<Params>, seen?: Observation): LogSource;
-  /** Hands the order over so that it is carried out, KILL included, even if the agent dies now. Returns at once. */
+  /**
+   * Hands the order over so that it is carried out, KILL included, even if the agent dies now. Returns at once. Of a second
+   * order the grace counts, if its KILL comes sooner; cause, signal and reason of the first stay.
+   */
   stop(run: RunContext<Params>, order: StopOrder): Promise<void>;
   /** Ends and deletes what is left in the engine. The SDK deletes the run folder afterwards. Unknown is fine. */
   remove(key: RunKey): Promise<void>;

@@ -223,7 +223,8 @@ func (e *executor) Wait(ctx context.Context, request *pb.WaitRequest) (*pb.RunSt
 }
 
 func (e *executor) Stop(_ context.Context, request *pb.StopRequest) (*pb.StopResponse, error) {
-	order := stopOrder{by: request.By, graceMs: int64(request.GraceMs), reason: request.Reason}
+	killAt := time.Now().UnixMilli() + int64(request.GraceMs)
+	order := stopOrder{by: request.By, killAt: killAt, reason: request.Reason}
 	if order.by == "" {
 		order.by = "stop"
 	}

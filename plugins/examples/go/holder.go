@@ -58,12 +58,11 @@ func holdRun(r run, command []string) error {
 }
 
 type held struct {
-	run     run
-	spec    spec
-	log     *logWriter
-	pid     int
-	ending  *stopOrder // once something wants the end
-	askedAt time.Time
+	run    run
+	spec   spec
+	log    *logWriter
+	pid    int
+	ending *stopOrder // once something wants the end
 }
 
 func (h *held) untilEnded(command []string) exitRecord {
@@ -180,9 +179,14 @@ func (h *held) obey() {
 		return
 	}
 	if h.ending == nil {
-		h.ending, h.askedAt = order, time.Now()
+		h.ending = order
 		h.signal(syscall.Signal(order.signal))
-	} else if time.Since(h.askedAt) >= time.Duration(order.graceMs)*time.Millisecond {
+	}
+	// Whatever comes later can only bring it nearer.
+	if order.killAt < h.ending.killAt {
+		h.ending.killAt = order.killAt
+	}
+	if time.Now().UnixMilli() >= h.ending.killAt {
 		h.signal(syscall.SIGKILL)
 	}
 }
@@ -194,7 +198,7 @@ func (h *held) wanted() *stopOrder {
 	}
 	now := time.Now().UnixMilli()
 	limit := func(reason string) *stopOrder {
-		return &stopOrder{"limit", int(syscall.SIGTERM), h.spec.StopGraceMs, reason}
+		return &stopOrder{"limit", int(syscall.SIGTERM), now + h.spec.StopGraceMs, reason}
 	}
 	if at := h.spec.DeadlineAt; at > 0 && at <= now {
 		return limit("deadline")

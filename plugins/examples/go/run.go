@@ -17,7 +17,7 @@ const nonce = "LIMPET_RUN"
 //	run.json  what is to be run, written before anything is started
 //	claim     `<pid> <start time> <boot id>` of the holder, made by itself before it starts anything: a run with a claim
 //	          is never started again
-//	stop      an order to the holder: `<by> <signal> <grace ms> <reason>`
+//	stop      an order to the holder: `<by> <signal> <KILL at, ms> <reason>`
 //	until     the end of the lease, in ms
 //	exit      how it ended: `<by> <code> <finished at, ms> <reason>`
 type run struct {
@@ -93,10 +93,10 @@ type exitRecord struct {
 }
 
 type stopOrder struct {
-	by      string
-	signal  int
-	graceMs int64
-	reason  string
+	by     string
+	signal int
+	killAt int64
+	reason string
 }
 
 func (r run) key() string {
@@ -192,12 +192,19 @@ func (r run) processes() []int {
 	return processesWith(nonce + "=" + r.key())
 }
 
+// orderStop: what the first order says of cause, signal and reason stays; a later one can only bring the KILL nearer.
 func (r run) orderStop(order stopOrder) error {
+	if first := r.ordered(); first != nil {
+		if order.killAt >= first.killAt {
+			return nil
+		}
+		order.by, order.signal, order.reason = first.by, first.signal, first.reason
+	}
 	reason := strings.Join(strings.Fields(order.reason), " ")
 	if reason == "" {
 		reason = "stopped"
 	}
-	return writeDurably(r.file("stop"), fmt.Sprintf("%s %d %d %s\n", order.by, order.signal, order.graceMs, reason))
+	return writeDurably(r.file("stop"), fmt.Sprintf("%s %d %d %s\n", order.by, order.signal, order.killAt, reason))
 }
 
 // ordered answers nil while nobody has asked for the end.
@@ -208,8 +215,8 @@ func (r run) ordered() *stopOrder {
 		return nil
 	}
 	signal, _ := strconv.Atoi(fields[1])
-	grace, _ := strconv.ParseInt(fields[2], 10, 64)
-	return &stopOrder{by: fields[0], signal: signal, graceMs: grace, reason: fields[3]}
+	killAt, _ := strconv.ParseInt(fields[2], 10, 64)
+	return &stopOrder{by: fields[0], signal: signal, killAt: killAt, reason: fields[3]}
 }
 
 func (r run) renew(untilMs int64) error {

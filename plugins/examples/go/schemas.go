@@ -57,8 +57,8 @@ func parseConfig(text string) (config, error) {
 // parseParams answers the params of work that can run here; FailedPrecondition says why it cannot.
 func (c config) parseParams(asked *pb.RunSpec) (parsed params, err error) {
 	cannot := func(why string) error { return refuse(codes.FailedPrecondition, why) }
-	if len(asked.Mounts) > 0 {
-		return parsed, cannot("scripts run in a folder of their own: inputs and result paths are not supported")
+	if why := unsupported(asked); why != "" {
+		return parsed, cannot(why)
 	}
 	parsed.Interpreter = "sh"
 	if err := parse(asked.ParamsJson, &parsed); err != nil {
@@ -74,6 +74,19 @@ func (c config) parseParams(asked *pb.RunSpec) (parsed params, err error) {
 		return parsed, cannot("Engine.Params.Interpreter: this node has no " + parsed.Interpreter)
 	}
 	return parsed, nil
+}
+
+// unsupported says what the job asks for and cannot have here, for people.
+func unsupported(asked *pb.RunSpec) string {
+	switch {
+	case len(asked.GetMounts()) > 0:
+		return "InputSources, ResultPaths: not supported by executor script, whose scripts run in a folder of their own"
+	case asked.GetLimits().GetDiskBytes() > 0:
+		return "Resources.Disk: not supported by executor script, which does not bound what a script writes"
+	case asked.GetNetwork() == "bridge" || asked.GetNetwork() == "http":
+		return "Network " + asked.Network + ": not supported by executor script, whose scripts have the network of the node"
+	}
+	return ""
 }
 
 func parse(text string, into interface{}) error {

@@ -172,7 +172,8 @@ class Executor:
             seen = _present(run)
             self._supervise(run, seen)
             if seen.phase == 'running':
-                run.order_stop(by, number, request.grace_ms, request.reason)
+                run.order_stop(by, number, _now_ms() + request.grace_ms,
+                               request.reason)
         return StopResponse()
 
     async def Renew(self, request, context):

@@ -49,7 +49,7 @@ class _Held:
         self._command = command
         self._log = log
         self._ending = None  # (by, reason), once something wants the end
-        self._asked_at = 0
+        self._kill_at = 0  # ms
         self._child = None
 
     def until_ended(self):
@@ -110,16 +110,18 @@ class _Held:
         wanted = self._wanted()
         if wanted is None:
             return
-        by, number, grace_ms, reason = wanted
+        by, number, kill_at, reason = wanted
         if self._ending is None:
             self._ending = by, reason
-            self._asked_at = time.monotonic()
+            self._kill_at = kill_at
             self._signal(number)
-        elif (time.monotonic() - self._asked_at) * 1000 >= grace_ms:
+        # Whatever comes later can only bring it nearer.
+        self._kill_at = min(self._kill_at, kill_at)
+        if _now_ms() >= self._kill_at:
             self._signal(signal.SIGKILL)
 
     def _wanted(self):
-        """(by, signal, grace in ms, reason) if the run is to end."""
+        """(by, signal, time of the KILL, reason) if the run is to end."""
         order = self._run.stop_order()
         if order is not None:
             return order
@@ -127,8 +129,8 @@ class _Held:
                 (self._run.lease_end(), 'lease')]
         for at, reason in sorted(end for end in ends if end[0]):
             if at <= _now_ms():
-                grace = self._spec['stopGraceMs']
-                return 'limit', signal.SIGTERM, grace, reason
+                kill_at = _now_ms() + self._spec['stopGraceMs']
+                return 'limit', signal.SIGTERM, kill_at, reason
         return None
 
     def _signal(self, number):

@@ -4,7 +4,7 @@
     claim     `<pid> <start time> <boot id>` of the holder, made by itself
               before it starts anything: a run with a claim is never started
               again
-    stop      an order to the holder: `<by> <signal> <grace ms> <reason>`
+    stop      an order to the holder: `<by> <signal> <KILL at, ms> <reason>`
     until     the end of the lease, in ms
     exit      how it ended: `<by> <code or -> <finished at, ms> <reason>`
 
@@ -72,17 +72,23 @@ class Run:
         _sync(self.folder)
         return True
 
-    def order_stop(self, by, number, grace_ms, reason):
+    def order_stop(self, by, number, kill_at, reason):
+        """A later order can only bring the KILL nearer; the rest stays."""
+        first = self.stop_order()
+        if first is not None:
+            by, number, first_kill_at, reason = first
+            if kill_at >= first_kill_at:
+                return
         reason = ' '.join(reason.split()) or 'stopped'
         write_durably(self.folder / 'stop',
-                      f'{by} {number} {grace_ms} {reason}\n')
+                      f'{by} {number} {kill_at} {reason}\n')
 
     def stop_order(self):
         text = _read(self.folder / 'stop')
         if text is None:
             return None
-        by, number, grace_ms, reason = text.split(maxsplit=3)
-        return by, int(number), int(grace_ms), reason.strip()
+        by, number, kill_at, reason = text.split(maxsplit=3)
+        return by, int(number), int(kill_at), reason.strip()
 
     def renew(self, until_ms):
         write_durably(self.folder / 'until', f'{until_ms} lease\n')

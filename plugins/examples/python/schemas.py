@@ -42,10 +42,24 @@ def config_of(text):
 def params_of(spec):
     """Of work that can run here; FAILED_PRECONDITION says why it cannot."""
     code = StatusCode.FAILED_PRECONDITION
-    if spec.mounts:
-        raise Failure(code, 'programs run in a folder of their own: inputs '
-                            'and result paths are not supported')
+    unsupported = _unsupported(spec)
+    if unsupported is not None:
+        raise Failure(code, unsupported)
     return _parse(spec.params_json, PARAMS, 'Engine.Params', code)
+
+
+def _unsupported(spec):
+    """What the job asks for and cannot have here, for people."""
+    if spec.mounts:
+        return ('InputSources, ResultPaths: not supported by executor '
+                'python, whose programs run in a folder of their own')
+    if spec.limits.disk_bytes:
+        return ('Resources.Disk: not supported by executor python, which '
+                'does not bound what a program writes')
+    if spec.network in ('bridge', 'http'):
+        return (f'Network {spec.network}: not supported by executor python, '
+                'whose programs have the network of the node')
+    return None
 
 
 def _parse(text, schema, what, code):

@@ -11,17 +11,10 @@ import { join } from 'node:path';
 import { removeFolder } from '../../../adapters/durable/folders.ts';
 import { LimpetError } from '../../../core/errors.ts';
 import { FolderBell } from '../folder-bell.ts';
-import {
-  isStopOrdered,
-  killSurvivors,
-  observeHeld,
-  orderLease,
-  orderStop,
-  readExit,
-  survivors,
-} from '../held-run.ts';
+import { killSurvivors, observeHeld, orderLease, readExit, survivors } from '../held-run.ts';
 import { pause } from '../pause.ts';
 import { rawSource, type RawName } from '../raw-source.ts';
+import { isStopOrdered, orderStop } from '../stop-order.ts';
 import {
   isLive,
   type Executor,

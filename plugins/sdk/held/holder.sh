@@ -116,11 +116,15 @@ watch() {
     wants_end || continue
     [ -s ending ] || write_whole ending "$by $reason"
     signal_command "$signal"
-    waited=0
-    while [ "$waited" -lt "$grace" ] && sleep 1; do
+    # A later order brings the KILL nearer, never further away: it counts from when it came.
+    waited=0 ordered=0 bound=$grace
+    [ -s stop ] || ordered=
+    while [ "$waited" -lt "$bound" ] && sleep 1; do
       waited=$((waited + 1))
       go_home
-      wants_end
+      [ -s stop ] && wants_end || continue
+      : "${ordered:=$waited}"
+      [ $((ordered + grace)) -ge "$bound" ] || bound=$((ordered + grace))
     done
     signal_command KILL
   done
