@@ -37,7 +37,8 @@ export async function meet({ command, env, file }: Words, place: Place): Promise
     { ...subject, samples: {} },
     place.processes,
   );
-  place.signal.addEventListener('abort', () => void bench.close(), { once: true });
+  const close = () => void bench.close();
+  place.signal.addEventListener('abort', close, { once: true });
   try {
     await bench.open();
     const { name, version, capabilities } = await bench.plugin.calls.info({});
@@ -56,6 +57,7 @@ export async function meet({ command, env, file }: Words, place: Place): Promise
       cause: thrown,
     });
   } finally {
+    place.signal.removeEventListener('abort', close);
     await bench.close();
   }
 }

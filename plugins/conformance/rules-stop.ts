@@ -6,6 +6,8 @@
  *   stop/kill         Stop of `stubborn`, grace 3 s                     it runs on for the grace, then it is killed
  *   stop/at-once      Stop with a grace of 30 s                         the answer comes within 5 s
  *   stop/repeated     Stop, again, and after the end                    OK each time; the outcome stays the first one's
+ *   stop/nearer       Stop of `stubborn`, grace 60 s, then grace 1 s    killed soon; the outcome is the first one's
+ *   stop/not-later    Stop of `stubborn`, grace 2 s, then grace 60 s    killed as if the second had not come
  *   stop/unknown      Stop of what was never there                      NOT_FOUND
  *   stop/outcome      Stop by `stop`, another by `limit`                outcome by that, with the reason
  *   stop/after-death  held: Stop, kill -9 of the plugin at once         the run is ended all the same, with no plugin alive
@@ -95,6 +97,35 @@ const repeated: Rule = {
   },
 };
 
+/** Two orders with these graces; resolves at the end, which has to come by the shorter one. */
+async function stoppedTwice(bench: Bench, graces: readonly [number, number]): Promise<void> {
+  await withTicks(bench, { sample: 'stubborn' }, async (run) => {
+    const { plugin } = bench;
+    const [first, second] = graces;
+    await stop(plugin, run, { graceMs: first, reason: 'the first order' });
+    await stop(plugin, run, { graceMs: second, reason: 'the second order' });
+    const end = await ended(plugin, run, Math.min(...graces) + SLACK_MS);
+    demandEqual('outcome by', end.outcome?.by, 'stop');
+    demandEqual('outcome reason', end.outcome?.reason, 'the first order');
+  });
+}
+
+const nearer: Rule = {
+  id: 'stop/nearer',
+  title: 'A later Stop with a shorter grace brings the KILL nearer',
+  needs: ['stubborn'],
+  shares: true,
+  check: (bench) => stoppedTwice(bench, [60_000, 1000]),
+};
+
+const notLater: Rule = {
+  id: 'stop/not-later',
+  title: 'A later Stop with a longer grace does not put the KILL off',
+  needs: ['stubborn'],
+  shares: true,
+  check: (bench) => stoppedTwice(bench, [2000, 60_000]),
+};
+
 const unknown: Rule = {
   id: 'stop/unknown',
   title: 'Stop of a run that was never there answers NOT_FOUND',
@@ -165,6 +196,6 @@ const atReturn: Rule = {
 };
 
 export const stopRules: readonly Rule[] = [
-  ...[term, kill, atOnce, repeated, unknown, outcome],
+  ...[term, kill, atOnce, repeated, nearer, notLater, unknown, outcome],
   ...[afterDeath, atReturn],
 ];

@@ -9,11 +9,14 @@
  *   streams/events-since    Events from the number of the first           the second again, or a gap
  *   streams/events-gap      Events from a number that is not known        a gap, at once
  *   streams/slow-reader     a reader of `huge` stops reading               others are served, the run ends; it misses nothing
+ *   streams/stats           Stats of a live run every 200 ms, where claimed   values as they can be, no more often than asked
+ *   streams/stats-unknown   Stats of a run that never was, where claimed      NOT_FOUND
  *   streams/exec-exit       Exec of a shell, where claimed                Started first, the output, Exit with its code last
  */
 import { demand, demandEqual, statusOf } from './expect.ts';
 import { cancelled } from './rule-cancelled.ts';
 import { execExit } from './rule-exec.ts';
+import { stats, statsUnknown } from './rules-stats.ts';
 import { background } from './background.ts';
 import { demandBytes } from './log-bytes.ts';
 import { ended, launch, prepare, readLog, remove, start, status } from './steps.ts';
@@ -186,5 +189,6 @@ const slowReader: Rule = {
 
 export const streamsRules: readonly Rule[] = [
   ...[largeRequest, largeRefusal, cancelled],
-  ...[events, eventsSince, eventsGap, slowReader, execExit],
+  ...[events, eventsSince, eventsGap, slowReader],
+  ...[stats, statsUnknown, execExit],
 ];

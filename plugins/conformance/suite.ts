@@ -53,6 +53,7 @@ export async function runSuite(options: SuiteOptions): Promise<readonly Verdict[
       if (!options.signal.aborted) await lane();
   });
   await Promise.all(workers);
+  options.signal.removeEventListener('abort', closeAll);
   return told.verdicts;
 }
 

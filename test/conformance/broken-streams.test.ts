@@ -12,15 +12,20 @@ await t.test('a plugin that breaks a rule of streams fails that rule', (t) =>
   eachBreakFails(t, 'streams', streamsBreaks),
 );
 
-// None of our executors claims it.
-await t.test('Exec that answers in order keeps its rule', async (t) => {
-  const folder = programDir(t);
-  const whole = await met({ command: BROKEN, folder });
-  const capabilities = new Set<Need>([...whole.capabilities, 'exec']);
-  const rules = RULES.filter(({ id }) => id === 'streams/exec-exit');
-  const [verdict] = await judge(
-    { ...whole, capabilities },
-    { rules, folder, env: { BREAK: 'kept/exec' } },
-  );
-  t.equal(verdict?.result, 'pass', verdict?.reason ?? 'no verdict');
-});
+// None of our executors claims these.
+for (const [capability, ids] of [
+  ['exec', ['streams/exec-exit']],
+  ['stats', ['streams/stats', 'streams/stats-unknown']],
+] as const)
+  await t.test(`a plugin that is right keeps its rules of ${capability}`, async (t) => {
+    const folder = programDir(t);
+    const whole = await met({ command: BROKEN, folder });
+    const capabilities = new Set<Need>([...whole.capabilities, capability]);
+    const rules = RULES.filter(({ id }) => ids.some((one) => one === id));
+    const env = { BREAK: `kept/${capability}` };
+    const verdicts = await judge({ ...whole, capabilities }, { rules, folder, env });
+    t.strictSame(
+      verdicts.map(({ rule, result, reason }) => [rule, result, reason]),
+      ids.map((id) => [id, 'pass', '']),
+    );
+  });

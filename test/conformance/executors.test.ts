@@ -15,7 +15,10 @@ t.setTimeout(600_000);
 const JOBS = 4;
 
 /** What no plugin of ours can be asked, beside what the test names. */
-const NEVER = ['handshake/fingerprint-kept', 'streams/exec-exit'];
+const NEVER = [
+  ...['handshake/fingerprint-kept', 'streams/exec-exit'],
+  ...['streams/stats', 'streams/stats-unknown'],
+];
 const HELD = ['stop/at-return', 'deadline/at-return'];
 
 interface Executor {
@@ -63,7 +66,7 @@ await t.test('wasm', (t) => {
   const source = join(ROOT, 'fixtures/wasm/samples.wasm');
   const mounts = [{ source, target, readOnly: true }];
   // A guest gets no signals: there is nothing that it could ignore.
-  const stubborn = ['stop/kill', 'deadline/stubborn'];
+  const stubborn = ['stop/kill', 'stop/nearer', 'stop/not-later', 'deadline/stubborn'];
   return keepsAll(t, {
     command: built('executor-wasm'),
     file: { ...PLAIN, config: { warm: 1 }, mounts, samples },
