@@ -10,12 +10,12 @@ const SLOWER_BY = 20;
 
 /**
  * Calls `look` again and again, every 20 to 100 ms, until its answer is truthy, and resolves with that answer; a throw counts
- * as "not yet". After `deadlineMs` (10 s) it rejects with an Error that names `what` was waited for and the last answer or error.
+ * as "not yet". After `deadlineMs` (30 s) it rejects with an Error that names `what` was waited for and the last answer or error.
  */
 export async function eventually<T>(
   what: string,
   look: () => T | Promise<T>,
-  deadlineMs = 10_000,
+  deadlineMs = 30_000,
 ): Promise<Exclude<T, Falsy>> {
   const began = performance.now();
   const end = began + deadlineMs;
