@@ -170,6 +170,7 @@ export async function composeAgent(
     drainedSince: drain.since,
     reloaded: reload.last,
     housekeeping: housekeeper.state,
+    plugins: plugins.set(),
   });
   const status = (): AgentStatus => agentStatus(statusParts());
   const explainer = new Explainer({

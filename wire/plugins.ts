@@ -51,6 +51,8 @@ export const pluginFactSchema = z.object({
   /** Live ones. */
   runs: z.int(),
   capabilities: z.array(z.string()).readonly(),
+  /** What is not right about it and stops nothing, a sentence each; missing when there is nothing. */
+  warnings: z.array(z.string()).readonly().optional(),
   /** The new instance that takes over. */
   upgrade: z.object({ version: z.string(), pid: z.number(), runsLeft: z.int() }).optional(),
 });

@@ -12,14 +12,18 @@ export interface DeskParts {
   readonly host: Pick<PluginSet, 'health'>;
   readonly store: Store;
   readonly log: Logger;
-  readonly schemas: Pick<ToldSchemas, 'of'>;
+  readonly schemas: Pick<ToldSchemas, 'of' | 'problems'>;
   /** Of plugin logs. */
   readonly folder: string;
 }
 
 export function pluginDesk({ plugins, host, store, log, ...parts }: DeskParts): PluginDesk {
   return {
-    set: () => plugins.set(),
+    set: () =>
+      plugins.set().map((fact) => {
+        const warnings = parts.schemas.problems(fact.name);
+        return warnings.length === 0 ? fact : { ...fact, warnings };
+      }),
     restart: (name) => plugins.restart(name),
     attributes: (name) => host.health().find((health) => health.name === name)?.attributes ?? {},
     record: (name) => loadRecord(store, name, log),

@@ -1,6 +1,7 @@
 /** Gathers the status out of the live parts. */
 import type { Corrupt } from '../../adapters/store/port.ts';
 import type { Identity } from '../../adapters/identity/identity-file.ts';
+import type { PluginFact } from '../../wire/plugins.ts';
 import { reloadLine, type ReloadReport } from '../../wire/reload.ts';
 import type { AgentConfig } from '../config.ts';
 import { foreignShape, foreignText } from '../executions/foreign-shape.ts';
@@ -33,6 +34,7 @@ export interface StatusParts {
   readonly drainedSince: number | undefined;
   readonly reloaded: ReloadReport | undefined;
   readonly housekeeping: Housekeeping;
+  readonly plugins: readonly PluginFact[];
 }
 
 /** One sentence for each thing that is not as it should be. */
@@ -46,6 +48,7 @@ export function degradedOf(parts: StatusParts): readonly string[] {
     ...reloadProblem(parts.reloaded),
     ...storeProblems(parts.store, sources.engine),
     ...degradations(sources.health(), link, quarantined),
+    ...pluginProblems(parts.plugins),
   ];
 }
 
@@ -88,6 +91,17 @@ export function agentStatus(parts: StatusParts): AgentStatus {
       ),
     ],
   };
+}
+
+/** Of those that work: a newer version of one has not taken its place. */
+function pluginProblems(plugins: readonly PluginFact[]): string[] {
+  return plugins
+    .filter(({ state, health, reason }) => isUp(state) && health === 'healthy' && reason !== '')
+    .map(({ name, reason }) => `plugin ${name}: ${reason}`);
+}
+
+function isUp(state: PluginFact['state']): boolean {
+  return state === 'running' || state === 'upgrading';
 }
 
 function drainLine(since: number | undefined): string[] {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { LimpetError } from '../../core/errors.ts';
 import { getOnSocket } from '../../adapters/doctor/http-on-socket.ts';
 import { agentStatusSchema } from '../../wire/agent-status.ts';
+import { pluginListSchema, type PluginFact } from '../../wire/plugins.ts';
 
 const statusSchema = agentStatusSchema.pick({
   pid: true,
@@ -17,7 +18,12 @@ const statusSchema = agentStatusSchema.pick({
 export type LiveStatus = z.infer<typeof statusSchema>;
 
 export type LiveAgent =
-  | { readonly state: 'answers'; readonly status: LiveStatus; readonly socket: string }
+  | {
+      readonly state: 'answers';
+      readonly status: LiveStatus;
+      readonly plugins: readonly PluginFact[];
+      readonly socket: string;
+    }
   /** Nobody listens there. */
   | { readonly state: 'away'; readonly socket: string | undefined }
   /** There is one that cannot be asked, for this reason. */
@@ -34,7 +40,8 @@ export async function askLiveAgent(dataDir: string): Promise<LiveAgent> {
   const socket = await socketOf(dataDir);
   try {
     const status = statusSchema.parse(JSON.parse(await getOnSocket(socket, '/status')));
-    return { state: 'answers', status, socket };
+    const { plugins } = pluginListSchema.parse(JSON.parse(await getOnSocket(socket, '/plugins')));
+    return { state: 'answers', status, plugins, socket };
   } catch (thrown) {
     const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
     if (code === 'ENOENT' || code === 'ECONNREFUSED') return { state: 'away', socket };

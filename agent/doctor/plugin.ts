@@ -25,11 +25,14 @@ import type { LivePlugin } from '../plugins/live-plugin.ts';
 import type { Offered } from '../plugins/offers.ts';
 import { DEFAULT_TIMINGS, type PluginDeps } from '../plugins/options.ts';
 import type { PluginSpec } from '../plugins/port.ts';
-import { checkPinned } from '../plugins/program.ts';
+import { checkProgram, pinProblem } from '../plugins/program.ts';
 import { identityOf, recordKey } from '../plugins/record.ts';
+import { schemaProblems } from '../plugins/schemas.ts';
 import type { LiveAgent } from './ask-agent.ts';
 
 const DEADLINE_MS = 25_000;
+const NOT_STARTED = 'it is not started until that is mended';
+const NO_USE = 'tell its author; until then nothing is checked by it before the plugin itself';
 
 /** One for each plugin of config and folder; one more when the folder cannot be read. */
 export async function pluginChecks(
@@ -51,10 +54,11 @@ function pluginCheck({ spec, refused }: Offered, startMs: number, agent: LiveAge
     name: `plugin ${spec.name}`,
     deadlineMs: DEADLINE_MS,
     look: async () => {
-      if (refused !== '') return failure(refused, 'it is not started until that is mended');
+      if (refused !== '') return failure(refused, NOT_STARTED);
       const program = spec.command.at(-1) ?? '';
       try {
-        await checkPinned(spec);
+        const problem = pinProblem(spec, await checkProgram(spec));
+        if (problem !== '') return failure(problem, NOT_STARTED);
       } catch (thrown) {
         return failure(LimpetError.from(thrown).message, 'install it, or correct its command');
       }
@@ -65,18 +69,21 @@ function pluginCheck({ spec, refused }: Offered, startMs: number, agent: LiveAge
 }
 
 function ofLiveAgent(name: string, agent: Extract<LiveAgent, { state: 'answers' }>): Finding {
-  const plugin = agent.status.executors.find((one) => one.name === name);
+  const plugin = agent.plugins.find((one) => one.name === name);
   if (plugin === undefined)
     return warning(
       'in the config, and the running agent does not have it',
       'let it read its config again: `limpet agent reload`',
     );
-  const { health, reason, version, pid, restarts } = plugin;
+  const { state, health, reason, version, pid, restarts, warnings = [] } = plugin;
   const again = restarts === 0 ? '' : `, started again ${restarts} times`;
-  const found = `${health}, version ${version}${pid === undefined ? '' : `, pid ${pid}`}${again}`;
-  return health === 'healthy'
-    ? fine(found)
-    : failure(`${found}: ${reason}`, `see plugins/${name}.log in the agent's folder`);
+  const process = pid === undefined ? '' : `, version ${version}, pid ${pid}`;
+  const found = `${state}, ${health}${process}${again}`;
+  const look = `limpet plugin logs ${name}`;
+  if (health !== 'healthy') return failure(`${found}: ${reason}`, look);
+  if (reason !== '')
+    return warning(`${found}: ${reason}`, `${look}; then limpet plugin restart ${name}`);
+  return warnings.length === 0 ? fine(found) : warning(`${found}: ${warnings.join('; ')}`, NO_USE);
 }
 
 async function startOnce(spec: PluginSpec, program: string, startMs: number): Promise<Finding> {
@@ -108,20 +115,13 @@ async function askSchemas(live: LivePlugin): Promise<ConfigSchemaResponse> {
 }
 
 /** What is wrong with its config, or with one of its schemas. */
-function judged(
-  spec: PluginSpec,
-  { configSchemaJson, paramsSchemaJson }: ConfigSchemaResponse,
-): Finding | undefined {
+function judged(spec: PluginSpec, schemas: ConfigSchemaResponse): Finding | undefined {
   const checks = new SchemaChecks();
-  const { fault, problem } = judgeConfig(spec, configSchemaJson, checks);
+  const { fault } = judgeConfig(spec, schemas.configSchemaJson, checks);
   if (fault !== undefined)
     return failure(`its config is wrong: ${fault}`, 'correct its section of the config');
-  const hint = 'nothing is checked by it before the plugin itself; see docs/writing-a-plugin.md';
-  if (problem !== undefined) return warning(`its schema of config is not used: ${problem}`, hint);
-  const ofParams = paramsSchemaJson === '' ? undefined : checks.of(paramsSchemaJson).problem;
-  return ofParams === undefined
-    ? undefined
-    : warning(`its schema of task params is not used: ${ofParams}`, hint);
+  const problems = schemaProblems(schemas, checks);
+  return problems.length === 0 ? undefined : warning(problems.join('; '), NO_USE);
 }
 
 /** Nothing of the agent is touched: the record of the plugin lives in memory, its files in this folder. */

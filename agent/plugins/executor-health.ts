@@ -36,8 +36,8 @@ export function executorHealth(facts: HealthFacts): ExecutorHealth {
     ...liveFacts(supervision),
   };
   if (facts.removed !== '') {
-    const removed = { health: 'unhealthy', reason: facts.removed, state: 'removed' } as const;
-    return { ...common, ...removed, pending: false };
+    const reason = removedText(facts.removed, supervision);
+    return { ...common, health: 'unhealthy', reason, state: 'removed', pending: false };
   }
   const reason = obstacle(supervision);
   const pending = supervision.state === 'starting';
@@ -58,10 +58,16 @@ function obstacle(supervision: SupervisionState): string | undefined {
     case 'slow':
       return 'the plugin is slow: it missed a health check';
     case 'backoff':
-      return `${supervision.reason}; next try in ${supervision.delayMs} ms`;
+      return `${supervision.reason}; next try in ${supervision.delayMs / 1000} s`;
     case 'stopped':
       return 'the agent is stopping';
   }
+}
+
+/** Without its process its runs go on, and their ends are not seen. */
+function removedText(removed: string, supervision: SupervisionState): string {
+  if (supervision.state !== 'backoff') return removed;
+  return `${removed}; their ends are seen when it can be started: ${obstacle(supervision)}`;
 }
 
 function liveFacts(

@@ -42,7 +42,7 @@ const EXECUTABLE = 0o111;
 /** Names of what looks like a program, for the first moment. */
 export function namesIn(folder: string): readonly string[] {
   try {
-    const names = readdirSync(folder).filter((file) => !NO_PROGRAM.test(file));
+    const names = readdirSync(folder).filter((file) => isProgram(file));
     return [...new Set(names.map(nameOf))].filter(isPluginName);
   } catch {
     return [];
@@ -61,14 +61,13 @@ export class PluginFolder {
   /** Errors: `unavailable`, when the folder cannot be read. One that is not there is empty. */
   async look(folder: string): Promise<FolderLook> {
     const files = list(folder);
-    const programs = files.filter((file) => !NO_PROGRAM.test(file));
     const offers: Offer[] = [];
     const unsettled: string[] = [];
-    for (const file of programs) {
+    for (const file of files.filter((one) => isProgram(one))) {
       const path = join(folder, file);
       const name = nameOf(file);
       if (await this.#isSettled([path, join(folder, `${name}.json`)]))
-        offers.push(await offerOf(path, name, programs));
+        offers.push(await offerOf(path, name, files));
       else unsettled.push(name);
     }
     return { offers, unsettled };
@@ -94,14 +93,17 @@ export class PluginFolder {
   }
 }
 
-async function offerOf(path: string, name: string, programs: readonly string[]): Promise<Offer> {
+async function offerOf(path: string, name: string, files: readonly string[]): Promise<Offer> {
   const bare: PluginSpec = { name, source: 'folder', command: [path], config: {}, passEnv: [] };
   try {
     if (!isPluginName(name))
       throw refusal(`${path}: '${name}' is no name of a plugin; expected ${EXPECTED_NAME}`);
-    const twins = programs.filter((file) => nameOf(file) === name);
+    const twins = files.filter((file) => isProgram(file) && nameOf(file) === name);
     if (twins.length > 1)
       throw refusal(`there are ${twins.join(' and ')}, all named ${name}; leave one`);
+    const odd = files.find((file) => isMisnamed(file, name));
+    if (odd !== undefined)
+      throw refusal(`${join(path, '..', odd)} is not read; name it ${name}.json, or move it away`);
     await checkFile(name, path);
     const { mode } = await stat(path);
     if ((mode & EXECUTABLE) === 0) throw refusal(`${path} is not executable (chmod +x)`);
@@ -111,6 +113,15 @@ async function offerOf(path: string, name: string, programs: readonly string[]):
   } catch (thrown) {
     return { spec: bare, refused: messageOf(thrown) };
   }
+}
+
+function isProgram(file: string): boolean {
+  return !NO_PROGRAM.test(file);
+}
+
+/** Meant for this plugin, a pin maybe, and under a name that is not looked at: `NAME.ext.json`. */
+function isMisnamed(file: string, name: string): boolean {
+  return file.endsWith('.json') && file !== `${name}.json` && nameOf(file) === name;
 }
 
 function besideOf(name: string, path: string): string {
@@ -144,8 +155,10 @@ function parseJson(file: string, text: string): unknown {
 
 /** Nobody but root and this user may have a hand in it. */
 async function checkFile(name: string, path: string): Promise<void> {
-  const found = await stat(path);
-  if (!found.isFile()) throw refusal(`${path} is no file`);
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) throw refusal(`${path} leads to nothing that is there; remove the link`);
+  if (!found.isFile())
+    throw refusal(`${path} is no file; only programs belong into this folder, so move it away`);
   await refuseWritable(name, path, found.mode);
   await refuseStrangers(name, path);
 }

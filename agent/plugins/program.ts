@@ -43,6 +43,14 @@ export async function checkPinned(spec: PluginSpec): Promise<string> {
   throw new LimpetError('plugin-failed', problem);
 }
 
+/** A message where it is plain of whom it speaks. */
+export function ofItself(name: string, message: string): string {
+  const said = `plugin ${name} `;
+  if (message.startsWith(said)) return `it ${message.slice(said.length)}`;
+  const about = `plugin ${name}: `;
+  return message.startsWith(about) ? message.slice(about.length) : message;
+}
+
 /** What is wrong with a program of this hash; '' when nothing is. */
 export function pinProblem({ name, sha256: pin }: PluginSpec, sha256: string): string {
   if (pin === undefined || pin === sha256) return '';

@@ -19,7 +19,7 @@ import { FolderWatch } from './folder-watch.ts';
 import { OfferBook, type Offered, type Offers, type OfferSources } from './offers.ts';
 import type { PluginDeps } from './options.ts';
 import type { ExecutorClient, ExecutorHealth, PluginHostEvents, PluginSet } from './port.ts';
-import { pinProblem } from './program.ts';
+import { ofItself, pinProblem } from './program.ts';
 import { loadRecord } from './record.ts';
 import { listProcessDirs } from './run-dir.ts';
 import { PluginSupervisor } from './supervisor.ts';
@@ -92,7 +92,10 @@ export class ProcessPluginSet implements PluginSet {
     if (supervisor !== undefined) return supervisor.restart();
     const refused = this.#refused.find(({ spec }) => spec.name === name);
     if (refused === undefined) throw new LimpetError('not-found', `there is no plugin '${name}'`);
-    throw new LimpetError('refused', `plugin ${name} is not started: ${refused.refused}`);
+    throw new LimpetError(
+      'refused',
+      `plugin ${name} is not started: ${ofItself(name, refused.refused)}`,
+    );
   }
 
   async reconsider(): Promise<void> {
@@ -248,5 +251,6 @@ function notStarted(name: string): ExecutorHealth {
 
 function refusedHealth({ spec, refused }: Offer): ExecutorHealth {
   const facts = { attributes: {}, freeSlots: 0, version: '', restarts: 0, pending: false };
-  return { name: spec.name, health: 'unhealthy', reason: refused, state: 'refused', ...facts };
+  const reason = ofItself(spec.name, refused);
+  return { name: spec.name, health: 'unhealthy', reason, state: 'refused', ...facts };
 }

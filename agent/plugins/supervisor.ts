@@ -7,7 +7,6 @@
  *
  * Which plugin it is to be may change at any time (`want`): what runs is upgraded, what does not run is tried at once.
  */
-import { backoffMs } from '../../core/backoff.ts';
 import { LimpetError } from '../../core/errors.ts';
 import type { PluginFact } from '../../wire/plugins.ts';
 import { clear, clearStored, findAgain, startFresh, type Acquired, type Found } from './acquire.ts';
@@ -18,7 +17,9 @@ import { factOf, stateOf } from './fact.ts';
 import { Instance } from './instance.ts';
 import type { PluginDeps } from './options.ts';
 import type { ExecutorClient, ExecutorHealth, PluginHostEvents } from './port.ts';
+import { checkPinned, ofItself } from './program.ts';
 import { recordKey } from './record.ts';
+import { Retries } from './retries.ts';
 import type { UpgradeEnd } from './upgrade.ts';
 import { isOtherTarget, Upgrades, type Wanted } from './upgrades.ts';
 
@@ -38,10 +39,7 @@ export class PluginSupervisor {
   readonly #upgrades: Upgrades;
   #soughtStored = false;
   #generation = 0;
-  #restarts = 0;
-  /** Lives in a row that ended before they were steady. */
-  #failures = 0;
-  #tryNow = new AbortController();
+  readonly #retries: Retries;
   #told = '';
   #done: Promise<void> | undefined;
 
@@ -49,6 +47,7 @@ export class PluginSupervisor {
     this.#wanted = wanted;
     this.#deps = { ...deps, log: deps.log.child({ plugin: wanted.spec.name }) };
     this.#events = events;
+    this.#retries = new Retries(deps, this.#letGo.signal);
     this.#upgrades = new Upgrades({
       ...{ deps: this.#deps, work: events.work, signal: this.#letGo.signal },
       begin: (acquired) => this.#newInstance(acquired),
@@ -81,7 +80,7 @@ export class PluginSupervisor {
       removed: this.#removed,
       fingerprint: instance?.fingerprint,
       version: instance?.live.info.version ?? this.#version,
-      restarts: this.#restarts,
+      restarts: this.#retries.count,
     });
   }
 
@@ -91,7 +90,7 @@ export class PluginSupervisor {
       spec: this.#wanted.spec,
       health: this.health,
       state: stateOf(this.#supervision, { removed: this.isRemoved, upgrading: now !== undefined }),
-      note: problem === '' ? this.#note : `upgrade failed: ${problem}`,
+      note: problem === '' || now !== undefined ? this.#note : `upgrade failed: ${problem}`,
       instance: this.#current?.instance,
       runs: this.#events.work?.running(this.name) ?? 0,
       upgrade: now?.next && { next: now.next, runsLeft: now.left },
@@ -104,7 +103,7 @@ export class PluginSupervisor {
 
   /** What it is to be from now on; one that was to go stays. */
   want(wanted: Wanted): void {
-    if (isOtherTarget(wanted, this.#wanted)) this.#tryNow.abort();
+    if (isOtherTarget(wanted, this.#wanted)) this.#retries.ask();
     this.#wanted = wanted;
     this.keep('');
     this.#upgrades.consider(this.#current, wanted);
@@ -113,7 +112,7 @@ export class PluginSupervisor {
   /** It stays what it is; `note`: why it cannot be what it is now, for people. */
   keep(note: string): void {
     this.#removed = '';
-    this.#note = note;
+    this.#note = ofItself(this.name, note);
     this.#tell();
   }
 
@@ -134,7 +133,9 @@ export class PluginSupervisor {
       const message = `plugin ${this.name}: upgrade failed: ${upgrades.problem}`;
       throw new LimpetError('plugin-failed', message);
     }
-    this.#tryNow.abort();
+    // What cannot be started again is not ended.
+    await checkPinned(this.#wanted.spec);
+    this.#retries.ask();
     await current?.instance.shutDown();
     current?.instance.session.lose('an operator restarts it');
   }
@@ -162,7 +163,11 @@ export class PluginSupervisor {
     this.#enter({ state: 'starting' });
     while (!signal.aborted) {
       const reason = await this.#oneLife();
-      if (!signal.aborted) await this.#backOff(reason);
+      if (signal.aborted) break;
+      const goesOn = await this.#retries.next((delayMs) => {
+        this.#enter({ state: 'backoff', reason, delayMs });
+      });
+      if (goesOn) this.#enter({ state: 'starting' });
     }
     // Not told: a plugin that was let go is not unhealthy.
     this.#supervision = { state: 'stopped' };
@@ -171,47 +176,33 @@ export class PluginSupervisor {
   /** From start to loss. Answers why it is over; never throws. */
   async #oneLife(): Promise<string> {
     try {
-      const begun = await this.#begin(await this.#acquire());
+      const begun = await this.#upgrades.begun(await this.#acquire(), this.#wanted);
       this.#own(begun);
       this.#announce();
       this.#upgrades.consider(begun, this.#wanted);
-      const { clock, timings } = this.#deps;
-      const readyAt = clock.uptime();
+      const over = this.#retries.life();
       const reason = await this.#untilLost(begun);
-      if (clock.uptime() - readyAt >= timings.steadyMs) this.#failures = 0;
+      over();
       await this.#end(reason);
       return reason;
     } catch (error) {
       const { code, message } = LimpetError.from(error);
       if (code !== 'cancelled')
         this.#deps.log.warn('plugin.not-started', { code, reason: message });
-      return message;
+      return ofItself(this.name, message);
     }
   }
 
   async #acquire(): Promise<Found> {
     const { signal } = this.#letGo;
     const { spec } = this.#wanted;
-    this.#tryNow = new AbortController();
+    this.#retries.begin();
     if (!this.#soughtStored) {
       const found = await findAgain(spec, this.#deps, signal);
       this.#soughtStored = true;
       if (found !== undefined) return found;
     }
     return { main: await startFresh({ spec, key: recordKey(this.name) }, this.#deps, signal) };
-  }
-
-  /** An upgrade that another agent has begun comes to its end first. */
-  async #begin({ main, next }: Found): Promise<Current> {
-    const instance = this.#newInstance(main);
-    const current = new Current(instance);
-    if (next === undefined) return current;
-    const other = this.#newInstance(next);
-    const close = (): void => [instance, other].forEach(({ session }) => session.close());
-    this.#letGo.signal.addEventListener('abort', close, { once: true });
-    const owner = await this.#upgrades.resume(current, other, this.#wanted);
-    this.#letGo.signal.removeEventListener('abort', close);
-    return new Current(owner);
   }
 
   #newInstance(acquired: Acquired): Instance {
@@ -256,19 +247,6 @@ export class PluginSupervisor {
     this.#deps.log.warn('plugin.lost', { reason, pid: record.Pid });
     this.#events.lost(this.name, reason);
     await clear(record, this.#deps);
-  }
-
-  async #backOff(reason: string): Promise<void> {
-    if (!this.#tryNow.signal.aborted) {
-      const delayMs = backoffMs(this.#deps.timings.restart, this.#failures);
-      this.#failures += 1;
-      this.#enter({ state: 'backoff', reason, delayMs });
-      const signal = AbortSignal.any([this.#letGo.signal, this.#tryNow.signal]);
-      await this.#deps.clock.sleep(delayMs, signal).catch(() => undefined);
-    }
-    if (this.#letGo.signal.aborted) return;
-    this.#restarts += 1;
-    this.#enter({ state: 'starting' });
   }
 
   #upgraded(from: Current, { owner, unseen }: UpgradeEnd): void {

@@ -1,11 +1,11 @@
 /** When one plugin is upgraded, and what became of that: one upgrade at a time, and none again that has failed. */
 import { LimpetError } from '../../core/errors.ts';
-import type { Current } from './current.ts';
+import { Current } from './current.ts';
 import type { Instance } from './instance.ts';
 import type { PluginDeps } from './options.ts';
 import type { PluginSpec, PluginWork } from './port.ts';
-import type { Acquired } from './acquire.ts';
-import { orderOf } from './program.ts';
+import type { Acquired, Found } from './acquire.ts';
+import { ofItself, orderOf } from './program.ts';
 import { isLostAlready } from './session.ts';
 import { takeOver, upgrade, type UpgradeEnd } from './upgrade.ts';
 
@@ -71,11 +71,24 @@ export class Upgrades {
     return this.#now.done;
   }
 
-  /** One that another agent has begun: answers whom everything belongs to. Errors: `store-failed`, `cancelled`. */
-  async resume({ instance: old, routing }: Current, next: Instance, wanted: Wanted) {
-    const end = await takeOver({ ...this.#parts(wanted.spec), old, routing }, next);
+  /**
+   * The instance to begin with: an upgrade that another agent has begun comes to its end first. Errors: `store-failed`,
+   * `cancelled`.
+   */
+  async begun({ main, next }: Found, wanted: Wanted): Promise<Current> {
+    const ports = this.#ports;
+    const { signal } = ports;
+    const old = ports.begin(main);
+    const current = new Current(old);
+    if (next === undefined) return current;
+    const other = ports.begin(next);
+    const close = (): void => [old, other].forEach(({ session }) => session.close());
+    signal.addEventListener('abort', close, { once: true });
+    const { routing } = current;
+    const end = await takeOver({ ...this.#parts(wanted.spec), old, routing }, other);
     this.#note(end.problem, wanted);
-    return end.owner;
+    signal.removeEventListener('abort', close);
+    return new Current(end.owner);
   }
 
   async #run(from: Current, wanted: Wanted): Promise<void> {
@@ -117,8 +130,9 @@ export class Upgrades {
       await deps.clock.sleep(RECOVERED_POLL_MS, signal);
   }
 
-  #note(problem: string, wanted: Wanted): void {
+  #note(message: string, wanted: Wanted): void {
     const { log } = this.#ports.deps;
+    const problem = ofItself(wanted.spec.name, message);
     this.#failed = problem === '' ? undefined : { problem, to: targetOf(wanted) };
     if (problem === '') log.info('plugin.upgraded', {});
     else log.warn('plugin.not-upgraded', { reason: problem });

@@ -46,6 +46,7 @@ function factPairs(plugin: PluginDetail, nowMs: number): string {
     ['State', plugin.state],
     ['Health', plugin.health],
     ['Reason', plugin.reason],
+    ...(plugin.warnings ?? []).map((text): [string, string] => ['Warning', text]),
     ['Upgrade', upgradeText(plugin)],
     ['Version', plugin.version],
     ['Protocol', plugin.protocol],

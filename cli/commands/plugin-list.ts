@@ -40,7 +40,11 @@ function pluginTable(plugins: readonly PluginFact[], nowMs: number): string {
   return formatTable([...head, 'reason'], rows);
 }
 
-function reasonOf({ reason, upgrade }: PluginFact): string {
-  if (upgrade === undefined || reason !== '') return reason;
+function reasonOf({ reason, upgrade, warnings = [] }: PluginFact): string {
+  return [reason === '' ? upgradeText(upgrade) : reason, ...warnings].filter(Boolean).join('; ');
+}
+
+function upgradeText(upgrade: PluginFact['upgrade']): string {
+  if (upgrade === undefined) return '';
   return `${upgrade.runsLeft} runs to hand over to version ${upgrade.version}, pid ${upgrade.pid}`;
 }

@@ -42,9 +42,10 @@ async function successor(
   for (;;) {
     const plugin = await askAgentFor(pluginDetailSchema, folder, ['GET', path]);
     const { name, state, reason, instance } = plugin;
-    if (instance !== undefined && instance !== before && state === 'running') return plugin;
+    const isAnother = instance !== undefined && instance !== before;
+    if (isAnother && state !== 'starting') return plugin;
     if (state === 'refused' || state === 'restarting')
-      throw new LimpetError('plugin-failed', `plugin ${name} was not started: ${reason}`);
+      throw new LimpetError('plugin-failed', `plugin ${name}: ${reason}`);
     if (performance.now() > until)
       throw new LimpetError(
         'timeout',

@@ -56,7 +56,7 @@ export function parseHandshake(line: string): Handshake {
       `the plugin's handshake '${line.trim().slice(0, 200)}' ${why}`,
     );
   if (address === undefined || address === '')
-    throw broken('has fewer than 4 fields; its first line on stdout must be the handshake');
+    throw broken('has fewer than 4 fields; a plugin begins its stdout with it: is this one?');
   if (Number(core) !== CORE_PROTOCOL_VERSION)
     throw broken(`has core version ${core}; expected ${CORE_PROTOCOL_VERSION}`);
   if (protocol !== 'grpc') throw broken(`speaks '${protocol ?? 'netrpc'}'; expected grpc`);

@@ -81,7 +81,10 @@ t.test('of a cluster that works nothing fails, and nothing is changed', async (t
   );
   t.match(find(seen, 'socket').found, new RegExp(`answers, pid ${before.pid}`));
   const plugin = await agent.pluginPid('wasm');
-  t.match(find(seen, 'plugin wasm').found, new RegExp(`^healthy, version .*, pid ${plugin}`));
+  t.match(
+    find(seen, 'plugin wasm').found,
+    new RegExp(`^running, healthy, version .*, pid ${plugin}`),
+  );
   t.equal(find(seen, 'requester').found, 'answers');
   t.match(find(seen, 'clock skew').found, /^the clock of the requester is \d+ ms/);
   t.equal(find(seen, 'broker permissions').result, 'ok');

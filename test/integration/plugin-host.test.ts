@@ -199,7 +199,7 @@ t.test(
       return (
         health !== undefined &&
         health.restarts >= 2 &&
-        /in 80 ms/.test(health.reason) &&
+        /in 0\.08 s$/.test(health.reason) &&
         health.reason
       );
     });
