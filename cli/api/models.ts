@@ -70,8 +70,19 @@ const amounts = z
     CPU: z.number().nullish(),
     Memory: z.number().nullish(),
     Disk: z.number().nullish(),
+    GPU: z.number().nullish(),
   })
   .nullish();
+
+const executor = z.looseObject({
+  name: z.string(),
+  version: text,
+  health: text,
+  reason: text,
+  recovery: text,
+  /** Where one node is asked for. */
+  ParamsSchemaProblem: z.string().nullish(),
+});
 
 export const nodeSchema = z.looseObject({
   Info: z.looseObject({
@@ -86,11 +97,14 @@ export const nodeSchema = z.looseObject({
         RunningExecutions: z.number().nullish(),
       })
       .nullish(),
+    BacalhauVersion: z.looseObject({ GitVersion: text }).nullish(),
   }),
   Membership: text,
   Connection: text,
   Limpet: z
     .looseObject({
+      Name: text,
+      Executors: listOf(executor),
       Scheduling: z.looseObject({ state: text, reason: text }).nullish(),
       Membership: z.looseObject({ reason: text, by: text, at: z.number() }).nullish(),
       Identity: z
@@ -119,6 +133,7 @@ export const executionPage = page(executionSchema);
 export const historyPage = page(historySchema);
 export const resultPage = page(config);
 export const nodePage = z.looseObject({ NextToken: text, Nodes: listOf(nodeSchema) });
+export const nodeReply = z.looseObject({ Node: nodeSchema });
 export const jobReply = z.looseObject({
   Job: jobSchema,
   Executions: executionPage.nullish(),

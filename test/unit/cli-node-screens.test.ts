@@ -2,16 +2,19 @@
 import t from 'tap';
 import { nodePage } from '../../cli/api/models.ts';
 import { statusText } from '../../cli/commands/agent-status.ts';
-import { nodePairs, nodeTable } from '../../cli/commands/node-list.ts';
+import { nodeText } from '../../cli/commands/node-describe.ts';
+import { nodeTable } from '../../cli/commands/node-list.ts';
 import { banner } from '../../cli/dev/banner.ts';
 
 const NOW = Date.parse('2026-04-18T10:33:20Z');
 
 t.test('node list and describe', async (t) => {
+  const executor = { version: '0.1.0', health: 'healthy', reason: '', recovery: 'complete' };
   const node = {
     Info: {
       NodeID: 'n-0193d5a0-9999-7000-8000-0000deadbeef',
       NodeType: 'Compute',
+      BacalhauVersion: { GitVersion: 'v0.1.0' },
       Labels: { region: 'eu' },
       ComputeNodeInfo: {
         ExecutionEngines: ['docker', 'wasm'],
@@ -23,9 +26,19 @@ t.test('node list and describe', async (t) => {
     Membership: 'APPROVED',
     Connection: 'CONNECTED',
     ConnectionState: { LastHeartbeat: '2026-04-18T10:33:12Z', LastError: '' },
+    Limpet: {
+      Name: 'rack-7',
+      Scheduling: { state: 'ineligible', reason: 'its operator has drained it' },
+      Executors: [
+        { ...executor, name: 'docker' },
+        { ...executor, name: 'wasm', ParamsSchemaProblem: 'it is no JSON Schema' },
+        { ...executor, name: 'flaky', health: 'unhealthy', version: '', reason: 'it ended' },
+      ],
+    },
   };
+  const { Limpet: _, ...other } = node;
   const never = {
-    ...node,
+    ...other,
     Info: { NodeID: 'n-new', NodeType: 'Compute' },
     Membership: 'PENDING',
     Connection: 'DISCONNECTED',
@@ -35,26 +48,34 @@ t.test('node list and describe', async (t) => {
   t.equal(
     nodeTable(Nodes, NOW),
     [
-      'ID        APPROVAL  STATUS        SEEN  CPU FREE  MEMORY FREE      RUNS  ENGINES      LABELS',
-      'deadbeef  approved  connected     8s    7.5 / 8   15.5 GB / 16 GB  1     docker wasm  region=eu',
-      'n-new     pending   disconnected        0 / 0     0 B / 0 B        0',
+      'ID        APPROVAL  STATUS                 SEEN  CPU FREE  MEMORY FREE      RUNS  ENGINES                     LABELS',
+      'deadbeef  approved  connected, ineligible  8s    7.5 / 8   15.5 GB / 16 GB  1     docker wasm (1 not usable)  region=eu',
+      'n-new     pending   disconnected                 0 / 0     0 B / 0 B        0',
     ].join('\n'),
   );
   const [first] = Nodes;
   if (first === undefined) throw new Error('no node');
   t.equal(
-    nodePairs(first, NOW),
-    `ID         n-0193d5a0-9999-7000-8000-0000deadbeef
-Type       Compute
-Approval   approved
-Status     connected
-Last seen  8s ago
-CPU        7.5 of 8 free
-Memory     15.5 GB of 16 GB free
-Disk       100 GB of 100 GB free
-Running    1
-Engines    docker wasm
-Labels     region=eu`,
+    nodeText(first, NOW),
+    `ID          n-0193d5a0-9999-7000-8000-0000deadbeef
+Name        rack-7
+Type        Compute
+Version     v0.1.0
+Approval    approved
+Status      connected
+Scheduling  ineligible: its operator has drained it
+Last seen   8s ago
+CPU         7.5 of 8 free
+Memory      15.5 GB of 16 GB free
+Disk        100 GB of 100 GB free
+Running     1
+Labels      region=eu
+
+Executors
+NAME    HEALTH     VERSION  RECOVERY  REASON
+docker  healthy    0.1.0    complete
+wasm    healthy    0.1.0    complete  its schema of task params is not used: it is no JSON Schema
+flaky   unhealthy           complete  it ended`,
   );
 });
 
