@@ -27,9 +27,9 @@ export function jobFileSchema(engines: readonly EngineParams[]): Json {
     $schema: DRAFT,
     title: 'Limpet job',
     properties: {
-      $schema: { type: 'string' },
+      $schema: { type: 'string', description: 'Where this schema is, for editors.' },
       ...properties,
-      Disconnect: { anyOf: [{ const: 'keep' }, properties['Disconnect']] },
+      Disconnect: orKeep(toMapping(properties['Disconnect'])),
     },
   };
   if (definitions.length === 0) return whole;
@@ -38,6 +38,11 @@ export function jobFileSchema(engines: readonly EngineParams[]): Json {
     allOf: engines.map((engine) => rule(engine)),
     $defs: Object.fromEntries(definitions),
   };
+}
+
+/** The short form of an empty mapping. */
+function orKeep({ description, ...mapping }: Json): Json {
+  return { description, anyOf: [{ const: 'keep' }, mapping] };
 }
 
 /** When the engine of the task is of this type, its params are as this says. */

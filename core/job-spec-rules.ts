@@ -1,7 +1,8 @@
 /** Rules that span several values of a job; each throws `invalid-job` in one line. */
 import { invalid } from './job-spec-error.ts';
 import type { Path } from './job-spec-error.ts';
-import type { ParsedJob, ParsedTask } from './job-spec-schema.ts';
+import type { ParsedJob } from './job-spec-schema.ts';
+import type { ParsedTask } from './job-task-schema.ts';
 import { perNode } from './job.ts';
 import { constraintFault } from './labels.ts';
 import { checkRestart } from './job-restart.ts';

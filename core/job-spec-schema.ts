@@ -1,9 +1,9 @@
 /**
  * The schema of a job whose keys are spelled (job-spec-shape): types, texts and single values. What spans several
- * values is in job-spec-rules. The message of each check says what is allowed.
+ * values is in job-spec-rules. The message of each check says what is allowed; the description of each field, which
+ * editors show, says what it is for.
  */
 import { z } from 'zod';
-import { parseDuration } from './duration.ts';
 import {
   DEFAULT_NAMESPACE,
   LEAST_LEASE_MS,
@@ -11,163 +11,11 @@ import {
   MAX_COUNT,
   MAX_RESTART_TIME_MS,
   MAX_RESTARTS,
-  MAX_TIMEOUT_S,
 } from './job-defaults.ts';
+import { A_TEXT, duration, text, texts, wholeNumber } from './job-spec-values.ts';
+import { taskSchema } from './job-task-schema.ts';
 import { JOB_KINDS } from './job.ts';
 import type { ConstraintOperator } from './job.ts';
-import { parseBytes, parseCpu } from './resources.ts';
-import { URL_SOURCE } from './url-source.ts';
-
-const A_TEXT = 'a string (numbers and true or false need quotes)';
-const A_MAPPING = 'a mapping';
-const WITHOUT_NUL = 'a string without NUL';
-
-const text = z.string(A_TEXT).regex(/^[^\0]*$/, WITHOUT_NUL);
-const texts = z.record(z.string(), z.string(A_TEXT), 'a mapping of names to strings');
-
-function wholeNumber(least: number, most: number): z.ZodNumber {
-  const expected = `a whole number from ${least} to ${most}`;
-  return z.int(expected).min(least, expected).max(most, expected);
-}
-
-/** `Type` compares without case; two names of the same source are one. */
-function config(synonyms: Readonly<Record<string, string>>, example: string) {
-  const expected = `a type such as ${example}`;
-  return z.object(
-    {
-      Type: z
-        .string(expected)
-        .transform((type) => type.trim().toLowerCase())
-        .refine((type) => type !== '', expected)
-        .transform((type) => (Object.hasOwn(synonyms, type) ? (synonyms[type] ?? type) : type)),
-      Params: z.record(z.string(), z.unknown(), A_MAPPING).nullable().exactOptional(),
-    },
-    `a mapping with Type (such as ${example}) and Params`,
-  );
-}
-
-const SOURCE_SYNONYMS = { localdirectory: 'local', urldownload: URL_SOURCE };
-
-function amount(check: (text: string) => unknown, expected: string) {
-  return z
-    .string(`${expected}, in quotes`)
-    .transform((value) => value.toLowerCase().replace(/\s+/g, ''))
-    .refine((value) => parses(check, value), expected);
-}
-
-function parses(check: (text: string) => unknown, value: string): boolean {
-  try {
-    check(value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const BYTES = 'a number and a unit such as 512Mb or 1Gi';
-const resources = z.object(
-  {
-    CPU: amount(parseCpu, 'cores such as 0.5 or 500m').exactOptional(),
-    Memory: amount(parseBytes, BYTES).exactOptional(),
-    Disk: amount(parseBytes, BYTES).exactOptional(),
-    GPU: z
-      .string('a count of devices such as 1, in quotes')
-      .regex(/^\s*\d{1,4}\s*$/, 'a count of devices such as 1')
-      .transform((count) => count.trim())
-      .exactOptional(),
-  },
-  'a mapping with CPU, Memory, Disk, GPU',
-);
-
-const NETWORKS = ['none', 'default', 'host', 'bridge', 'http'] as const;
-const A_NETWORK = 'none, default, host (or full), bridge or http';
-const PORT_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,236}$/;
-const HOST_NAME =
-  /^\.?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*$/;
-const IP = /^[0-9a-fA-F:.]+$/;
-
-const port = z.object(
-  {
-    Name: z
-      .string(A_TEXT)
-      .regex(PORT_NAME, 'a letter or _, then letters, digits, _; at most 237 characters'),
-    Static: z
-      .int('a host port from 1024 to 65535, or 0 for any')
-      .refine(
-        (n) => n === 0 || (n >= 1024 && n <= 65535),
-        'a host port from 1024 to 65535, or 0 for any',
-      )
-      .exactOptional(),
-    Target: wholeNumber(0, 65535).exactOptional(),
-    HostNetwork: z.string(A_TEXT).regex(IP, 'an IP address').exactOptional(),
-  },
-  'a mapping with Name, Static, Target, HostNetwork',
-);
-
-const network = z.object(
-  {
-    Type: z
-      .string(A_NETWORK)
-      .transform((type) => type.trim().toLowerCase())
-      .transform((type) => (type === 'full' ? 'host' : type))
-      .pipe(z.enum(NETWORKS, A_NETWORK))
-      .default('none'),
-    Domains: z
-      .array(
-        z
-          .string('a host name or an IP address')
-          .refine((d) => HOST_NAME.test(d) || IP.test(d), 'a host name or an IP address')
-          .transform((domain) => domain.toLowerCase()),
-        'a list of host names',
-      )
-      .exactOptional(),
-    Ports: z.array(port, 'a list of ports').exactOptional(),
-  },
-  'a mapping with Type, Domains, Ports',
-);
-
-const seconds = wholeNumber(0, MAX_TIMEOUT_S);
-const timeouts = z.object(
-  {
-    ExecutionTimeout: seconds.exactOptional(),
-    QueueTimeout: seconds.exactOptional(),
-    TotalTimeout: seconds.exactOptional(),
-  },
-  'a mapping with ExecutionTimeout, QueueTimeout, TotalTimeout in seconds',
-);
-
-export const taskSchema = z.object(
-  {
-    Name: text,
-    Engine: config({}, 'docker, wasm or process'),
-    Publisher: config({}, 'local').exactOptional(),
-    Env: texts.exactOptional(),
-    Meta: texts.exactOptional(),
-    InputSources: z
-      .array(
-        z.object(
-          {
-            Source: config(SOURCE_SYNONYMS, 'inline, local or urlDownload'),
-            Alias: text.exactOptional(),
-            Target: text,
-          },
-          'a mapping with Source, Alias, Target',
-        ),
-        'a list of input sources',
-      )
-      .exactOptional(),
-    ResultPaths: z
-      .array(
-        z.object({ Name: text, Path: text }, 'a mapping with Name, Path'),
-        'a list of result paths',
-      )
-      .exactOptional(),
-    Resources: resources.default({}),
-    Network: network.default({ Type: 'none' }),
-    Timeouts: timeouts.default({}),
-  },
-  'a mapping with Name and Engine',
-);
 
 const OPERATORS = [
   'in',
@@ -183,22 +31,20 @@ const OPERATORS = [
 
 const constraint = z.object(
   {
-    Key: text,
-    Operator: z.enum(OPERATORS, `one of ${OPERATORS.join(' ')}`),
-    Values: z.array(z.string(A_TEXT), 'a list of strings').nullable().default([]),
+    Key: text.describe('Name of the label.'),
+    Operator: z
+      .enum(OPERATORS, `one of ${OPERATORS.join(' ')}`)
+      .describe(
+        'How it compares; exists and ! (is not there) take no values, gt and lt one number.',
+      ),
+    Values: z
+      .array(z.string(A_TEXT), 'a list of strings')
+      .nullable()
+      .default([])
+      .describe('What it is compared with.'),
   },
   'a mapping with Key, Operator, Values',
 );
-
-/** Kept as it was written, in lower case; the bounds are in milliseconds. */
-function duration(least: number, most: number, expected: string) {
-  const fits = (text: string): boolean =>
-    parses(parseDuration, text) && parseDuration(text) >= least && parseDuration(text) <= most;
-  return z
-    .string(`${expected}, as text`)
-    .transform((text) => text.toLowerCase().replace(/\s+/g, ''))
-    .refine(fits, expected);
-}
 
 const A_DELAY = 'a time from 100ms to 24h such as 1s';
 const delay = duration(LEAST_RESTART_DELAY_MS, MAX_RESTART_TIME_MS, A_DELAY);
@@ -211,10 +57,13 @@ const restartPolicy = z.object(
         [z.int(ATTEMPTS).min(0, ATTEMPTS).max(MAX_RESTARTS, ATTEMPTS), z.literal('unlimited')],
         ATTEMPTS,
       )
-      .exactOptional(),
-    Delay: delay.exactOptional(),
-    MaxDelay: delay.exactOptional(),
-    ResetAfter: duration(0, MAX_RESTART_TIME_MS, 'a time up to 24h such as 5m').exactOptional(),
+      .exactOptional()
+      .describe('Restarts at most, or unlimited. Missing: none of batch and ops, else unlimited.'),
+    Delay: delay.exactOptional().describe('Before the first one, such as 1s; doubled each time.'),
+    MaxDelay: delay.exactOptional().describe('What the delay grows to, such as 60s.'),
+    ResetAfter: duration(0, MAX_RESTART_TIME_MS, 'a time up to 24h such as 5m')
+      .exactOptional()
+      .describe('A run that lasts so long, such as 5m, begins the count anew.'),
   },
   'a mapping with Attempts, Delay, MaxDelay, ResetAfter',
 );
@@ -224,23 +73,46 @@ const stopAfter = duration(LEAST_LEASE_MS, MAX_RESTART_TIME_MS, 'a time from 1s 
 const disconnect = z
   .preprocess(
     (value) => (value === 'keep' ? {} : value),
-    z.object({ StopAfter: stopAfter.exactOptional() }, A_DISCONNECT),
+    z.object(
+      {
+        StopAfter: stopAfter
+          .exactOptional()
+          .describe('The longest without a word from the requester, such as 3m.'),
+      },
+      A_DISCONNECT,
+    ),
   )
   .transform(({ StopAfter }) => (StopAfter === undefined ? ('keep' as const) : { StopAfter }));
 
 export const jobSchema = z.object({
-  Name: text.exactOptional(),
-  Namespace: text.default(DEFAULT_NAMESPACE),
-  Type: z.enum(JOB_KINDS, `one of ${JOB_KINDS.join(', ')} (lower case)`),
-  Priority: wholeNumber(-1e9, 1e9).default(0),
-  Count: wholeNumber(0, MAX_COUNT).exactOptional(),
-  Constraints: z.array(constraint, 'a list of constraints').default([]),
-  Meta: texts.default({}),
-  Labels: texts.default({}),
-  RestartPolicy: restartPolicy.exactOptional(),
-  Disconnect: disconnect.exactOptional(),
-  Tasks: z.tuple([taskSchema], 'a list of exactly one task'),
+  Name: text
+    .exactOptional()
+    .describe('One live job of a name in a namespace. The id when missing.'),
+  Namespace: text.default(DEFAULT_NAMESPACE).describe('Names are told apart by it.'),
+  Type: z
+    .enum(JOB_KINDS, `one of ${JOB_KINDS.join(', ')} (lower case)`)
+    .describe(
+      'batch: Count runs to their end. ops: one on each matching node. service: Count runs, kept running. daemon: one on each matching node, kept running.',
+    ),
+  Priority: wholeNumber(-1e9, 1e9).default(0).describe('Higher ones are placed first.'),
+  Count: wholeNumber(0, MAX_COUNT)
+    .exactOptional()
+    .describe('Partitions of a batch or service job. 1 when it is missing.'),
+  Constraints: z
+    .array(constraint, 'a list of constraints')
+    .default([])
+    .describe('Labels that a node has to have.'),
+  Meta: texts.default({}).describe('Texts by name, for people and programs.'),
+  Labels: texts.default({}).describe('Labels of the job, by which lists can be asked.'),
+  RestartPolicy: restartPolicy
+    .exactOptional()
+    .describe('How often the node itself starts a run again.'),
+  Disconnect: disconnect
+    .exactOptional()
+    .describe(
+      'What happens while the node does not reach the requester: keep, or StopAfter a time.',
+    ),
+  Tasks: z.tuple([taskSchema], 'a list of exactly one task').describe('Exactly one: what is run.'),
 });
 
 export type ParsedJob = z.infer<typeof jobSchema>;
-export type ParsedTask = z.infer<typeof taskSchema>;

@@ -8,10 +8,10 @@ import { DEFAULT_CPU, DEFAULT_EXECUTION_TIMEOUT_S, DEFAULT_MEMORY } from './job-
 import { invalid } from './job-spec-error.ts';
 import type { Path } from './job-spec-error.ts';
 import { checkJob, checkTask } from './job-spec-rules.ts';
-import { jobSchema, taskSchema } from './job-spec-schema.ts';
-import type { ParsedJob, ParsedTask } from './job-spec-schema.ts';
+import { jobSchema, type ParsedJob } from './job-spec-schema.ts';
 import { asMapping, JOB_SHAPE, refuse, spellKeys, TASK_SHAPE } from './job-spec-shape.ts';
 import { takeSystemFields } from './job-spec-system.ts';
+import { taskSchema, type ParsedTask } from './job-task-schema.ts';
 import { perNode, staysUp, type JobKind, type JobSpec, type SpecConfig, type Task } from './job.ts';
 import type { Timeouts } from './job.ts';
 
