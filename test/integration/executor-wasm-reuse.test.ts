@@ -1,7 +1,6 @@
 /** One runner process serves run after run, each in an instance of its own, and no run suffers for another. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import wabt from 'wabt';
 import type { WasmParams } from '../../executors/wasm/config.ts';
@@ -128,11 +127,14 @@ await t.test('what is done about an ended run does not touch the next one', asyn
   const next = scene.run('spin');
   await begin(desk, next);
   t.equal(pidOf(next), pidOf(ended), 'held by the same process');
+  const stopped = scene.run('spin');
+  await begin(desk, stopped);
   await desk.executor.remove(removed.spec.key);
   const order = { by: 'stop', reason: 'late', signal: 'SIGTERM', graceMs: 0 } as const;
   await desk.executor.stop(ended, order);
-  // Longer than it takes until a stop is enforced by a kill.
-  await pause(2_500);
+  // One that is stopped after it has ended by force: what the late order does would be done by then.
+  await desk.executor.stop(stopped, order);
+  await endOf(desk, stopped);
   t.equal((await desk.executor.observe(next)).phase, 'running');
   t.same((await desk.executor.observe(ended)).outcome, { by: 'exit', code: 1, reason: '' });
   const listed = await desk.executor.list();
