@@ -1,13 +1,20 @@
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { privateEngine, privateEngineSkip } from '../../kit/engine.ts';
+import { eventually } from '../../kit/eventually.ts';
 import { tempDir } from '../../kit/temp-dir.ts';
 import { ended, newNode, newRun, openPlugin, readFrom, readLog, textOf } from './node.ts';
+import { nameOf, rawEngine } from './raw-engine.ts';
 
 t.setTimeout(300_000);
 
 const skip = privateEngineSkip();
+
+/** Waits for the end of a container without its engine. */
+async function processEnd(pid: number): Promise<void> {
+  await eventually(`the end of process ${pid}`, () => !existsSync(`/proc/${pid}`));
+}
 
 void t.test('an engine with live-restore that was killed', { skip }, async (t) => {
   const engine = await privateEngine(t, { liveRestore: true });
@@ -21,6 +28,7 @@ void t.test('an engine with live-restore that was killed', { skip }, async (t) =
   );
   await plugin.start(meanwhile);
   await plugin.start(afterwards);
+  const { State } = await rawEngine(engine.host).getContainer(nameOf(node, meanwhile)).inspect();
   const ends = Promise.all([ended(plugin, meanwhile), ended(plugin, afterwards)]);
   await engine.daemon.kill('SIGKILL');
 
@@ -35,8 +43,7 @@ void t.test('an engine with live-restore that was killed', { skip }, async (t) =
   t.equal(await plugin.engineId?.(), undefined);
   await t.rejects(plugin.remove(meanwhile.spec.key), { code: 'unavailable' });
 
-  // Long enough for the first run to end while there is no engine.
-  await delay(1_500);
+  await processEnd(State.Pid);
   await engine.daemon.start();
   const [first, second] = await ends;
   t.match(first, { outcome: { by: 'exit', code: 42 } });
@@ -64,9 +71,9 @@ void t.test('the log of a run within which its engine restarted', { skip }, asyn
   const first = await begun.next();
   await begun.return?.();
   await plugin.close?.();
+  const { State } = await rawEngine(engine.host).getContainer(nameOf(node, short)).inspect();
   await engine.daemon.kill('SIGKILL');
-  // Long enough for one run to end while there is no engine.
-  await delay(2_500);
+  await processEnd(State.Pid);
   await engine.daemon.start();
 
   const after = await open();
