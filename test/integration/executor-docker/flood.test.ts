@@ -85,7 +85,6 @@ void t.test('output of a container', { skip: privateEngineSkip() }, async (t) =>
   for (const [logSize, logFiles] of [
     ['64k', 2],
     ['1m', 3],
-    ['10m', 5],
   ] as const)
     await t.test(`followed in full flood, ${logFiles} files of ${logSize}`, async (t) => {
       const { node, plugin } = await opened({ logSize, logFiles });
