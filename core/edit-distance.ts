@@ -24,5 +24,7 @@ export function nearestWord(word: string, candidates: readonly string[]): string
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
   const limit = Math.max(2, Math.floor(word.length / 3));
-  return best !== undefined && best.distance <= limit ? best.candidate : undefined;
+  // Of a word of one letter nothing would be left.
+  const isNear = best !== undefined && best.distance <= limit && best.distance < word.length;
+  return isNear ? best.candidate : undefined;
 }

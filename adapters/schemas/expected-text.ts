@@ -23,10 +23,13 @@ export function expectedOf(schema: unknown, error?: ErrorObject): string {
   return kind === OTHER && hint === '' ? '' : `; expected ${kind}${hint}`;
 }
 
+/** Nothing is expected behind the items that are described. */
+const TOO_LONG = ['items', 'additionalItems', 'unevaluatedItems'];
+
 /** Keywords that say more than the type; undefined for those whose schema is best told as a whole. */
 function limitOf({ keyword, params }: ErrorObject): string | undefined {
   const limit = String(params['limit']);
-  switch (keyword) {
+  switch (TOO_LONG.includes(keyword) ? 'maxItems' : keyword) {
     case 'pattern':
       return `a text that matches ${String(params['pattern'])}`;
     case 'minimum':

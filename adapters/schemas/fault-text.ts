@@ -2,6 +2,7 @@
 import type { ErrorObject } from 'ajv';
 import { nearestWord } from '../../core/edit-distance.ts';
 import { pathText, valueText, type Path } from '../../core/job-spec-error.ts';
+import { meantOf } from './chosen-form.ts';
 import { expectedOf, isSchemaObject, listOf } from './expected-text.ts';
 
 const MOST_CHARS = 500;
@@ -16,21 +17,10 @@ export function oneLine(text: string): string {
 
 /** `value` is what was validated, `at` its path. */
 export function faultText(errors: readonly ErrorObject[], value: unknown, at: Path): string {
-  const error = meant(errors);
+  const error = meantOf(errors);
   if (error === undefined) return `${pathText(at)}: not valid`;
   const { path, found } = locate(error.instancePath, value);
   return oneLine(sentence(error, [...at, ...path], found));
-}
-
-/** Of a choice between forms the one that came furthest is the one that was meant. */
-function meant(errors: readonly ErrorObject[]): ErrorObject | undefined {
-  const last = errors.at(-1);
-  if (last === undefined || (last.keyword !== 'anyOf' && last.keyword !== 'oneOf')) return last;
-  const deeper = errors
-    .slice(0, -1)
-    .filter((one) => one.instancePath.length > last.instancePath.length)
-    .sort((a, b) => b.instancePath.length - a.instancePath.length)[0];
-  return deeper ?? last;
 }
 
 interface Located {
@@ -62,13 +52,15 @@ function sentence(error: ErrorObject, path: Path, found: unknown): string {
   if (keyword === 'required' || keyword === 'dependentRequired' || keyword === 'dependencies') {
     const name = textOf(params['missingProperty']);
     const known = isSchemaObject(parentSchema) ? member(parentSchema['properties'], name) : {};
-    return `${pathText([...path, name])}: missing${expectedOf(known)}`;
+    const why = keyword === 'required' ? '' : `, and ${textOf(params['property'])} needs it`;
+    return `${pathText([...path, name])}: missing${why}${expectedOf(known)}`;
   }
   if (keyword === 'propertyNames')
     return `${pathText([...path, textOf(params['propertyName'])])}: not a name that is allowed here`;
   const isSecret = path.some((key) => typeof key === 'string' && SECRET.test(key));
   const shown = isSecret ? 'a value that is not shown' : valueText(found);
-  return `${pathText(path)}: found ${shown}${expectedOf(parentSchema, error)}`;
+  const expected = expectedOf(parentSchema, error);
+  return `${pathText(path)}: found ${shown}${expected === '' ? ', which is not allowed here' : expected}`;
 }
 
 /** A missing key is often one that is there under a wrong name, so this is told first. */
