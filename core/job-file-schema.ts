@@ -54,8 +54,17 @@ function rule({ type, schemas }: EngineParams): Json {
   });
   return {
     if: ofTask({ properties: { Type: { const: type } }, required: ['Type'] }),
-    then: ofTask({ properties: { Params: params } }),
+    then: ofTask({
+      properties: { Params: params },
+      ...(schemas.every((schema) => asksForMore(schema)) ? { required: ['Params'] } : {}),
+    }),
   };
+}
+
+/** Than an empty mapping, which missing params are. */
+function asksForMore(schema: unknown): boolean {
+  const { required } = toMapping(schema);
+  return Array.isArray(required) && required.length > 0;
 }
 
 function nameOf(type: string, index: number): string {

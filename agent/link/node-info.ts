@@ -50,7 +50,7 @@ export function executorInfos(sources: NodeInfoSources): ExecutorInfo[] {
   }));
 }
 
-const TOO_LARGE = `its schema of params has more than ${MOST_SCHEMA_BYTES} bytes, and is not told`;
+const TOO_LARGE = `it has more than ${MOST_SCHEMA_BYTES} bytes, and is not told`;
 
 function schemaInfo(
   schema: ParamsSchema | undefined,

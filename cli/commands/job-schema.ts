@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import { jobFileSchema, type EngineParams } from '../../core/job-file-schema.ts';
 import type { ApiClient } from '../api/client.ts';
+import { stringifyExact } from '../api/exact-json.ts';
 import { note, print } from '../context.ts';
 import type { Context } from '../context.ts';
 import { engineParams } from '../jobs/engines.ts';
@@ -22,7 +23,8 @@ export function jobSchema(context: Context): Command {
     .action(async (engine: string | undefined, options: ApiOptions) => {
       const api = connect(context, options);
       const engines = engine === undefined ? await known(context, api) : await one(api, engine);
-      print(context, JSON.stringify(jobFileSchema(engines), undefined, 2));
+      // As exact as it came: bounds of numbers may be large ones.
+      print(context, stringifyExact(jobFileSchema(engines)));
     });
 }
 

@@ -30,7 +30,10 @@ export function checkParams(
     throw new LimpetError('invalid-job', worded(faults));
   return verdicts.some(({ told }) => told)
     ? { checked: true }
-    : { checked: false, reason: `no node has told which params its executor ${engine.Type} takes` };
+    : {
+        checked: false,
+        reason: `no node has told a schema of what its executor ${engine.Type} takes that can be used; see \`limpet node describe\``,
+      };
 }
 
 function worded(faults: readonly string[]): string {

@@ -1,12 +1,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { create } from 'tar';
 import t from 'tap';
+import { z } from 'zod';
 import { tempDir } from '../kit/temp-dir.ts';
 import { fakeRequester } from './cli-fake-requester.ts';
 import { EXECUTION, JOB, limpet } from './cli-run.ts';
 
 t.setTimeout(240_000);
+
+const asSchema = (value: unknown) => z.record(z.string(), z.unknown()).parse(value);
 
 const listed = {
   json: `{"NextToken":"","Items":[
@@ -39,6 +43,51 @@ t.test('job list -o json keeps every digit of a time', async (t) => {
   const requester = await fakeRequester(t, { 'GET /orchestrator/jobs': listed });
   const { stdout } = await limpet(t, requester, ['job', 'list', '-o', 'json']);
   t.match(stdout, /"CreateTime": 1776500000000000001\b/);
+});
+
+t.test('job schema has what the nodes told, every digit of a bound too', async (t) => {
+  const count = '{"type":"integer","maximum":9007199254740991}';
+  const params = `{"type":"object","properties":{"Count":${count}},"required":["Count"]}`;
+  const requester = await fakeRequester(t, {
+    'GET /limpet/engines': {
+      json: `{"Engines":[{"Type":"count","Nodes":["n-a"],"Schemas":[${params}]}]}`,
+    },
+  });
+  const { code, stdout, stderr } = await limpet(t, requester, ['job', 'schema']);
+  t.strictSame([code, stderr], [0, '']);
+  t.match(stdout, /"maximum": 9007199254740991\b/);
+  const takes = new Ajv2020({ strict: false }).compile(asSchema(JSON.parse(stdout)));
+  const job = (Engine: object) => ({ Type: 'batch', Tasks: [{ Name: 'main', Engine }] });
+  t.equal(takes(job({ Type: 'count', Params: { Count: 1 } })), true);
+  t.equal(takes(job({ Type: 'count' })), false, 'an editor tells that its params are missing');
+  t.equal(takes(job({ Type: 'other' })), true);
+});
+
+t.test('node describe tells of each executor, and names that are not there', async (t) => {
+  const id = 'n-0193d5a0-1111-7000-8000-0000deadbeef';
+  const node = { Info: { NodeID: id, NodeType: 'Compute' }, Membership: 'APPROVED' };
+  const problem = 'it is no JSON Schema';
+  const flaky = { name: 'flaky', health: 'unhealthy', reason: 'it ended', recovery: 'complete' };
+  const odd = { name: 'odd', health: 'healthy', version: '2', ParamsSchemaProblem: problem };
+  const requester = await fakeRequester(t, {
+    'GET /orchestrator/nodes': { json: { Nodes: [{ ...node, Connection: 'CONNECTED' }] } },
+    [`GET /orchestrator/nodes/${id}`]: {
+      json: { Node: { ...node, Connection: 'CONNECTED', Limpet: { Executors: [flaky, odd] } } },
+    },
+  });
+  const { stdout } = await limpet(t, requester, ['node', 'describe', 'beef']);
+  t.match(stdout, /^flaky +unhealthy +complete +it ended$/m);
+  t.match(
+    stdout,
+    /^odd +healthy +2 +its schema of task params is not used: it is no JSON Schema$/m,
+  );
+  const json = await limpet(t, requester, ['node', 'describe', 'beef', '-o', 'json']);
+  t.match(json.stdout, `"ParamsSchemaProblem": "${problem}"`);
+  const none = await limpet(t, requester, ['node', 'describe', 'n-none']);
+  t.strictSame(
+    [none.code, none.stderr],
+    [1, "error: no node matches 'n-none'; see `limpet node list`\n"],
+  );
 });
 
 t.test('job get unpacks the results into a new folder', async (t) => {
