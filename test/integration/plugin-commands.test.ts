@@ -131,6 +131,19 @@ t.test('a plugin that is being upgraded says what is left to do', async (t) => {
   t.match((await plugin('inspect', 'docker')).stdout, /^Upgrade +version 2\.0\.0, pid 4800, /m);
 });
 
+t.test('a schema that is not used is told, and stops nothing', async (t) => {
+  const warnings = ['its schema of task params is not used: it is no JSON Schema'];
+  const { plugin } = await agentOf(t, { set: () => [{ ...docker, warnings }] });
+  t.match(
+    (await plugin('list')).stdout,
+    / 3 +its schema of task params is not used: it is no JSON/,
+  );
+  t.match(
+    (await plugin('inspect', 'docker')).stdout,
+    /^Warning +its schema of task params is not/m,
+  );
+});
+
 t.test('everything about one', async (t) => {
   const { plugin } = await agentOf(t);
   const { stdout } = await plugin('inspect', 'docker');
@@ -202,6 +215,19 @@ t.test('a restart is told when the new process runs', async (t) => {
     { code, stdout },
     { code: 0, stdout: 'docker: restarted, version 1.2.0, pid 4999\n' },
   );
+});
+
+t.test('a plugin that was removed can be restarted for its runs', async (t) => {
+  let now = docker;
+  const { plugin } = await agentOf(t, {
+    set: () => [now],
+    restart: async () => void (now = { ...docker, state: 'removed', instance: 'next', pid: 5 }),
+  });
+  t.strictSame(await plugin('restart', 'docker'), {
+    code: 0,
+    stdout: 'docker: restarted, version 1.2.0, pid 5\n',
+    stderr: '',
+  });
 });
 
 t.test('a restart that fails says why', async (t) => {

@@ -1,6 +1,14 @@
 /** Plugins that come, change, go and are refused while the host of them runs: real programs in a real folder. */
 import { createHash } from 'node:crypto';
-import { appendFileSync, chmodSync, chownSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -90,6 +98,12 @@ t.test('a program in the folder is a plugin; it changes and goes with it', async
   t.equal((await fact('one', isRunning)).pid, third.pid, 'back before that, it goes on');
   folder.remove('one.sh');
   await fact('one', ({ state }) => state === 'removed');
+  await t.rejects(host.restart('one'), { message: /there is no program .*one\.sh/ });
+  t.equal((await fact('one', ({ pid }) => pid !== undefined)).pid, third.pid, 'it is not ended');
+  process.kill(third.pid ?? NaN, 'SIGKILL');
+  const dead = await fact('one', ({ reason }) => reason.includes('there is no program'));
+  t.match(dead.reason, /^it was removed: .*; their ends are seen when it can be started: there is/);
+  t.match(dead.reason, /no program .*one\.sh; next try in [\d.]+ s$/);
   need.count = 0;
   await gone('one');
   t.same(pluginsOf(bench.runDir), []);
@@ -114,6 +128,10 @@ t.test(
     chmodSync(join(folder.path, 'open.json'), 0o666);
     const pinned = put('pinned', '1');
     folder.describe('pinned', { sha256: 'a'.repeat(64) });
+    put('misnamed.sh', '1');
+    folder.describe('misnamed.sh', { sha256: 'c'.repeat(64) });
+    symlinkSync('/nowhere/at/all', join(folder.path, 'lost'));
+    mkdirSync(join(folder.path, 'inner'));
     for (const no of ['.hidden', 'old~', 'part.tmp', 'part.new']) put(no, '1');
     const isRoot = process.getuid?.() === 0;
     if (isRoot) chownSync(put('strange', '1'), 12_345, 12_345);
@@ -124,6 +142,9 @@ t.test(
       weak: /everybody may write .*\/weak; take that right away/,
       text: /text is not executable \(chmod \+x\)/,
       Wrong_Name: /'Wrong_Name' is no name of a plugin/,
+      misnamed: /misnamed\.sh\.json is not read; name it misnamed\.json, or move it away/,
+      lost: /lost leads to nothing that is there; remove the link/,
+      inner: /inner is no file; only programs belong into this folder/,
       twin: /there are twin\.a and twin\.b, all named twin; leave one/,
       beside: /beside\.json: argv: unknown key; expected args, config, passEnv or sha256/,
       open: /everybody may write .*\/open\.json/,
@@ -169,7 +190,13 @@ t.test('a pin is looked at before every start', async (t) => {
   const other = sha256sum(good);
   const kept = await fact('pinned', ({ reason }) => reason.includes('upgrade failed'));
   t.same([kept.state, kept.pid], ['running', before.pid], 'the one that runs goes on');
-  t.match(kept.reason, new RegExp(`sha256 ${other}, and is pinned to ${pin}`));
+  t.match(
+    kept.reason,
+    new RegExp(`upgrade failed: its program has sha256 ${other}, and is pinned`),
+  );
+  t.match(kept.reason, `pinned to ${pin}`);
+  await t.rejects(host.restart('pinned'), { code: 'plugin-failed', message: /is pinned to/ });
+  t.equal((await fact('pinned', isRunning)).pid, before.pid, 'a restart does not end it either');
 
   process.kill(before.pid ?? NaN, 'SIGKILL');
   const down = await fact('pinned', ({ state }) => state === 'restarting');
