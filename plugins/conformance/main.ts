@@ -103,7 +103,10 @@ function parse(args: readonly string[]): Wish {
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 16)
     throw new LimpetError('invalid-argument', `--jobs '${values.jobs}'; expected 1 to 16`);
   if (positionals.length === 0 && !values.list)
-    throw new LimpetError('invalid-argument', 'no program was named; put it behind --');
+    throw new LimpetError(
+      'invalid-argument',
+      'no program was named: limpet plugin test -- PROGRAM [ARGUMENTS]',
+    );
   const { config: file, json, slow, list: isList } = values;
   const rules = chosen(values.only);
   return { command: positionals, file, rules, json, slow, jobs, list: isList };

@@ -60,7 +60,7 @@ export class PluginProcess implements Plugin {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     const [out, err] = [openSync(this.outFile, 'a'), openSync(this.#errFile, 'a')];
     this.#child = spawnInto(order, this.#folder, [out, err]);
-    this.#child.on('error', (error) => (this.#failure = messageOf(error)));
+    this.#child.on('error', (error) => (this.#failure = notStarted(order.command[0], error)));
     this.#watch = setInterval(() => bound([out, err]), OUTPUT_LOOK_MS);
     const close = () => {
       clearInterval(this.#watch);
@@ -89,7 +89,8 @@ export class PluginProcess implements Plugin {
         const first = /^.*\n/.exec(text)?.[0];
         if (first !== undefined) return first;
         if (text.length >= SHOWN_BYTES) return `${text.slice(0, SHOWN_BYTES)}\n`;
-        return this.isAlive ? undefined : (this.end ?? 'no process');
+        if (!this.isAlive) return this.end ?? 'no process';
+        throw new Error(`nothing on stdout; ${this.#lastLines()}`);
       },
       START_MS,
     );
@@ -217,8 +218,12 @@ export class PluginProcess implements Plugin {
   }
 
   #lastWords(end: string): string {
+    return this.#failure ?? `it ended (${end}); ${this.#lastLines()}`;
+  }
+
+  #lastLines(): string {
     const said = this.stderr().trim().split('\n').slice(-3).join(' / ');
-    return `it ended (${end})${said === '' ? ' and said nothing on stderr' : `: ${said}`}`;
+    return said === '' ? 'nothing on stderr' : `on stderr: ${said}`;
   }
 }
 
@@ -241,6 +246,15 @@ function spawnInto(
       ...env,
     },
   });
+}
+
+function notStarted(program: string | undefined, error: Error): string {
+  const code = 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT')
+    return `it cannot be started: there is no program '${program}', or not what its first line names`;
+  if (code === 'EACCES')
+    return `it cannot be started: '${program}' is no file that may be executed`;
+  return `it cannot be started: ${messageOf(error)}`;
 }
 
 /** Of a file of whatever size. */

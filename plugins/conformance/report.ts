@@ -15,7 +15,7 @@ export function verdictLines(
   width: number,
 ): string {
   const line = `${WORD[result]}  ${rule.padEnd(width)}  ${title}`;
-  if (result === 'skip') return `${line}: ${oneLine(reason)}`;
+  if (result === 'skip') return `${line} (${oneLine(reason)})`;
   if (result === 'pass') return line;
   return `${line}\n      expected: ${oneLine(expected ?? '')}\n      found:    ${oneLine(found ?? '')}`;
 }
@@ -34,7 +34,9 @@ export function summary({ name, version }: Identity, verdicts: readonly Verdict[
     if (result === 'skip') reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   const why = [...reasons].map(([reason, times]) => `${times}: ${oneLine(reason)}`).join('; ');
   const end = `${passed} passed, ${failed} failed, ${skipped} skipped`;
-  return `${name} ${version}: ${end}${why === '' ? '' : ` (${why})`}`;
+  const isBare = [...reasons.keys()].some((reason) => reason.startsWith('no sample'));
+  const hint = isBare ? '\nsamples come from the file of --config; limpet plugin test --help' : '';
+  return `${name} ${version}: ${end}${why === '' ? '' : ` (${why})`}${hint}`;
 }
 
 export function jsonReport(identity: Identity, verdicts: readonly Verdict[]): string {

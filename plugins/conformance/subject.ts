@@ -1,5 +1,5 @@
 /** What is tested, and the file that tells about it. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { LimpetError, messageOf } from '../../core/errors.ts';
@@ -56,11 +56,19 @@ export function readSubjectFile(file: string | undefined): SubjectFile {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const path = issue?.path.join('.') ?? '';
-  const what = issue?.message ?? 'not as expected';
+  const what = issue === undefined ? 'not as expected' : whatIsWrong(issue);
   throw new LimpetError('invalid-config', `${file}: ${path === '' ? '' : `${path}: `}${what}`);
 }
 
+function whatIsWrong(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'unrecognized_keys') return issue.message;
+  const [section] = issue.path;
+  const known = section === 'samples' ? samplesSchema : section === 'mounts' ? mount : subjectFile;
+  return `unknown: ${issue.keys.join(', ')}; expected ${Object.keys(known.shape).join(', ')}`;
+}
+
 function documentOf(file: string): unknown {
+  if (!existsSync(file)) throw new LimpetError('invalid-config', `${file}: there is no such file`);
   try {
     const document: unknown = parse(readFileSync(file, 'utf8'));
     return document;

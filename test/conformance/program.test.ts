@@ -1,6 +1,6 @@
 /** `limpet plugin test` as a person runs it: its exit codes, and that it leaves nothing behind, however it ends. */
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { procProcesses } from '../../adapters/processes/proc.ts';
@@ -58,8 +58,28 @@ await t.test('a plugin that does not start: exit code 2 with what it said', asyn
   const plugin = ['--', 'sh', '-c', 'echo no thanks >&2; exit 3'];
   const { ended, said, leftNothing } = test(t, plugin);
   t.equal(await ended, 2);
-  t.match(said(), 'it ended (code 3): no thanks');
+  t.match(said(), 'it ended (code 3); on stderr: no thanks');
   await leftNothing();
+});
+
+await t.test(
+  'a program that there is not, or that may not be executed: said in plain words',
+  async (t) => {
+    const none = test(t, ['--', 'no-such-program']);
+    t.equal(await none.ended, 2);
+    t.match(none.said(), "it cannot be started: there is no program 'no-such-program'");
+    const folder = test(t, ['--', '/proc']);
+    t.equal(await folder.ended, 2);
+    t.match(folder.said(), "it cannot be started: '/proc' is no file that may be executed");
+  },
+);
+
+await t.test('a file of samples with a slip names it and what is expected', async (t) => {
+  const file = join(programDir(t), 'test.json');
+  writeFileSync(file, '{ "samples": { "shrt": {} } }');
+  const { ended, said } = test(t, ['--config', file, ...PLUGIN]);
+  t.equal(await ended, 2);
+  t.match(said(), 'test.json: samples: unknown: shrt; expected short, fails, ');
 });
 
 await t.test('a plugin that floods its stdout instead of a handshake: exit code 2', async (t) => {

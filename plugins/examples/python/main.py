@@ -17,8 +17,12 @@ def main():
         import holder
         holder.hold(sys.argv[2], sys.argv[3:])
     else:
-        import executor
-        import plugin
+        try:
+            import executor
+            import plugin
+        except ModuleNotFoundError as error:
+            sys.exit(f'{sys.executable} has no module {error.name}; this '
+                     'plugin needs grpcio and protobuf')
         plugin.serve(executor.NAME, executor.Executor())
 
 
