@@ -18,6 +18,7 @@ import type { Store } from '../adapters/store/port.ts';
 import { VERSION } from '../wire/version.ts';
 import { capacityOf, type AgentConfig } from './config.ts';
 import type { EnvironmentOptions } from './executions/environment.ts';
+import type { PlacedHow } from './executions/engine.ts';
 import type { AgentFolders } from './executions/folders.ts';
 import type { InputOptions } from './executions/inputs.ts';
 import { Leases } from './executions/lease.ts';
@@ -113,10 +114,10 @@ function createService(
     host,
     reports: {
       // That nothing is left of an ended execution is news to this node only.
-      rows: (record, event) =>
-        (record.removed && event.from === event.to) || isUnreported(record)
+      rows: (record, events) =>
+        (record.removed && events.every(({ from, to }) => from === to)) || isUnreported(record)
           ? []
-          : own.outbox.append([reportRow(record, [event])]),
+          : own.outbox.append([reportRow(record, events)]),
       unwritten: (ops) => own.outbox.unwritten(ops),
       wake: (how) => own.link()?.wake(how),
     },
@@ -179,7 +180,7 @@ interface Linked {
 }
 
 function createLink(
-  { config, identity, transport, clock, faults, log, bootId, startedAt, mint }: NodeParts,
+  { config, host, identity, transport, clock, faults, log, bootId, startedAt, mint }: NodeParts,
   { leases, service, sources, repository, inbox, outbox, epochs }: Linked,
 ): RequesterLink {
   const { engine } = service;
@@ -187,7 +188,7 @@ function createLink(
   const orders = new Orders({
     ...{ nodeId, engine, faults, clock, log },
     full: () => outbox.full,
-    admits: (record, allocated) => service.intake.admitsAtOnce(record, allocated),
+    ...placedHow(host, service),
     begin: (live, effects) => {
       service.intake.begin(live, effects);
     },
@@ -217,6 +218,13 @@ function createLink(
     },
   });
   return link;
+}
+
+function placedHow(host: PluginHost, { intake, prepared }: ExecutionService): PlacedHow {
+  return {
+    admits: (record, allocated) => intake.admitsAtOnce(record, allocated),
+    known: (record) => prepared.known(record, host.client(record.placement.task.Engine.Type)),
+  };
 }
 
 /** What is foreign is told in the link's own list, until its owner has claimed it or an operator has decided. */

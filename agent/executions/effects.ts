@@ -18,6 +18,8 @@ import type { LiveExecution } from './live.ts';
 import type { Observer } from './observer.ts';
 import { canonicalParams } from '../../core/canonical-params.ts';
 import { taskResources } from './resources.ts';
+import type { Prepared } from './prepared.ts';
+import { SharedInputs } from './shared-inputs.ts';
 import { collect, resultMounts, type Collected } from './results.ts';
 
 /** Read anew for each run. */
@@ -37,15 +39,18 @@ export interface EffectsDeps {
   readonly clock: Clock;
   readonly faults: Faults;
   readonly leases: Leases;
+  readonly prepared: Prepared;
   readonly limits: RunLimits;
   client(executor: string): ExecutorClient | undefined;
 }
 
 export class Effects implements EffectRunner {
   readonly #deps: EffectsDeps;
+  readonly #shared: SharedInputs;
 
   constructor(deps: EffectsDeps) {
     this.#deps = deps;
+    this.#shared = new SharedInputs(deps.folders.inputs);
   }
 
   async run(live: LiveExecution, effect: Effect): Promise<void> {
@@ -86,9 +91,10 @@ export class Effects implements EffectRunner {
   async #prepare(live: LiveExecution): Promise<void> {
     if (live.record.state !== 'preparing') return;
     this.#deps.faults.reach('agent.effect.prepare.before');
-    const order = await this.#order(live);
+    const client = this.#client(live);
     const { progress, signal } = staging(live);
-    const digest = await this.#client(live).prepare(order, progress, signal);
+    const ask = async () => client.prepare(await this.#order(live), progress, signal);
+    const digest = await this.#deps.prepared.digest(live.record, client, { ask, signal });
     this.#deps.faults.reach('agent.effect.prepare.after');
     this.#answer(live, { type: 'prepared', digest });
   }
@@ -159,6 +165,7 @@ export class Effects implements EffectRunner {
     for (let run = 0; run <= record.run; run++) await client.remove({ ...ref(record), run }, false);
     if (record.placement.task.InputSources !== undefined)
       await removeInputs(record.placement.executionId, this.#deps.inputs);
+    this.#shared.release(record.placement.executionId);
     this.#deps.faults.reach('agent.effect.remove.after');
     this.#answer(live, { type: 'removed' });
   }
@@ -188,7 +195,9 @@ export class Effects implements EffectRunner {
     const { record } = live;
     const { placement } = record;
     const { task, token } = placement;
-    const inputs = await stageInputs(record, this.#deps.inputs, staging(live));
+    const client = this.#client(live);
+    const shared = client.preparesOnce === true ? this.#shared : undefined;
+    const inputs = await stageInputs(record, this.#deps.inputs, { ...staging(live), shared });
     const outputs = await resultMounts(record, this.#deps.folders);
     const resources = taskResources(task);
     return {
@@ -199,7 +208,7 @@ export class Effects implements EffectRunner {
       kind: placement.kind,
       owner: placement.owner,
       token: `${token.jobVersion}.${token.partition}.${token.attempt}`,
-      params: canonicalParams(this.#client(live).paramsSchema, task.Engine.Params ?? {}),
+      params: canonicalParams(client.paramsSchema, task.Engine.Params ?? {}),
       env: runEnvironment(record, this.#deps.environment),
       mounts: [...inputs, ...outputs],
       limits: {

@@ -33,7 +33,8 @@ import { eventOf, type ExecutionRepository } from './repository.ts';
 export interface ReportSink {
   /** The batch that held rows was not written. */
   unwritten(ops: readonly StoreOp[]): void;
-  rows(record: ExecutionRecord, event: HistoryEvent): readonly StoreOp[];
+  /** Of changes that are made together: the record as it is then. */
+  rows(record: ExecutionRecord, events: readonly HistoryEvent[]): readonly StoreOp[];
   /** What is under way may wait a moment for what follows; what somebody waits for may not. */
   wake(how: 'now' | 'soon'): void;
 }
@@ -68,12 +69,21 @@ export interface Placing {
 /** The answer of an effect, when nothing has to be asked for it. */
 export type Known = (effect: Effect) => ExecutionEvent | undefined;
 
+export interface PlacedHow {
+  readonly admits: Admits;
+  /** Of a placement that is admitted. */
+  readonly known: (record: ExecutionRecord) => Known;
+}
+
 interface Step {
   readonly before: ExecutionRecord;
   readonly after: ExecutionRecord;
   readonly effects: readonly Effect[];
   readonly cause: string;
 }
+
+/** The first one of an execution has nothing before it. */
+type Written = Omit<Step, 'before'> & { readonly before: ExecutionRecord | undefined };
 
 const STORE_RETRY_MS = 1_000;
 /** States that are told a moment later: often the next one has followed by then, and one push tells both. */
@@ -126,18 +136,20 @@ export class ExecutionEngine {
   }
 
   /**
-   * What writes placements, each as admitted if `admits` says so of what they all take together. Commit it in the same
-   * turn, and call `insertPlaced` once it is durable.
+   * What writes placements, each as admitted if `admits` says so of what they all take together, and then as far as is
+   * known. Commit it in the same turn, and call `insertPlaced` once it is durable.
    */
-  place(records: readonly ExecutionRecord[], admits: Admits): readonly Placing[] {
+  place(records: readonly ExecutionRecord[], { admits, known }: PlacedHow): readonly Placing[] {
     let allocated = this.#allocated;
     return records.map((record) => {
       allocated = addResources(allocated, heldBy(record));
-      const event = eventOf(undefined, record, 'accepted from its owner');
-      const accepted = this.#opsOf(undefined, record, event);
-      const steps = admits(record, allocated) ? this.#walk(record, { type: 'admit' }) : [];
-      const { after = record, effects = [] } = steps.at(-1) ?? {};
-      return { record: after, effects, ops: [...accepted, ...this.#opsOfSteps(steps)] };
+      const cause = 'accepted from its owner';
+      const accepted: Written = { before: undefined, after: record, effects: [], cause };
+      const admitted = admits(record, allocated)
+        ? this.#walk(record, { type: 'admit' }, known(record))
+        : [];
+      const { after, effects } = admitted.at(-1) ?? accepted;
+      return { record: after, effects, ops: this.#opsOf([accepted, ...admitted]) };
     });
   }
 
@@ -187,8 +199,8 @@ export class ExecutionEngine {
     }
     // First: somebody may be waiting for the end, nobody for what follows it.
     this.#deps.reports.wake(UNDER_WAY.includes(live.record.state) ? 'soon' : 'now');
+    if (isTerminal(live.record.state) && live.effects > 0) live.abort.abort();
     for (const effect of last.effects) this.runEffect(live, effect);
-    if (isTerminal(live.record.state)) live.abort.abort();
     if (live.record.removed) this.#forgetInMemory(live);
   }
 
@@ -229,7 +241,7 @@ export class ExecutionEngine {
     const { repository, reports, faults, clock, log } = this.#deps;
     faults.reach('agent.transition.before-commit');
     for (;;) {
-      const ops = this.#opsOfSteps(steps);
+      const ops = this.#opsOf(steps);
       try {
         await repository.commit(ops);
         break;
@@ -246,19 +258,16 @@ export class ExecutionEngine {
     faults.reach('agent.transition.after-commit');
   }
 
-  #opsOfSteps(steps: readonly Step[]): StoreOp[] {
-    return steps.flatMap(({ before, after, cause }) =>
-      this.#opsOf(before, after, eventOf(before, after, cause)),
-    );
-  }
-
-  #opsOf(
-    before: ExecutionRecord | undefined,
-    after: ExecutionRecord,
-    event: HistoryEvent,
-  ): StoreOp[] {
+  /** Nobody sees what is between the first and the last of them: the record is written once, each event is kept. */
+  #opsOf(steps: readonly Written[]): StoreOp[] {
     const { repository, reports } = this.#deps;
-    return [...repository.change(before, after, event), ...reports.rows(after, event)];
+    const [first, last] = [steps[0], steps.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    const events = steps.map(({ before, after, cause }) => eventOf(before, after, cause));
+    return [
+      ...repository.change(first.before, last.after, ...events),
+      ...reports.rows(last.after, events),
+    ];
   }
 
   #insert(record: ExecutionRecord): LiveExecution {

@@ -4,7 +4,8 @@
  *   identity.json  store/          who this is; the LevelDB
  *   runs/<executor>/<execution>/<run>/   run folders (shared with that executor's plugin)
  *   logs/<execution>/              logs (written by plugins)
- *   inputs/<execution>/<n>         staged inline inputs
+ *   inputs/<execution>/<n>         staged inputs
+ *   inputs/shared/<sha256>         staged inline inputs of runs that cannot write to them
  *   results/<execution>/           published results
  *   plugins/<name>/                state, handshake and output of each plugin
  *   agent.json                     {socket, pid} of the running agent

@@ -3,20 +3,20 @@
  * where it is, if the operator allows it. Staging again gives the same mounts.
  * Everything that is wrong with a source is `refused`: another attempt here would not help.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { ArchiveLimits } from '../../core/archive-entries.ts';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { InputSource } from '../../core/job.ts';
-import { syncTree } from '../../adapters/durable/folders.ts';
-import { ignore } from '../../adapters/durable/if-there.ts';
+import { removeFolder, syncTree } from '../../adapters/durable/folders.ts';
 import { URL_SOURCE, urlSource } from '../../core/url-source.ts';
 import { offeredSources } from '../inputs/config.ts';
 import { unpackHere } from '../inputs/unpack.ts';
 import { download, type DownloadPorts } from '../inputs/download.ts';
 import type { RunOrder } from '../plugins/port.ts';
+import { writeInput, type SharedInputs } from './shared-inputs.ts';
 
 export type Mount = RunOrder['mounts'][number];
 
@@ -36,6 +36,8 @@ export interface InputOptions {
 }
 
 export interface Staging {
+  /** Files are shared: the runs cannot write to them. */
+  readonly shared?: SharedInputs | undefined;
   readonly signal: AbortSignal;
   readonly progress: (message: string) => void;
 }
@@ -50,16 +52,19 @@ export async function stageInputs(
   for (const [index, input] of (task.InputSources ?? []).entries()) {
     const where = `input ${index} (${input.Source.Type}) for ${input.Target}`;
     const target = join(options.folder, executionId, String(index));
-    mounts.push(await stageOne({ input, target, where, deadlineAt, ...staging }, options));
+    const source = { executionId, input, target, where, deadlineAt, ...staging };
+    mounts.push(await stageOne(source, options));
   }
   return mounts;
 }
 
 export async function removeInputs(executionId: string, options: InputOptions): Promise<void> {
-  await rm(join(options.folder, executionId), { recursive: true, force: true });
+  const folder = join(options.folder, executionId);
+  if (existsSync(folder)) await removeFolder(folder);
 }
 
 interface Source extends Staging {
+  readonly executionId: string;
   readonly input: InputSource;
   /** Where it is staged. */
   readonly target: string;
@@ -98,12 +103,9 @@ async function stageUrl(source: Source, ports: DownloadPorts): Promise<Mount> {
   }
 }
 
-/**
- * Staged again, a file is compared, as a power loss may have torn it: that costs less than making it durable. An archive
- * is durable before it gets its name, so one that is there is whole.
- */
+/** An archive is durable before it gets its name, so one that is there is whole. */
 async function stageInline(
-  { input, target, where }: Source,
+  { executionId, input, target, where, shared }: Source,
   limits: ArchiveLimits,
 ): Promise<Mount> {
   const mount = { source: target, target: input.Target, readOnly: true };
@@ -130,22 +132,9 @@ async function stageInline(
     await rename(partial, target);
     return mount;
   }
-  if (!holds(target, bytes)) {
-    mkdirSync(join(target, '..'), { recursive: true });
-    writeFileSync(`${target}.partial`, bytes);
-    renameSync(`${target}.partial`, target);
-  }
-  // Containers run as whom their image says, and the service's umask would let root alone read.
-  chmodSync(target, 0o644);
+  if (shared !== undefined) return { ...mount, source: shared.stage(executionId, bytes) };
+  writeInput(target, bytes);
   return mount;
-}
-
-function holds(file: string, bytes: Buffer): boolean {
-  try {
-    return readFileSync(file).equals(bytes);
-  } catch (thrown) {
-    return ignore('ENOENT', false)(thrown);
-  }
 }
 
 async function stageLocal(

@@ -47,19 +47,19 @@ export class ExecutionRepository {
     this.#store = store;
   }
 
-  /** Operations for one change; the caller adds the report and commits. */
+  /** Operations for changes that are made together; the caller adds the report and commits. */
   change(
     before: ExecutionRecord | undefined,
     after: ExecutionRecord,
-    event: ExecutionEvent,
+    ...events: readonly ExecutionEvent[]
   ): StoreOp[] {
     const id = after.placement.executionId;
-    const ops: StoreOp[] = [
-      { type: 'put', key: `ex/${id}`, value: after },
-      { type: 'put', key: eventKey(id, event.revision), value: event },
-    ];
-    const oldest = event.revision - KEPT_EVENTS;
-    if (oldest >= 0) ops.push({ type: 'del', key: eventKey(id, oldest) });
+    const ops: StoreOp[] = [{ type: 'put', key: `ex/${id}`, value: after }];
+    for (const event of events) {
+      ops.push({ type: 'put', key: eventKey(id, event.revision), value: event });
+      const oldest = event.revision - KEPT_EVENTS;
+      if (oldest >= 0) ops.push({ type: 'del', key: eventKey(id, oldest) });
+    }
     const from = before === undefined ? undefined : indexKey(before);
     const to = indexKey(after);
     if (from !== undefined && from !== to) ops.push({ type: 'del', key: from });

@@ -31,6 +31,7 @@ import type { Leases } from './lease.ts';
 import { endAll, letFinish, stopWhatStaysUp, type Leaving } from './leaving.ts';
 import { Observer } from './observer.ts';
 import { takeOwnerWord, type KnownToOwner } from './owner-word.ts';
+import { Prepared } from './prepared.ts';
 import { pluginWork } from './plugin-work.ts';
 import { Recoveries } from './recoveries.ts';
 import type { RecoveryReport } from './recovery.ts';
@@ -73,6 +74,7 @@ export class ExecutionService implements PluginHostEvents {
   readonly foreign: ForeignWork;
   readonly work: PluginWork;
   readonly schemas = new ParamsSchemas();
+  readonly prepared = new Prepared();
   readonly words = new OwnerWords(() => this.#deps.owner());
 
   constructor(deps: ServiceDeps) {
@@ -94,7 +96,8 @@ export class ExecutionService implements PluginHostEvents {
         this.#observer.look(live);
       },
     });
-    const effects = new Effects({ ...deps, engine: this.engine, observer: this.#observer, client });
+    const { engine, prepared } = this;
+    const effects = new Effects({ ...deps, engine, observer: this.#observer, client, prepared });
     this.engine.connect(effects, (live) => {
       this.#observer.idle(live);
     });

@@ -46,5 +46,14 @@ function shortRow(report: ExecutionReport, mostBytes: number): AgentRow {
 }
 
 function reportOf(body: unknown): ExecutionReport {
-  return agentRowSchema.parse(body).report;
+  return isOwn(body) ? body.report : agentRowSchema.parse(body).report;
+}
+
+/** Written by this agent, in this run of it or an earlier one: what is read of it here is there. */
+function isOwn(body: unknown): body is AgentRow {
+  if (typeof body !== 'object' || body === null || !('report' in body)) return false;
+  const { report } = body;
+  if (typeof report !== 'object' || report === null) return false;
+  const { executionId, state, events } = report as Partial<ExecutionReport>;
+  return typeof executionId === 'string' && state !== undefined && Array.isArray(events);
 }

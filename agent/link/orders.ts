@@ -18,7 +18,7 @@ import {
   type RequesterRow,
 } from '../../wire/messages.ts';
 import { parsePlacement } from '../../wire/placement.ts';
-import type { Admits, ExecutionEngine, Placing } from '../executions/engine.ts';
+import type { ExecutionEngine, PlacedHow, Placing } from '../executions/engine.ts';
 import type { ForeignWork } from '../executions/foreign.ts';
 import type { LiveExecution } from '../executions/live.ts';
 import { declinedUnread, Unreadable } from './unreadable.ts';
@@ -30,7 +30,8 @@ export interface OrdersDeps {
   readonly log: Logger;
   /** Too many reports wait for the owner: its rows are left with it. Stops come with heartbeats too. */
   full(): boolean;
-  readonly admits: Admits;
+  readonly admits: PlacedHow['admits'];
+  readonly known: PlacedHow['known'];
   begin(live: LiveExecution, effects: readonly Effect[]): void;
   readonly clock: Clock;
   /** Rows for the owner, and a wake-up once they are durable. */
@@ -68,7 +69,7 @@ export class Orders {
     this.#deps.faults.reach('agent.placement.before-commit');
     return {
       ops: () => {
-        placing = this.#deps.engine.place([...placed.values()], this.#deps.admits);
+        placing = this.#deps.engine.place([...placed.values()], this.#deps);
         const refused = declined.flatMap((report) => this.#deps.reports.rows(report));
         return [...placing.flatMap(({ ops }) => ops), ...refused];
       },

@@ -19,16 +19,18 @@ type Accepted = Awaited<ReturnType<ExecutorClient['acceptEngine']>>;
 export class GrpcExecutorClient implements InstanceClient {
   readonly name: string;
   readonly paramsSchema: unknown;
+  readonly preparesOnce: boolean;
   readonly #link: PluginLink;
   readonly #deadlines: CallDeadlines;
 
   constructor(
     name: string,
     link: PluginLink,
-    facts: { paramsSchema: unknown; calls: CallDeadlines },
+    facts: { paramsSchema: unknown; calls: CallDeadlines; preparesOnce?: boolean },
   ) {
     this.name = name;
     this.paramsSchema = facts.paramsSchema;
+    this.preparesOnce = facts.preparesOnce ?? false;
     this.#link = link;
     this.#deadlines = facts.calls;
   }

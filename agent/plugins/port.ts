@@ -100,6 +100,8 @@ export interface ExecutorClient {
     request: Pick<LogsRequest, 'executionId' | 'fromOffset' | 'follow' | 'tailLines'>,
     signal: AbortSignal,
   ): AsyncIterable<LogsResponse>;
+  /** A digest of `prepare` holds for all runs of the same work: see `prepares_once` in the proto. */
+  readonly preparesOnce?: boolean;
   /** JSON Schema of the task params, for admission. */
   readonly paramsSchema: unknown;
 }

@@ -9,11 +9,13 @@ export class RoutedClient implements ExecutorClient {
   readonly name: string;
   /** Of the instance that takes new work. */
   readonly paramsSchema: unknown;
+  readonly preparesOnce: boolean;
   readonly #routing: RunRouting;
 
   constructor(routing: RunRouting) {
     this.name = routing.primary.name;
     this.paramsSchema = routing.primary.paramsSchema;
+    this.preparesOnce = routing.primary.preparesOnce ?? false;
     this.#routing = routing;
   }
 

@@ -43,7 +43,9 @@ export class PluginSession {
     this.#sink = facts.sink;
     const { calls } = deps.timings;
     const { paramsSchema } = facts;
-    this.client = new GrpcExecutorClient(live.record.name, live.link, { paramsSchema, calls });
+    const preparesOnce = live.info.capabilities?.preparesOnce ?? false;
+    const known = { paramsSchema, calls, preparesOnce };
+    this.client = new GrpcExecutorClient(live.record.name, live.link, known);
     this.lost = new Promise((resolve) => (this.#resolveLost = resolve));
   }
 

@@ -8,7 +8,7 @@ import { RunnerPool } from './pool.ts';
 export const wasmExecutor: ExecutorDefinition<WasmConfig, WasmParams> = {
   name: 'wasm',
   version: '0.1.0',
-  capabilities: { held: true },
+  capabilities: { held: true, preparesOnce: true },
   config: wasmConfig,
   params: wasmParams,
   async create(config, host) {

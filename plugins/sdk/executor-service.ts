@@ -158,6 +158,7 @@ export class ExecutorService<Config, Params> {
         signals: SIGNALS,
         renew: this.#ready?.executor.renew !== undefined,
         held: capabilities?.held ?? false,
+        preparesOnce: capabilities?.preparesOnce ?? false,
       },
     };
   }

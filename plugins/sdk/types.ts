@@ -219,6 +219,12 @@ export interface ExecutorDefinition<Config = unknown, Params = unknown> {
   readonly capabilities?: {
     /** Runs are held by a process that outlives the plugin and keeps deadline, lease and stop with no plugin alive. */
     readonly held?: boolean;
+    /**
+     * The digest of `prepare` holds for every run of the same work: equal params, limits, network and owner, mounts of equal
+     * content. `start` takes such a run as if it had been prepared, and makes again what is gone by then. Runs cannot write
+     * to read-only mounts, so that these may be the same file for many.
+     */
+    readonly preparesOnce?: boolean;
   };
   readonly config: z.ZodType<Config>;
   readonly params: z.ZodType<Params>;

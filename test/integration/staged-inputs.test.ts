@@ -1,8 +1,18 @@
 import t from 'tap';
-import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { create } from 'tar';
 import { stageInputs } from '../../agent/executions/inputs.ts';
+import { SharedInputs } from '../../agent/executions/shared-inputs.ts';
 import { placement, record } from '../kit/records.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 
@@ -54,6 +64,34 @@ t.test('whoever a container runs as can read its inputs, whatever the umask', as
     unpacked.map((name) => modeOf(join(folder?.source ?? '', name)).toString(8)),
     ['755', '755', '755', '755', '600'],
   );
+});
+
+t.test('inputs that nobody can write to are the same file for equal content', async (t) => {
+  const folder = tempDir(t);
+  const shared = new SharedInputs(folder);
+  const file = shared.stage('e-1', Buffer.from('one'));
+  t.equal(readFileSync(file, 'utf8'), 'one');
+  t.equal(modeOf(file), 0o644);
+  t.equal(shared.stage('e-2', Buffer.from('one')), file);
+  rmSync(folder, { recursive: true });
+  shared.stage('e-3', Buffer.from('one'));
+  t.equal(readFileSync(file, 'utf8'), 'one', 'made again when somebody has removed it');
+  truncateSync(file, 1);
+  new SharedInputs(folder).stage('e-4', Buffer.from('one'));
+  t.equal(readFileSync(file, 'utf8'), 'one', 'compared after a start of the agent');
+});
+
+t.test('shared inputs go when there are many, but for those in use', async (t) => {
+  const shared = new SharedInputs(tempDir(t));
+  const used = shared.stage('e-used', Buffer.from('used'));
+  const first = shared.stage('e-0', Buffer.from('0'));
+  for (let n = 0; n < 100; n++) {
+    shared.stage(`e-${n}`, Buffer.from(String(n)));
+    shared.release(`e-${n}`);
+  }
+  t.ok(existsSync(used));
+  t.notOk(existsSync(first));
+  t.ok(readdirSync(join(used, '..')).length <= 65);
 });
 
 function modeOf(path: string): number {

@@ -126,6 +126,15 @@ export declare type Capabilities = Message<"limpet.executor.v1.Capabilities"> & 
    * @generated from field: bool held = 6;
    */
   held: boolean;
+
+  /**
+   * Prepare's answer holds for every run of the same work: equal params, limits, network and owner, and mounts of equal
+   * content. Start takes such a run with that digest as if it had been prepared, and makes again what is gone by then. Runs
+   * cannot write to read-only mounts, so that these may be the same file for many.
+   *
+   * @generated from field: bool prepares_once = 7;
+   */
+  preparesOnce: boolean;
 };
 
 /**
@@ -1587,7 +1596,8 @@ export declare const Executor: GenService<{
     output: typeof FingerprintResponseSchema;
   },
   /**
-   * Fetches what Start needs. Idempotent. The last message has `done` set. Start never fetches.
+   * Fetches what Start needs. Idempotent. The last message has `done` set. Start never fetches over a network. Not called
+   * for each run where `prepares_once` is claimed.
    *
    * @generated from rpc limpet.executor.v1.Executor.Prepare
    */
