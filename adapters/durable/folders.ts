@@ -1,16 +1,34 @@
 /** Folders whose names outlast a power loss. */
 import { execFile } from 'node:child_process';
-import { closeSync, fsync, mkdirSync, openSync, readdirSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fsync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ignore } from './if-there.ts';
 
 const sync = promisify(fsync);
+/** So much is removed without giving way to others. */
+const MOST_FLAT = 16;
+const SMALL_BYTES = 2 ** 20;
 
 /** Makes the names inside a folder durable. */
 export function syncFolder(folder: string): Promise<void> {
   return syncPath(folder);
+}
+
+/** Makes what was written to a file durable, by whomever. Throws ENOENT. */
+export function syncFile(file: string): Promise<void> {
+  return syncPath(file);
 }
 
 async function syncPath(path: string): Promise<void> {
@@ -43,6 +61,7 @@ export function makeFolders(
 }
 
 export async function removeFolder(folder: string): Promise<void> {
+  if (removeFlat(folder)) return;
   try {
     await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   } catch (thrown) {
@@ -51,6 +70,24 @@ export async function removeFolder(folder: string): Promise<void> {
       throw thrown;
     await promisify(execFile)('rm', ['-rf', '--', folder]);
   }
+}
+
+/** One of a few small files, as of most runs: `rm` takes a trip through the thread pool for each step. */
+function removeFlat(folder: string): boolean {
+  try {
+    const paths = readdirSync(folder).map((name) => join(folder, name));
+    if (paths.length > MOST_FLAT || !paths.every(isSmall)) return false;
+    for (const path of paths) unlinkSync(path);
+    rmdirSync(folder);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isSmall(path: string): boolean {
+  const { size, mode } = lstatSync(path);
+  return (mode & constants.S_IFMT) === constants.S_IFREG && size <= SMALL_BYTES;
 }
 
 /** Makes a folder and all that is in it durable. */

@@ -8,6 +8,7 @@ import { closeSync, fchownSync, fsync, openSync, renameSync, rmSync, writeFileSy
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { syncFolder } from './folders.ts';
+import { ignore } from './if-there.ts';
 
 const sync = promisify(fsync);
 
@@ -38,13 +39,23 @@ export async function writeDurably(
   await Promise.all([folder, ...parents].map(syncFolder));
 }
 
+/** One that is there was left by a crash. */
+function openNew(file: string, mode: number): number {
+  try {
+    return openSync(file, 'wx', mode);
+  } catch (thrown) {
+    ignore('EEXIST', undefined)(thrown);
+    rmSync(file, { force: true });
+    return openSync(file, 'wx', mode);
+  }
+}
+
 async function writeSynced(
   file: string,
   data: string | Uint8Array,
   { mode, owner }: { readonly mode: number; readonly owner: WriteOptions['owner'] | undefined },
 ): Promise<void> {
-  rmSync(file, { force: true });
-  const fd = openSync(file, 'wx', mode);
+  const fd = openNew(file, mode);
   try {
     if (owner !== undefined) fchownSync(fd, owner.uid, owner.gid);
     writeFileSync(fd, data);

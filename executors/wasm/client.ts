@@ -22,6 +22,7 @@ export class FollowedRun {
   #resolve: () => void = () => undefined;
   #hasEnded = false;
   #isFree = false;
+  #record: string | undefined;
 
   constructor() {
     this.over = new Promise((resolve) => (this.#resolve = resolve));
@@ -32,14 +33,20 @@ export class FollowedRun {
     return this.#hasEnded;
   }
 
+  /** What that says, if the runner has told it. */
+  get record(): string | undefined {
+    return this.#record;
+  }
+
   /** And that it takes another. */
   get leavesFree(): boolean {
     return this.#isFree;
   }
 
-  ended(isFree: boolean): void {
+  ended(isFree: boolean, record: string | undefined): void {
     this.#hasEnded = true;
     this.#isFree = isFree;
+    this.#record = record;
     this.#resolve();
   }
 
@@ -154,7 +161,7 @@ export class RunnerClient {
   }
 
   #receive(message: FromRunner | undefined): void {
-    if (message?.type === 'ended') this.#run.ended(message.free === true);
+    if (message?.type === 'ended') this.#run.ended(message.free === true, message.record);
     const goesOn = message?.type !== 'ended' || message.free === true;
     if (message === undefined || !goesOn) this.close();
     else if (message.type === 'claimed' || message.type === 'declined') this.#answer?.(message);

@@ -18,6 +18,7 @@ export class Ending {
   readonly #verdict: Verdict;
   readonly #lost: () => void;
   #isSettled = false;
+  #record: string | undefined;
 
   /** `lost`: the run has its record, and this thread will do nothing more. */
   constructor(folder: string, verdict: Verdict, lost: () => void) {
@@ -29,6 +30,11 @@ export class Ending {
   /** The run has its exit record, and the guest can be left. */
   get isSettled(): boolean {
     return this.#isSettled;
+  }
+
+  /** What it says; undefined when the run's folder was gone. */
+  get record(): string | undefined {
+    return this.#record;
   }
 
   get gate(): Verdict {
@@ -44,7 +50,7 @@ export class Ending {
   /** Returns only after a clean end. */
   settle(outcome: Outcome): void {
     if (!this.#verdict.take()) this.#verdict.park();
-    recordEnd(this.#folder, outcome);
+    this.#record = recordEnd(this.#folder, outcome);
     this.#verdict.recorded();
     this.#isSettled = true;
     if (outcome.by === 'exit') return;
@@ -54,14 +60,14 @@ export class Ending {
 }
 
 /** A full disk must not lose the outcome: tried until it is written. A run folder that is gone has no use for it. */
-function recordEnd(folder: string, outcome: Outcome): void {
+function recordEnd(folder: string, outcome: Outcome): string | undefined {
   const endedAt = Date.now();
   while (existsSync(folder)) {
     try {
-      writeExit(folder, outcome, endedAt);
-      return;
+      return writeExit(folder, outcome, endedAt);
     } catch {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RECORD_RETRY_MS);
     }
   }
+  return undefined;
 }

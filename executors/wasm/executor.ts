@@ -32,7 +32,7 @@ import { assignmentOf, entryOf, memoryPagesOf, readEntryModule } from './assignm
 import { wasmParams, type WasmConfig, type WasmParams } from './config.ts';
 import { Links } from './links.ts';
 import type { ModuleCache } from './module/cache.ts';
-import { observeRun, unreadableSpec } from './observe.ts';
+import { claimedBy, endedOf, observeRun, unreadableSpec } from './observe.ts';
 import type { RunnerPool } from './pool.ts';
 import type { Assignment } from './protocol.ts';
 import { hasRecord, orderKill, readSocket, RUN_FILE, type Identity } from './record.ts';
@@ -138,7 +138,11 @@ export class WasmExecutor implements Executor<WasmParams> {
     return [...seen.filter((one) => one.marked), ...strays.map((one) => observeStray(one, ''))];
   }
 
-  async supervise(run: Run, signal: AbortSignal): Promise<void> {
+  async supervise(
+    run: Run,
+    signal: AbortSignal,
+    seen?: Observation,
+  ): Promise<Observation | undefined> {
     const aborted = new Promise<void>((resolve) =>
       signal.addEventListener('abort', () => resolve(), { once: true }),
     );
@@ -149,18 +153,19 @@ export class WasmExecutor implements Executor<WasmParams> {
       const link = known ?? (await this.#links.open(run));
       if (link === undefined) await Promise.race([pause(LOOK_MS), aborted]);
       else await Promise.race([link.run.over, aborted]);
-      if (link?.run.hasEnded === true) break;
+      if (link?.run.hasEnded === true) return endedOf(seen, link.run.record, run.folder);
     }
     this.#links.hangUp(run.folder);
+    return undefined;
   }
 
   logs(run: Run): LogSource {
     return rawSource({
       folder: run.folder,
       hasEnded: async () => {
-        if (readExit(run.folder) !== undefined) return true;
         // The runner itself says when it ends, or hangs up.
         if (this.#links.get(run.folder)?.run.hasEnded === false) return false;
+        if (readExit(run.folder) !== undefined) return true;
         const seen = await this.observe(run);
         return seen.marked && !isLive(seen);
       },
@@ -187,6 +192,8 @@ export class WasmExecutor implements Executor<WasmParams> {
     const { host } = this.#options;
     const folder = host.runFolder(key);
     this.#links.hangUp(folder);
+    // It has ended by itself, and whatever its runner does now is none of its business.
+    if (hasRecord(folder)) return;
     const claim = readClaim(folder);
     if (claim === undefined) {
       const stray = await this.#stray(key);
@@ -226,7 +233,7 @@ export class WasmExecutor implements Executor<WasmParams> {
   async #modulePath(spec: RunSpec<WasmParams>): Promise<string> {
     const { cache, config } = this.#options;
     const pages = memoryPagesOf(spec, config);
-    const cached = await cache.find(spec.digest, entryOf(spec.params), pages);
+    const cached = cache.find(spec.digest, entryOf(spec.params), pages);
     if (cached !== undefined) return cached;
     const bytes = readEntryModule(spec.mounts, spec.params.EntryModule, config.maxModuleBytes);
     const again = await cache.put(bytes, entryOf(spec.params), pages);
@@ -244,7 +251,7 @@ export class WasmExecutor implements Executor<WasmParams> {
     if (result?.type === 'claimed') {
       this.#options.host.reach('plugin.start.marked');
       this.#links.keep(run.folder, runner);
-      return this.observe(run);
+      return claimedBy(runner.hello.identity, run.spec, result.startedAt);
     }
     // A silent runner may still be about to claim: it must not, nor linger.
     if (result === undefined) this.#options.host.processes.signal(runner.hello.identity, 'SIGKILL');

@@ -3,6 +3,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import {
   observeHeld,
+  parseExit,
   type Observation,
   type Outcome,
   type Processes,
@@ -10,7 +11,7 @@ import {
   type RunKey,
   type RunSpec,
 } from '../../plugins/sdk/index.ts';
-import { RUN_FILE, readStop } from './record.ts';
+import { RUN_FILE, readStop, type Identity } from './record.ts';
 
 const KILLED = 137;
 
@@ -20,6 +21,27 @@ export async function observeRun(run: RunContext, processes: Processes): Promise
   // The runner died in this boot and left no record, and the guest with it.
   const finishedAt = await lastOutputAt(run.folder, seen.startedAt ?? 0);
   return { ...seen, phase: 'exited', outcome: withoutRecord(run.folder), finishedAt };
+}
+
+/** As its folder shows a run that its runner has just claimed. */
+export function claimedBy(holder: Identity, { key, specHash }: RunSpec, startedAt: number) {
+  const { pid, startTime, bootId } = holder;
+  return {
+    ...{ key, ours: true, specHash, phase: 'running', marked: true, sameBoot: true, startedAt },
+    ...{ handle: `${pid} ${startTime} ${bootId}`, facts: { pid: String(pid) } },
+  } as const satisfies Observation;
+}
+
+/** As its folder shows it once the exit record says this; undefined when it has to be looked at. */
+export function endedOf(
+  seen: Observation | undefined,
+  record: string | undefined,
+  folder: string,
+): Observation | undefined {
+  if (record === undefined || seen?.phase !== 'running' || seen.startedAt === undefined)
+    return undefined;
+  const { outcome, finishedAt } = parseExit(record, folder);
+  return { ...seen, phase: 'exited', outcome, finishedAt: Math.max(finishedAt, seen.startedAt) };
 }
 
 /** On our order, or it crashed. */

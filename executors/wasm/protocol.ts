@@ -59,14 +59,15 @@ export interface Hello {
 
 export type FromRunner =
   | Hello
+  /** `startedAt`: the time of the claim, in whole ms. */
   | { readonly type: 'claimed'; readonly startedAt: number }
   | {
       readonly type: 'declined';
       readonly why: 'busy' | 'exists' | 'failed';
       readonly message: string;
     }
-  /** `free`: it takes another run now; else the connection ends. */
-  | { readonly type: 'ended'; readonly free?: boolean };
+  /** `free`: it takes another run now; else the connection ends. `record`: what the exit record says. */
+  | { readonly type: 'ended'; readonly free?: boolean; readonly record?: string };
 
 export type ToRunner =
   | { readonly type: 'assign'; readonly assignment: Assignment }

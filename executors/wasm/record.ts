@@ -1,6 +1,7 @@
 /**
- * The files of a run folder that the runner writes and reads (formats: end of plugins/sdk/types.ts), and `socket`: the
- * path of the control socket of the runner that claimed the run. Synchronous, as both threads of the runner use them.
+ * The files of a run folder that the runner writes and reads (formats: end of plugins/sdk/types.ts). The claim has a second
+ * line: the path of the control socket of the runner that claimed the run. Synchronous, as both threads of the runner use
+ * them.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -22,6 +23,7 @@ export const RUN_FILE = {
   exit: 'exit',
   stop: 'stop',
   until: 'until',
+  /** The path of the control socket, where an older runner wrote the claim. */
   socket: 'socket',
   stdout: 'stdout',
   stderr: 'stderr',
@@ -53,8 +55,12 @@ export function syncFolder(folder: string): void {
   }
 }
 
+export function claimText({ pid, startTime, bootId }: Identity, socket: string): string {
+  return `${pid} ${startTime} ${bootId}\n${socket}\n`;
+}
+
 /** Makes the claim and puts it on disk. False: somebody else has it. */
-export function claim(folder: string, { pid, startTime, bootId }: Identity): boolean {
+export function claim(folder: string, holder: Identity, socket: string): boolean {
   const file = path.join(folder, RUN_FILE.claim);
   let fd: number;
   try {
@@ -63,18 +69,19 @@ export function claim(folder: string, { pid, startTime, bootId }: Identity): boo
     if (thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST') return false;
     throw thrown;
   }
-  writeAndClose(fd, `${pid} ${startTime} ${bootId}\n`);
+  writeAndClose(fd, claimText(holder, socket));
   syncFolder(folder);
   return true;
 }
 
-/** Whole, or not there at all. The name itself is durable after `syncFolder`, which may follow the news of the end. */
-export function writeExit(folder: string, outcome: Outcome, finishedAt: number): void {
+/** Answers what it wrote. Whole, or not there at all. The name itself is durable after `syncFolder`, which may follow the news of the end. */
+export function writeExit(folder: string, outcome: Outcome, finishedAt: number): string {
   const reason = outcome.reason.replaceAll(/\s+/g, ' ').slice(0, 500);
   const file = path.join(folder, RUN_FILE.exit);
   const text = `${outcome.by} ${outcome.code ?? '-'} ${finishedAt} ${reason}\n`;
   writeAndClose(fs.openSync(`${file}.tmp`, 'w', 0o600), text);
   fs.renameSync(`${file}.tmp`, file);
+  return text;
 }
 
 export function hasRecord(folder: string): boolean {
@@ -118,5 +125,6 @@ export function readUntil(folder: string): number | undefined {
 }
 
 export function readSocket(folder: string): string | undefined {
-  return readText(folder, RUN_FILE.socket);
+  const [, socket] = readText(folder, RUN_FILE.claim)?.split('\n') ?? [];
+  return socket ?? readText(folder, RUN_FILE.socket);
 }

@@ -48,7 +48,8 @@ async function serve({ assignment, shared }: Begin): Promise<void> {
     guestBytes,
     residentBytes: process.memoryUsage.rss(),
   };
-  tell(mayServeAgain(served) ? 'free' : 'lost');
+  const { record } = ending;
+  tell(mayServeAgain(served) ? { type: 'free', record } : 'lost');
 }
 
 watchdog.on('error', () => process.exit(1));

@@ -2,7 +2,7 @@
  * Runners that hold a run whose folder is gone. What a runner holds only its socket can prove; that stands in a folder of
  * this agent alone. Its claim and its socket are written down anew, so that it is found, stopped and removed as before.
  */
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, utimesSync } from 'node:fs';
 import path from 'node:path';
 import {
   readClaim,
@@ -13,7 +13,7 @@ import {
 } from '../../plugins/sdk/index.ts';
 import { RunnerClient } from './client.ts';
 import type { Held } from './protocol.ts';
-import { RUN_FILE, type Identity } from './record.ts';
+import { claimText, RUN_FILE, type Identity } from './record.ts';
 import { RUNNER_SOCKET } from './spawn.ts';
 
 export interface Stray {
@@ -61,11 +61,10 @@ export async function writeStray(folder: string, stray: Stray): Promise<void> {
   const { identity, held, socket } = stray;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const claim = path.join(folder, RUN_FILE.claim);
-  await writeDurably(claim, `${identity.pid} ${identity.startTime} ${identity.bootId}\n`);
+  await writeDurably(claim, claimText(identity, socket));
   // Between two milliseconds, as fractions of a second are cut off.
   const at = ((held.at ?? Date.now()) + 0.5) / 1000;
   utimesSync(claim, at, at);
-  writeFileSync(path.join(folder, RUN_FILE.socket), socket);
 }
 
 export function isSame(a: RunKey, b: RunKey): boolean {

@@ -50,7 +50,8 @@ export interface Begin {
 }
 
 /** From the main thread. `free`, `lost`: the run has its exit record, and the thread can take another run, or never will. */
-export type ToWatchdog = 'ready' | 'free' | 'lost';
+export type ToWatchdog =
+  'ready' | 'lost' | { readonly type: 'free'; readonly record: string | undefined };
 
 export interface WatchdogOptions {
   readonly socketPath: string;
@@ -100,13 +101,18 @@ export class Watchdog {
     });
   }
 
-  /** The run has its exit record and its guest is left: tells everybody, then takes another. */
-  release(): void {
+  /** The run has its exit record, which says this, and its guest is left: tells everybody, then takes another. */
+  release(record: string | undefined): void {
     const folder = this.#held?.assignment.folder;
     // Whoever gave the order may still be about to kill this process for it.
     if (folder === undefined || readStop(folder) !== undefined) return this.leave();
     clearTimeout(this.#deadline);
-    for (const connection of this.#connections) send(connection, { type: 'ended', free: true });
+    const ended = {
+      type: 'ended',
+      free: true,
+      ...(record === undefined ? {} : { record }),
+    } as const;
+    for (const connection of this.#connections) send(connection, ended);
     try {
       syncFolder(folder);
     } catch {
@@ -161,7 +167,7 @@ export class Watchdog {
     if (this.#held !== undefined || isOthers)
       return { type: 'declined', why: 'busy', message: 'this runner is not free for this run' };
     try {
-      if (!claim(assignment.folder, this.#identity))
+      if (!claim(assignment.folder, this.#identity, this.#options.socketPath))
         return { type: 'declined', why: 'exists', message: 'the run is claimed already' };
     } catch (thrown) {
       return {
@@ -174,12 +180,11 @@ export class Watchdog {
     const verdict = new Verdict();
     this.#held = { assignment, claimedAt, verdict, overdue: 0 };
     this.#owner = assignment.owner;
-    fs.writeFileSync(path.join(assignment.folder, RUN_FILE.socket), this.#options.socketPath);
     // Behind the answer, so that nobody hears of the end before the start.
     setImmediate(() => {
       if (!this.#obey()) this.#options.begin({ assignment, shared: verdict.shared });
     });
-    return { type: 'claimed', startedAt: Date.now() };
+    return { type: 'claimed', startedAt: claimedAt };
   }
 
   /** Looks at the clock and at the orders in the run folder; true when the run has been ended. */

@@ -16,6 +16,6 @@ const watchdog = new Watchdog({
 });
 main.on('message', (message: ToWatchdog) => {
   if (message === 'ready') watchdog.listen();
-  else if (message === 'free') watchdog.release();
-  else watchdog.leave();
+  else if (message === 'lost') watchdog.leave();
+  else watchdog.release(message.record);
 });

@@ -7,6 +7,7 @@ import { eachRound } from './rounds.ts';
 
 const SOON_MS = 100;
 const SELDOM_MS = 30_000;
+const LATE_MS = 50;
 
 /**
  * When to look where nothing tells of a change: in 100 ms; in a second; in 30 s, when the folder or `news` tells of all that
@@ -24,17 +25,21 @@ export interface Waited {
 export class FolderBell {
   readonly #folder: string;
   #watcher: FSWatcher | undefined;
-  /** How the folder is heard of: `gone` is one that was moved or deleted, `deaf` has no inotify watch to be had. */
-  #hearing: 'well' | 'gone' | 'deaf' = 'well';
+  /**
+   * How the folder is heard of: `late` is not heard of yet, `gone` is one that was moved or deleted, `deaf` has no inotify
+   * watch to be had.
+   */
+  #hearing: 'late' | 'well' | 'gone' | 'deaf' = 'late';
   /** The watch may be that of a folder which is no more here. */
   #inDoubt = false;
   #deafSince = 0;
   #rung = false;
   #wake: () => void = () => undefined;
 
-  constructor(folder: string) {
+  /** `late`: nothing in the folder rings before somebody has waited 50 ms; many runs are over by then. */
+  constructor(folder: string, { late = false } = {}) {
     this.#folder = folder;
-    this.#listen();
+    if (!late) this.#listen();
   }
 
   /** To be called before a look. */
@@ -67,6 +72,13 @@ export class FolderBell {
 
   /** Wakes when a look is due; answers what to call when it is not wanted any more. */
   #time({ pace, news }: Waited): () => void {
+    if (this.#hearing === 'late') {
+      const timer = setTimeout(() => {
+        this.#listen();
+        this.#wake();
+      }, LATE_MS);
+      return () => clearTimeout(timer);
+    }
     if (pace === 'soon' || this.#hearing === 'deaf') {
       const timer = setTimeout(() => this.#wake(), SOON_MS);
       return () => clearTimeout(timer);

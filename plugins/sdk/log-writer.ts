@@ -10,9 +10,8 @@
  * whole frame; `sync` is called before the source may be deleted.
  */
 import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { removeFolder, syncFolder } from '../../adapters/durable/folders.ts';
+import { removeFolder, syncFile, syncFolder } from '../../adapters/durable/folders.ts';
 import { ignore } from '../../adapters/durable/if-there.ts';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import { encodeFrame, type Frame } from './log-frame.ts';
@@ -109,10 +108,8 @@ export class LogWriter {
   /** Makes everything written so far durable. */
   async sync(): Promise<void> {
     if (this.#state.segments.length === 0) return;
-    for (const { file } of this.#state.segments) {
-      await using handle = await open(file, 'r').catch(ignore('ENOENT', undefined));
-      await handle?.sync();
-    }
+    for (const { file } of this.#state.segments)
+      await syncFile(file).catch(ignore('ENOENT', undefined));
     await syncFolder(this.folder);
     await syncFolder(dirname(this.folder));
   }

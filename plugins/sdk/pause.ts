@@ -16,14 +16,14 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
 
 /** True when `work` settled within `ms`; `work` goes on otherwise. */
 export async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
-  const bound = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
   const done = work.then(
     () => true,
     () => true,
   );
-  const late = pause(ms, bound.signal).then(() => false);
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), ms)));
   const result = await Promise.race([done, late]);
-  bound.abort();
+  clearTimeout(timer);
   return result;
 }
 

@@ -9,9 +9,9 @@
  * New bytes are noticed by the folder's bell, and the end by `look`, which the SDK calls; where neither can be relied on, by
  * looks. It ends when the run had ended before a last look that found nothing new.
  */
-import { existsSync, fstatSync } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { ignore } from '../../adapters/durable/if-there.ts';
 import { FolderBell, type Pace } from './folder-bell.ts';
 import { MAX_CHUNK_BYTES } from './log-writer.ts';
@@ -22,6 +22,7 @@ import type { LogChunk, LogSource } from './types.ts';
 /** How long an unfinished line is held back. */
 const PARTIAL_LINE_MS = 200;
 const NEWLINE = 10;
+const MOST_UNBROKEN_BYTES = 256 * 1024;
 
 export interface RawSourceOptions {
   readonly folder: string;
@@ -39,7 +40,7 @@ export function rawSource(options: RawSourceOptions): LogSource {
   const idle = (): Pace => (isToldOfEnd ? 'often' : 'seldom');
   return {
     read: (cursor, signal) => {
-      const bell = new FolderBell(options.folder);
+      const bell = new FolderBell(options.folder, { late: true });
       waiting = bell;
       return readRaw(options, { cursor, bell, idle }, signal);
     },
@@ -76,18 +77,20 @@ async function* readRaw(
     const place = join(folder, name);
     return existsSync(place) ? place : elsewhere?.(name);
   };
-  await using stdout = new RawFile('stdout', placeOf('stdout'), from.stdout);
-  await using stderr = new RawFile('stderr', placeOf('stderr'), from.stderr);
+  using stdout = new RawFile('stdout', placeOf('stdout'), from.stdout);
+  using stderr = new RawFile('stderr', placeOf('stderr'), from.stderr);
   let ended = false;
+  const breath = new Breath();
   while (!signal.aborted) {
     bell.reset();
     let found = false;
     for (const file of [stdout, stderr]) {
-      const data = await file.next(ended);
+      const data = file.next(ended);
       if (data === undefined) continue;
       found = true;
       const position = `${stdout.position}:${stderr.position}`;
       yield { stream: file.name, timeMs: Date.now(), data, cursor: position };
+      await breath.taken(data.length);
     }
     if (found) continue;
     if (ended) return;
@@ -101,11 +104,23 @@ function lost(bytes: number, cursor: string): LogChunk {
   return { stream: 'gap', timeMs: Date.now(), data: Buffer.from(text), cursor };
 }
 
+/** Reading and framing give no way to others by themselves. */
+class Breath {
+  #bytes = 0;
+
+  async taken(bytes: number): Promise<void> {
+    this.#bytes += bytes;
+    if (this.#bytes < MOST_UNBROKEN_BYTES) return;
+    this.#bytes = 0;
+    await turn();
+  }
+}
+
 /** One raw file and the bytes of it that were taken. */
 class RawFile {
   readonly name: RawName;
   readonly #place: () => string | undefined;
-  #handle: FileHandle | undefined;
+  #fd: number | undefined;
   #partialSince: number | undefined;
   #isDeleted = false;
   position: number;
@@ -123,16 +138,16 @@ class RawFile {
   }
 
   /** The next bytes, up to the end of a line; undefined when there is nothing to give now. */
-  async next(ended: boolean): Promise<Uint8Array | undefined> {
-    // Not by way of the thread pool, as most looks find nothing.
-    this.#handle ??= await this.#open();
-    if (this.#handle === undefined) return undefined;
-    const { size, nlink } = fstatSync(this.#handle.fd);
+  next(ended: boolean): Uint8Array | undefined {
+    // Not by way of the thread pool: most looks find nothing, and what there is has just been written.
+    this.#fd ??= this.#open();
+    if (this.#fd === undefined) return undefined;
+    const { size, nlink } = fstatSync(this.#fd);
     this.#isDeleted = nlink === 0;
     const waiting = size - this.position;
     if (waiting <= 0) return undefined;
     const room = Buffer.allocUnsafe(Math.min(waiting, MAX_CHUNK_BYTES));
-    const { bytesRead } = await this.#handle.read(room, 0, room.length, this.position);
+    const bytesRead = readSync(this.#fd, room, 0, room.length, this.position);
     if (bytesRead === 0) return undefined;
     const take = this.#cut(room.subarray(0, bytesRead), ended);
     if (take === 0) return undefined;
@@ -141,9 +156,14 @@ class RawFile {
     return room.subarray(0, take);
   }
 
-  async #open(): Promise<FileHandle | undefined> {
+  #open(): number | undefined {
     const place = this.#place();
-    return place === undefined ? undefined : open(place, 'r').catch(ignore('ENOENT', undefined));
+    if (place === undefined) return undefined;
+    try {
+      return openSync(place, 'r');
+    } catch (thrown) {
+      return ignore('ENOENT', undefined)(thrown);
+    }
   }
 
   /** How many bytes to give: whole lines; all when there is no hope of one, 0 to wait a little for the line's end. */
@@ -155,8 +175,8 @@ class RawFile {
     return performance.now() - this.#partialSince >= PARTIAL_LINE_MS ? bytes.length : 0;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#handle?.close();
-    this.#handle = undefined;
+  [Symbol.dispose](): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 }

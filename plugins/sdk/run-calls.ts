@@ -151,14 +151,20 @@ export class RunCalls<Params> {
   /** Ends what is left, forgets and deletes; the log stays unless `withLogs`. Unknown is fine. */
   remove(key: RunKey, withLogs: boolean): Promise<void> {
     return this.#mailboxes.run(keyText(key), async () => {
-      const { executor, table, host, faults } = this.#ports;
+      const { executor, table, host, logs, faults } = this.#ports;
       faults.reach('plugin.remove.before');
       const found = async () => (await this.#context(key)) ?? (await this.#rebuilt(key));
       const run = await found().catch(() => undefined);
       if (run !== undefined) await this.#drain(run);
-      await table.release(key);
-      await executor.remove(key);
-      await this.#closeLog(key, withLogs);
+      // What is known of the log is wanted once more.
+      const letGo = logs.hold(key.executionId);
+      try {
+        await table.release(key);
+        await executor.remove(key);
+        await this.#closeLog(key, withLogs);
+      } finally {
+        letGo();
+      }
       await removeRun(host.runsDir, key);
       faults.reach('plugin.remove.after');
     });

@@ -1,5 +1,6 @@
 /** The folder of a run and its `run.json`: `<runs dir>/<execution id>/<run>/run.json`. See the end of `types.ts`. */
-import { readdir, rmdir } from 'node:fs/promises';
+import { rmdirSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { makeFolders, removeFolder } from '../../adapters/durable/folders.ts';
@@ -103,7 +104,11 @@ export async function listRunFolders(runsDir: string): Promise<readonly RunKey[]
 /** Deletes the folder, and the execution's when it was the last. Nothing there is fine. */
 export async function removeRun(runsDir: string, key: RunKey): Promise<void> {
   await removeFolder(runFolder(runsDir, key));
-  await rmdir(join(runsDir, key.executionId)).catch(() => undefined);
+  try {
+    rmdirSync(join(runsDir, key.executionId));
+  } catch {
+    // Another run of it is there, or nothing.
+  }
 }
 
 function isNewer(json: unknown): boolean {

@@ -27,6 +27,8 @@ import {
 const PUMP_BOUND_MS = 10_000;
 const RELEASE_BOUND_MS = 2000;
 const SUPERVISE_RETRY_MS = 1000;
+/** One for all: an abort without a reason makes an error with its stack. */
+const LET_GO = 'let go of';
 
 export interface RunTablePorts<Params> {
   readonly executor: Executor<Params>;
@@ -115,7 +117,7 @@ export class RunTable<Params> {
     const entry = this.#runs.get(keyText(key));
     if (entry === undefined) return;
     this.#runs.delete(keyText(key));
-    entry.abort.abort();
+    entry.abort.abort(LET_GO);
     await within(RELEASE_BOUND_MS, Promise.all([entry.settled, entry.pumped]));
     entry.letGo();
   }

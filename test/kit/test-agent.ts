@@ -136,7 +136,8 @@ export class TestAgent {
   /** `PID START_TIME BOOT` of what holds a run of the wasm or process executor; waits until it is there. */
   async claim(executor: string, execution: string, run = 0): Promise<string> {
     const file = join(this.folder, 'runs', executor, execution, String(run), 'claim');
-    return eventually(`the claim of ${execution}`, () => readFileSync(file, 'utf8').trim(), 60_000);
+    const first = (): string | undefined => readFileSync(file, 'utf8').trim().split('\n')[0];
+    return eventually(`the claim of ${execution}`, first, 60_000);
   }
 
   /** Without SIGTERM's goodbye unless told otherwise. Runs and plugins go on. */

@@ -3,6 +3,7 @@
  * compiled code, so these are validated bytes. The oldest go when there are too many; start makes missing ones again.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { utimesSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { boundModule } from './validate.ts';
@@ -26,7 +27,7 @@ export class ModuleCache {
   async put(bytes: Uint8Array, entry: string, capPages: number): Promise<CachedModule> {
     const hex = createHash('sha256').update(bytes).digest('hex');
     const cached = { path: this.#pathOf(hex, entry, capPages), digest: `sha256:${hex}` };
-    if (await touch(cached.path)) return cached;
+    if (touch(cached.path)) return cached;
     const bounded = await boundModule(bytes, entry, capPages);
     await fs.mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const temporary = `${cached.path}.${randomBytes(4).toString('hex')}`;
@@ -37,9 +38,9 @@ export class ModuleCache {
   }
 
   /** The path of what `put` made of these; undefined when it has been evicted. */
-  async find(digest: string, entry: string, capPages: number): Promise<string | undefined> {
+  find(digest: string, entry: string, capPages: number): string | undefined {
     const file = this.#pathOf(digest.replace(/^sha256:/, ''), entry, capPages);
-    return (await touch(file)) ? file : undefined;
+    return touch(file) ? file : undefined;
   }
 
   #pathOf(hex: string, entry: string, capPages: number): string {
@@ -63,10 +64,12 @@ export class ModuleCache {
 }
 
 /** Marks a file as used now; false when there is none. */
-async function touch(file: string): Promise<boolean> {
+function touch(file: string): boolean {
   const now = new Date();
-  return fs.utimes(file, now, now).then(
-    () => true,
-    () => false,
-  );
+  try {
+    utimesSync(file, now, now);
+    return true;
+  } catch {
+    return false;
+  }
 }

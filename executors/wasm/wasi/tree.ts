@@ -56,7 +56,7 @@ export function buildTree(mounts: readonly GuestMount[]): TreeNode {
       node = next;
     }
     // The source was chosen by the agent, not by the guest: its own symlinks are followed, once.
-    const fd = fs.openSync(fs.realpathSync(mount.source), O_RDONLY | O_NONBLOCK);
+    const fd = fs.openSync(fs.realpathSync.native(mount.source), O_RDONLY | O_NONBLOCK);
     const isFile = !fs.fstatSync(fd).isDirectory();
     node.mount = { fd, readOnly: mount.readOnly, owned: false, isFile };
   }

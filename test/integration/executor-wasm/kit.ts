@@ -144,7 +144,7 @@ export class Bench {
 export function holderOf(folder: string) {
   const file = join(folder, 'claim');
   if (!existsSync(file)) return undefined;
-  const [pid, startTime, bootId] = readFileSync(file, 'utf8').trim().split(' ');
+  const [pid, startTime, bootId] = readFileSync(file, 'utf8').trim().split(/\s/);
   return { pid: Number(pid), startTime: startTime ?? '', bootId: bootId ?? '' };
 }
 
