@@ -85,7 +85,7 @@ await t.test('a file of samples with a slip names it and what is expected', asyn
 await t.test('a plugin that floods its stdout instead of a handshake: exit code 2', async (t) => {
   const { ended, said, leftNothing } = test(t, ['--', 'yes']);
   t.equal(await ended, 2);
-  t.match(said(), 'must be the handshake');
+  t.match(said(), 'a plugin begins its stdout with it');
   await leftNothing();
 });
 

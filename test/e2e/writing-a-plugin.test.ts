@@ -1,5 +1,12 @@
 /** docs/writing-a-plugin.md: every command on the page, as it stands there, in one shell. */
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import t from 'tap';
@@ -97,8 +104,17 @@ t.test(
       async () => (await requester.logs(job)).includes('line 2\n'),
       60_000,
     );
+    const shown = (...args: string[]): string => {
+      const env = { ...process.env, LIMPET_DATA: requester.folder };
+      return spawnSync(limpet, [...args, '-o', 'json'], { env, encoding: 'utf8' }).stdout;
+    };
+    const [agent] = /(?<="pid": ?)\d+/.exec(shown('agent', 'status')) ?? [];
+    const [plugin] = /(?<="pid": ?)\d+/.exec(shown('plugin', 'inspect', 'hello')) ?? [];
+    t.match(`${agent} ${plugin}`, /^\d+ \d+$/);
     await requester.kill9('plugin');
     await requester.kill9('agent');
+    const isGone = (pid = '') => !existsSync(join('/proc', pid));
+    await eventually('both to be gone', () => isGone(agent) && isGone(plugin), 60_000);
     const text = await requester.logs(job, { follow: true });
     t.equal(text, [1, 2, 3, 4, 5, 6, 7, 8].map((i) => `line ${i}\n`).join(''));
     await eventually('its end', async () => (await requester.state(job)) === 'Completed', 60_000);
