@@ -2,25 +2,24 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** For a file that hangs; on a slow machine the longest take minutes. */
-const TIMEOUT_MS = 900_000;
 const INDENT = '    ';
 /** What tap lets a timed out process tell about itself takes it ten seconds. */
 const ALARM_GRACE_MS = 15_000;
 
 /**
- * Runs `program` as the tests of `file`; answers the lines of TAP and the seconds that it took. Aborting `signal` ends it.
+ * Runs `program` as the tests of `file`, for at most `limitS`; answers the lines of TAP and the seconds that it took. Aborting
+ * `signal` ends it.
  */
-export async function runTestFile({ file, program, cwd, env, signal }) {
+export async function runTestFile({ file, program, cwd, env, signal, limitS }) {
   const began = performance.now();
   const child = spawn(process.execPath, ['--enable-source-maps', program], {
     cwd,
-    env: { ...env, TAP: '1', TAP_CHILD_ID: '1', TAP_TIMEOUT: String(TIMEOUT_MS / 1000) },
+    env: { ...env, TAP: '1', TAP_CHILD_ID: '1', TAP_TIMEOUT: String(limitS) },
     stdio: ['ignore', 'pipe', 'inherit'],
     signal,
     killSignal: 'SIGTERM',
   });
-  const limit = limitTime(child);
+  const limit = limitTime(child, limitS);
   const ended = new Promise((resolve) => {
     child.once('error', (error) => resolve({ error: error.message }));
     child.once('close', (exitCode, signalled) => resolve({ exitCode, signal: signalled }));
@@ -32,19 +31,19 @@ export async function runTestFile({ file, program, cwd, env, signal }) {
   return { lines: asSubtest(file, { lines, facts, ms }), seconds: ms / 1000 };
 }
 
-function limitTime(child) {
+function limitTime(child, limitS) {
   let expired = false;
   let killer;
   const alarm = setTimeout(() => {
     expired = true;
     child.kill('SIGALRM');
     killer = setTimeout(() => child.kill('SIGKILL'), ALARM_GRACE_MS);
-  }, TIMEOUT_MS);
+  }, limitS * 1000);
   return {
     end() {
       clearTimeout(alarm);
       clearTimeout(killer);
-      return expired ? { expired: `${TIMEOUT_MS / 1000} s` } : {};
+      return expired ? { expired: `${limitS} s` } : {};
     },
   };
 }

@@ -18,6 +18,9 @@ import { runTestFile } from './test-process.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const JOBS = 4;
+/** For a file that hangs; on a slow machine the longest take minutes, and all crashes an hour. */
+const LIMIT_S = 900;
+const CRASH_LIMIT_S = 5400;
 
 const [first, ...others] = process.argv.slice(2);
 const everyCrash = first === '--crash';
@@ -89,7 +92,11 @@ async function runTests(files, engineHost) {
   const run = async (file) => {
     const program = compiledTest(folder, file);
     const { signal } = stopping;
-    const { lines, seconds } = await runTestFile({ ...{ file, program, signal }, cwd: root, env });
+    const { lines, seconds } = await runTestFile({
+      ...{ file, program, signal, env },
+      cwd: root,
+      limitS: everyCrash ? CRASH_LIMIT_S : LIMIT_S,
+    });
     for (const line of lines) summary.line(line);
     order.took(file, seconds);
   };

@@ -2,7 +2,7 @@ import t from 'tap';
 import { testEngine } from '../kit/engine.ts';
 import { crashEverywhere } from './matrix.ts';
 
-t.setTimeout(1_800_000);
+t.setTimeout(5_400_000);
 const engine = await testEngine(t);
 await t.test('docker', { skip: engine.skip }, (t) =>
   crashEverywhere(t, {

@@ -26,6 +26,7 @@ export const LATE_MS = 1_500;
 /** The clock of file times ticks that slowly. */
 const TICK_MS = 20;
 const REMOVED_MS = 20_000;
+const SETTLED_MS = 60_000;
 const TERMINAL = ['completed', 'failed', 'cancelled', 'declined'];
 const TOLD = /^Execution: (Completed|Failed|Cancelled|Stopped|Lost|Declined)/;
 
@@ -129,15 +130,22 @@ async function leftovers(lane: Judged, execution: string): Promise<string[]> {
     .map((name) => join(agent.folder, name, ...(name === 'runs' ? [executor] : []), execution))
     .filter(existsSync);
   const containers = lane.engine === undefined ? [] : await containersOf(lane.engine, execution);
-  const plugins = processesOf(agent.folder).filter(({ command }) => lane.isPlugin(command));
   return [
     ...differs('allocated cpu', status.allocated.cpuMillis, 0),
     ...differs('foreign and quarantined', [...status.foreign, ...status.quarantined], []),
     ...differs('folders left', folders, []),
     ...differs('containers left', containers, []),
     ...differs('processes left', processesOf(execution), []),
-    ...differs('plugins', plugins.length, 1),
+    ...differs('plugins', await pluginsLeft(lane), 1),
   ];
+}
+
+/** An upgrade that was cut off may go on for a while after the work; how many there are then. */
+async function pluginsLeft(lane: Judged): Promise<number> {
+  const count = (): number =>
+    processesOf(lane.agent.folder).filter(({ command }) => lane.isPlugin(command)).length;
+  await eventually('one plugin', () => count() === 1, SETTLED_MS).catch(() => undefined);
+  return count();
 }
 
 function differs(what: string, seen: unknown, wanted: unknown): string[] {

@@ -1,5 +1,5 @@
 import t from 'tap';
 import { crashEverywhere } from './matrix.ts';
 
-t.setTimeout(1_800_000);
+t.setTimeout(5_400_000);
 await t.test('process', (t) => crashEverywhere(t, { executor: 'process' }));
