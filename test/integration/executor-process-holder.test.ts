@@ -97,6 +97,15 @@ for (const { name, shell, skip } of shells)
       t.match(await exitRecord(folder), /^limit 137 \d{13} deadline$/);
     });
 
+    t.test('an order with a longer grace does not put off the KILL of the deadline', async (t) => {
+      const folder = runFolder(t);
+      writeFileSync(join(folder, 'until'), `${Date.now() + 500}\n`);
+      hold(t, folder, "trap '' TERM; while :; do sleep 0.1; done");
+      await eventually('the TERM', () => existsSync(join(folder, 'ending')), 15_000);
+      writeFileSync(join(folder, 'stop'), 'stop 15 600000 asked\n');
+      t.match(await exitRecord(folder), /^limit 137 \d{13} deadline$/);
+    });
+
     t.test('an order to stop wins over the deadline, its reason is kept', async (t) => {
       const folder = runFolder(t);
       writeFileSync(join(folder, 'until'), `${Date.now() + 60_000}\n`);
