@@ -145,6 +145,8 @@ t.test('a version that is no better stays out, and the old one goes on', async (
   await stays(/upgrade failed: .*reads no runs of older ones/);
   folder.put('commands', 'c', nodeCommand('fixtures/forgetful-plugin.js', 'die'));
   await stays(/upgrade failed: .*(dropped|went away|version ended)/);
+  folder.put('commands', 'd', nodeCommand('fixtures/forgetful-plugin.js', 'blank'));
+  await stays(/upgrade failed: the new version does not find \S+ run 0, which runs/);
   put(world, '2');
   const after = await running(agent, 'commands', before);
   t.equal(after.reason, '');

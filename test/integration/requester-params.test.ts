@@ -248,3 +248,13 @@ t.test('no schema of a node hangs or ends the requester', { skip }, async (t) =>
   await heard(agent);
   t.match((await submit(requester, {})).said, 'EntryModule: missing', 'and it still works');
 });
+
+t.test('a node that may not work here has no say in what is refused', { skip }, async (t) => {
+  const { requester, agent } = await oneAgent(t, { behaviour: 'complete' });
+  agent.executorsSay = takes(FIRST);
+  await heard(agent);
+  t.equal((await submit(requester, {})).status, 400);
+  const order = { Action: 'reject', Message: 'sold' };
+  t.equal((await requester.call('PUT', '/orchestrator/nodes/n-one', order)).status, 200);
+  t.equal((await submit(requester, {})).status, 200, 'it waits, as with no node');
+});
