@@ -1,5 +1,5 @@
 /** The wasm executor as the agent runs it: a plugin process over its wire. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { LimpetError } from '../../core/errors.ts';
@@ -30,6 +30,23 @@ await t.test('a run is prepared, started and reported with its output', async (t
   await plugin.remove(run);
   t.same(await plugin.list(), []);
 });
+
+await t.test(
+  'what is prepared once can be started again and again, whatever is left of it',
+  async (t) => {
+    t.equal((await plugin.calls.info({})).capabilities?.preparesOnce, true);
+    const digest = await plugin.prepare(wish('e-first', 'hello', 'once'));
+    rmSync(join(plugin.folder, 'state/modules'), { recursive: true });
+    const run = wish('e-second', 'hello', 'once');
+    await plugin.start({ ...run, digest });
+    t.match(await plugin.wait(run), { phase: Phase.EXITED, outcome: { by: 'exit', code: 0 } });
+    await plugin.remove(run);
+    rmSync(join(plugin.folder, 'state/modules'), { recursive: true });
+    const other = wish('e-other', 'exit3');
+    await t.rejects(plugin.start({ ...other, digest }), /has changed since it was prepared/);
+    await plugin.remove(other);
+  },
+);
 
 await t.test('a module over its cap is refused by prepare', async (t) => {
   const run = { ...wish('e-big', 'big-start'), memoryBytes: 64 * 2 ** 20 };
