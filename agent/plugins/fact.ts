@@ -51,14 +51,22 @@ function pathOf({ command }: PluginSpec): string {
   return own ?? command[0] ?? '';
 }
 
+/** By the names that the contract gives them. */
+const CAPABILITIES = [
+  ['exec', 'exec'],
+  ['tty', 'tty'],
+  ['stats', 'stats'],
+  ['renew', 'renew'],
+  ['held', 'held'],
+  ['preparesOnce', 'prepares_once'],
+] as const;
+
 function liveFacts(instance: Instance | undefined) {
   if (instance === undefined) return { capabilities: [] };
   const { record, info } = instance.live;
   const { startedAt } = record;
   const { capabilities } = info;
-  const claimed = (['exec', 'tty', 'stats', 'renew', 'held'] as const).filter(
-    (name) => capabilities?.[name] === true,
-  );
+  const claimed = CAPABILITIES.filter(([field]) => capabilities?.[field] === true);
   return {
     sha256: record.sha256,
     protocol: record.ProtocolVersion,
@@ -66,7 +74,7 @@ function liveFacts(instance: Instance | undefined) {
     instance: record.instance,
     address: record.Addr.String,
     ...(startedAt === undefined ? {} : { startedAt }),
-    capabilities: claimed,
+    capabilities: claimed.map(([, name]) => name),
   };
 }
 

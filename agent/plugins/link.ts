@@ -1,4 +1,5 @@
 /** One connection to one plugin process: typed clients, and a signal that fires when the connection is let go. */
+import { setMaxListeners } from 'node:events';
 import { LimpetError } from '../../core/errors.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import { HealthCheckResponse_ServingStatus as Serving } from '../../plugins/proto/gen/grpc/health/v1/health_pb.js';
@@ -24,6 +25,8 @@ export class PluginLink {
     this.controller = client(GRPCController, this.#connection);
     this.stdio = client(GRPCStdio, this.#connection);
     this.#health = client(Health, this.#connection);
+    // As many as there are calls under way.
+    setMaxListeners(0, this.#closed.signal);
   }
 
   /** Fires at close; hand it to every call, since closing a channel leaves calls under way alone. */

@@ -5,7 +5,10 @@ import type { Verdict } from './types.ts';
 export interface Identity {
   readonly name: string;
   readonly version: string;
-  readonly capabilities: Pick<Capabilities, 'exec' | 'tty' | 'stats' | 'renew' | 'held'>;
+  readonly capabilities: Pick<
+    Capabilities,
+    'exec' | 'tty' | 'stats' | 'renew' | 'held' | 'preparesOnce'
+  >;
 }
 
 const WORD = { pass: 'pass', fail: 'FAIL', skip: 'skip' } as const;
@@ -41,8 +44,9 @@ export function summary({ name, version }: Identity, verdicts: readonly Verdict[
 
 export function jsonReport(identity: Identity, verdicts: readonly Verdict[]): string {
   const { name, version } = identity;
-  const { exec, tty, stats, renew, held } = identity.capabilities;
-  const plugin = { name, version, capabilities: { exec, tty, stats, renew, held } };
+  const { exec, tty, stats, renew, held, preparesOnce } = identity.capabilities;
+  const capabilities = { exec, tty, stats, renew, held, preparesOnce };
+  const plugin = { name, version, capabilities };
   return JSON.stringify({ plugin, ...countsOf(verdicts), verdicts }, undefined, 2);
 }
 
