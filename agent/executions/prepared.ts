@@ -78,10 +78,7 @@ function workOf({ placement }: ExecutionRecord, client: ExecutorClient): string 
 }
 
 /** Of another one's asking; undefined when that failed. */
-function unlessAborted(
-  asking: Promise<string>,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+function unlessAborted(asking: Promise<string>, signal: AbortSignal): Promise<string | undefined> {
   if (signal.aborted) return Promise.resolve(undefined);
   return new Promise((resolve) => {
     const give = (): void => resolve(undefined);
