@@ -50,7 +50,7 @@ t.test('when it is lost its jobs are gone, and nothing that runs is stopped', as
 
 t.test('an older copy of it is told by its generation; what runs is taken up', async (t) => {
   const { cluster, agent } = await oneNode(t);
-  const { job, id, holder } = await ticking({ cluster, agent }, 60);
+  const { job } = await ticking({ cluster, agent }, 60);
   const store = join(cluster.requesterFolder, 'store');
   await cluster.requester.kill();
   cpSync(store, `${store}.copy`, { recursive: true });
@@ -66,8 +66,7 @@ t.test('an older copy of it is told by its generation; what runs is taken up', a
   t.match((await statusOf(cluster)).Problems.join('\n'), /older copy \(opened \d+ times/);
   await agent.ready();
   t.match(await cluster.ended(job), { state: 'Completed' });
-  t.equal(await agent.claim('wasm', id).catch(() => holder), holder, 'one run');
-  t.equal(await cluster.log(job), lines(60));
+  t.equal(await cluster.log(job), lines(60), 'one run');
   await eventually('what it has forgotten to run on', async () => {
     const one = (await agent.status()).executions.find((execution) => execution.id === forgotten);
     if (one?.state !== 'running') throw new Error(JSON.stringify(one));

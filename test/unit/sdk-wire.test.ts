@@ -19,7 +19,7 @@ t.test('the handshake line is what go-plugin reads and writes', async (t) => {
 
 t.test('a handshake that cannot be spoken to says why', async (t) => {
   for (const [line, why] of [
-    ['Listening on 8080', /first line/],
+    ['Listening on 8080', /begins its stdout with it: is this one\?/],
     ['2|1|unix|/s|grpc|', /core version 2/],
     ['1|1|unix|/s', /netrpc/],
     ['1|7|unix|/s|grpc|', /protocol version 7/],
