@@ -1,5 +1,5 @@
 /** Folders of the agent are deleted while it is away: runs end truthfully, nothing of them stays, nothing begins twice. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { eventually } from '../kit/eventually.ts';
@@ -40,14 +40,17 @@ t.test('folders that are gone', async (t) => {
   };
   const orphan = await begin(cluster, countedTask(count('orphan'), IDLE));
   const service = await begin(cluster, countedTask(count('service'), IDLE));
-  const script = 'echo kept > out/file; echo told; sleep 1; exit 0';
+  const gone = join(cluster.folder, 'agent-is-gone');
+  const untilGone = `while [ ! -e ${gone} ]; do sleep 0.1; done`;
+  const script = `echo kept > out/file; echo told; ${untilGone}; exit 0`;
   const published = await begin(cluster, processTask(script, RESULTS));
   const emptied = await begin(cluster, processTask(script, RESULTS));
-  const finished = await begin(cluster, processTask('sleep 1; exit 7'));
+  const finished = await begin(cluster, processTask(`${untilGone}; exit 7`));
   const runner = await agent.claim('wasm', live.wasm.execution);
   const holder = await agent.claim('process', live.process.execution);
   const orphaned = [orphan, service].map(({ execution }) => agent.claim('process', execution));
   await vanish(agent);
+  writeFileSync(gone, '');
   for (const claim of await Promise.all(orphaned)) await killAndWait(Number.parseInt(claim));
   await becomeService(agent, service.execution);
   const folderOf = (work: Work, executor = 'process'): string =>
