@@ -197,15 +197,32 @@ export class Host {
    */
   async work(): Promise<string[]> {
     const main = await this.machine.mainPid(AGENT);
-    const all = await this.machine.run(['ps', '-ww', '-e', '-o', 'pid=,unit=,lstart=,args=']);
-    return all
+    const all = await this.machine.run(['ps', '-ww', '-e', '-o', 'pid=,unit=,args=']);
+    const own = all
       .split('\n')
       .map((line) => line.trim().split(/\s+/))
-      .filter(([pid, unit, ...rest]) => unit === AGENT && Number(pid) !== main && isLasting(rest))
-      .map(([pid, , ...rest]) => [pid, ...rest].join(' '));
+      .filter(([pid, unit, ...args]) => unit === AGENT && Number(pid) !== main && isLasting(args));
+    const ticks = await this.#startTicks(own.map(([pid = '']) => pid));
+    return own.flatMap(([pid = '', , ...args]) => {
+      const started = ticks.get(pid);
+      return started === undefined ? [] : [[pid, started, ...args].join(' ')];
+    });
+  }
+
+  /** By pid, of those that are still there; what `ps` makes of it by the clock is not the same each time. */
+  async #startTicks(pids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const files = pids.map((pid) => `/proc/${pid}/stat`).join(' ');
+    const all = await this.machine.run(['sh', '-c', `cat ${files} /dev/null 2>/dev/null; true`]);
+    const rows = all.split('\n').filter((line) => line !== '');
+    return new Map(rows.map((row) => [row.split(' ', 1)[0] ?? '', startOf(row)]));
   }
 }
 
+/** Field 22, the 20th behind the name. */
+function startOf(stat: string): string {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
 function isLasting(words: readonly string[]): boolean {
-  return !/(^| )(systemd-notify|sleep)( |$)/.test(words.slice(5).join(' '));
+  return !/(^| )(systemd-notify|sleep)( |$)/.test(words.join(' '));
 }
