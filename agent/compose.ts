@@ -6,7 +6,6 @@ import { LimpetError } from '../core/errors.ts';
 import { liveView } from '../core/live-view.ts';
 import { parseExecutionId } from '../core/ids.ts';
 import { clockOffset, systemClock } from '../adapters/clock/system-clock.ts';
-import { systemRandom } from '../adapters/clock/system-random.ts';
 import { envFaults } from '../adapters/faults/env-faults.ts';
 import type { LeveledLog } from '../adapters/log/pino-log.ts';
 import type { Transport } from '../adapters/nats/port.ts';
@@ -123,7 +122,6 @@ export async function composeAgent(
     transport,
     nodeId: identity.nodeId,
     clock,
-    random: systemRandom,
     log,
   });
   const streams = new AgentStreams({
@@ -171,6 +169,7 @@ export async function composeAgent(
     reloaded: reload.last,
     housekeeping: housekeeper.state,
     plugins: plugins.set(),
+    streams: streamServer.open,
   });
   const status = (): AgentStatus => agentStatus(statusParts());
   const explainer = new Explainer({
@@ -265,6 +264,7 @@ export async function composeAgent(
     explanations.unsubscribe();
     await streamServer[Symbol.asyncDispose]();
     link.close();
+    node.progress.close();
     service.close();
     await (mode === 'detach' ? host.detach() : host.shutdown());
     await closeApi();

@@ -30,6 +30,7 @@ import { KnownEpochs } from './link/epochs.ts';
 import type { NodeInfoSources } from './link/node-info.ts';
 import { agentMetrics, type AgentMetrics } from './explain/metrics.ts';
 import { Orders } from './link/orders.ts';
+import { ProgressTeller } from './link/progress-teller.ts';
 import { reportRow } from './link/report.ts';
 import { RequesterLink } from './link/requester-link.ts';
 import type { PluginHost } from './plugins/port.ts';
@@ -66,6 +67,7 @@ export interface AgentNode {
   readonly service: ExecutionService;
   readonly sources: NodeInfoSources;
   readonly link: RequesterLink;
+  readonly progress: ProgressTeller;
   readonly loaded: Loaded;
 }
 
@@ -78,13 +80,20 @@ export async function assembleNode(parts: NodeParts): Promise<AgentNode> {
   // The link and the service know each other: reports wake the link, orders reach the engine.
   const late: { link?: RequesterLink } = {};
   const epochs = parts.epochs ?? new KnownEpochs();
-  const { clock, bootId } = parts;
+  const { clock, bootId, transport } = parts;
+  const { nodeId } = parts.identity;
+  const progress = new ProgressTeller({
+    ...{ transport, clock, nodeId },
+    session: () => late.link?.session ?? '',
+    lasts: () => late.link?.wake('soon'),
+  });
   const leases = await Leases.load({ store, clock, bootId, log });
   const service = createService(parts, {
     leases,
     repository,
     outbox,
     epochs,
+    progress,
     link: () => late.link,
   });
   const { engine } = service;
@@ -94,7 +103,7 @@ export async function assembleNode(parts: NodeParts): Promise<AgentNode> {
   engine.adoptStored(loaded.records);
   const sources = sourcesOf(parts, service);
   late.link = createLink(parts, { leases, service, sources, repository, inbox, outbox, epochs });
-  return { repository, outbox, leases, service, sources, link: late.link, loaded };
+  return { repository, outbox, leases, service, sources, link: late.link, progress, loaded };
 }
 
 function createService(
@@ -104,6 +113,7 @@ function createService(
     readonly epochs: KnownEpochs;
     readonly repository: ExecutionRepository;
     readonly outbox: Outbox;
+    readonly progress: ProgressTeller;
     link(): RequesterLink | undefined;
   },
 ): ExecutionService {
@@ -129,8 +139,7 @@ function createService(
     limits: liveView(settings),
     ...{ clock, faults, log },
     metrics: parts.metrics ?? agentMetrics(),
-    nodeId: identity.nodeId,
-    leases: own.leases,
+    ...{ nodeId: identity.nodeId, leases: own.leases, progress: own.progress },
     owner: () => {
       const { current } = own.epochs;
       return current && { requesterId: current.requesterId, knownSince: current.since };

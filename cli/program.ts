@@ -55,7 +55,7 @@ export function createProgram(context: Context, done: (exitCode: number) => void
     jobRun(context, done),
     jobList(context),
     jobDescribe(context),
-    jobLogs(context),
+    jobLogs(context, done),
     jobStop(context),
     jobAdopt(context),
     jobGet(context),

@@ -15,6 +15,7 @@ import { readToken } from './api/token.ts';
 import type { Config } from './config.ts';
 import { startCore, type RequesterCore } from './core.ts';
 import { LogReader } from './logs/log-reader.ts';
+import { nodeOrigin } from './logs/node-origin.ts';
 import { requesterMetrics, type RequesterMetrics } from './metrics/list.ts';
 import { countPlacements, scrape } from './metrics/scrape.ts';
 import { NodeStreams } from './nodes/streams.ts';
@@ -93,20 +94,21 @@ interface Assembled {
 }
 
 async function assemble(given: Assembly): Promise<Assembled> {
-  const { config, clock, log, folder, token, transport, undo, store } = given;
+  const { config, clock, random, log, folder, token, transport, undo, store } = given;
   const core = await startCore({
     ...given,
     committed: (changes) => countPlacements(given.metrics, changes),
   });
   undo.unshift(() => core.close());
   const { world, reader, mint, coordinator, presence, watchers, rollCall, requesterId } = core;
-  const { schemas } = core;
+  const { schemas, preparing } = core;
   const { requestTimeoutMs } = config.nats;
-  const streams = new NodeStreams({ transport, clock, requestTimeoutMs, requesterId });
+  const streams = new NodeStreams({ transport, clock, random, log, requestTimeoutMs, requesterId });
   undo.unshift(() => streams[Symbol.asyncDispose]());
   const tokens = await ApiTokens.load({ store, clock, log });
   undo.unshift(() => tokens.close());
-  const logs = new LogReader({ streams, reader, watchers, clock });
+  const origin = nodeOrigin({ streams, reader, world, clock });
+  const logs = new LogReader({ origin, reader, watchers });
   const authority = await authorityOf(given, core);
   const problems = (): string[] => [
     ...[given.problem?.()].filter((line) => line !== undefined),
@@ -117,11 +119,21 @@ async function assemble(given: Assembly): Promise<Assembled> {
   ];
   const api = await serveApi({
     ...{ config, folder, token, tokens, log, clock, world, reader, mint, coordinator, presence },
-    ...{ transport, logs, streams, watchers, requesterId, schemas, metrics: given.metrics },
+    ...{
+      transport,
+      logs,
+      streams,
+      watchers,
+      preparing,
+      requesterId,
+      schemas,
+      metrics: given.metrics,
+    },
     scrape: () =>
       scrape({
         ...{ metrics: given.metrics, world, folder, now: clock.now(), problems: problems() },
         ...{ connected: transport.connected, storeFailing: store.failing !== undefined },
+        streams: streams.open,
       }),
     decide: (node, decision) => core.decide(node, decision),
     joinTokens: authority?.tokens,

@@ -14,6 +14,7 @@ import { Watchers } from './jobs/watchers.ts';
 import { expelRejected } from './nodes/expulsion.ts';
 import { serveAgents } from './nodes/gateway.ts';
 import { Links } from './nodes/links.ts';
+import { Preparing } from './nodes/preparing.ts';
 import { decide, type Decision } from './nodes/membership.ts';
 import { SchemaShelf } from './nodes/schema-shelf.ts';
 import { Presence } from './nodes/presence.ts';
@@ -50,6 +51,7 @@ export interface RequesterCore {
   readonly presence: Presence;
   readonly schemas: SchemaShelf;
   readonly watchers: Watchers;
+  readonly preparing: Preparing;
   readonly rollCall: RollCall;
   /** An operator's word on a node. Errors: `not-found`, `conflict`. */
   decide(node: NodeId, decision: Decision): Promise<void>;
@@ -64,11 +66,12 @@ export async function startCore(parts: CoreParts): Promise<RequesterCore> {
   const { config, clock, log, store, transport, faults } = parts;
   const loaded = await load(parts);
   const { mint, world, links, rollCall, identity, schemas } = loaded;
-  const { coordinator, presence, scheduler, watchers, revocations } = wire(parts, loaded);
+  const wired = wire(parts, loaded);
+  const { coordinator, presence, watchers, preparing } = wired;
   const reader = new Reader(store, world, log);
   const leave = serveAgents({
     ...{ coordinator, world, links, presence, rollCall, reader, mint, clock, log, schemas },
-    ...{ transport, faults, ...identity },
+    ...{ transport, faults, preparing, ...identity },
     rules: liveView(() => ({ ...config.nodes, authority: config.authority !== undefined })),
     pace: config.nodes,
   });
@@ -77,9 +80,7 @@ export async function startCore(parts: CoreParts): Promise<RequesterCore> {
   const expulsion = expelRejected({ ...seen, links });
   const close = async (): Promise<void> => {
     leave();
-    expulsion.close();
-    silence.close();
-    scheduler.close();
+    for (const part of [expulsion, silence, wired.scheduler, preparing]) part.close();
     await coordinator.close();
     links.close();
   };
@@ -94,9 +95,10 @@ export async function startCore(parts: CoreParts): Promise<RequesterCore> {
   return {
     requesterId: identity.requesterId,
     ...{ mint, world, reader, coordinator, links, presence, rollCall, watchers, schemas },
+    preparing,
     decide: (node, decision) =>
       decide({ coordinator, store, mint, nudge: (id) => links.nudge(id) }, node, decision),
-    onRevocations: (listener) => void revocations.push(listener),
+    onRevocations: (listener) => void wired.revocations.push(listener),
     close,
   };
 }
@@ -138,6 +140,7 @@ interface Wired {
   readonly presence: Presence;
   readonly scheduler: Scheduler;
   readonly watchers: Watchers;
+  readonly preparing: Preparing;
   readonly revocations: (() => void)[];
 }
 
@@ -148,6 +151,7 @@ function wire(
   const { declineBackoffMs: firstMs, declineBackoffMaxMs: lastMs } = config.scheduling;
   const presence = new Presence(clock.now());
   const watchers = new Watchers();
+  const preparing = new Preparing({ world, watchers, clock });
   const revocations: (() => void)[] = [];
   const scheduler = new Scheduler({
     owner: { requesterId, mint },
@@ -168,9 +172,10 @@ function wire(
       for (const node of changes.droppedNodes) links.drop(node);
       for (const node of changes.rowsFor) links.wake(node);
       if (changes.roster.revocationsChanged) for (const listener of revocations) listener();
+      preparing.changed(changes.executions);
       watchers.notify(changes);
       committed?.(changes);
     },
   });
-  return { coordinator, presence, scheduler, watchers, revocations };
+  return { coordinator, presence, scheduler, watchers, preparing, revocations };
 }

@@ -49,6 +49,8 @@ export const agentStatusSchema = z.object({
   capacity: resources,
   allocated: resources,
   link: z.object({ state: z.string(), detail: z.string() }),
+  /** Of logs and results that are read now. */
+  streams: z.number().optional(),
   executors: z.array(executor).readonly(),
   executions: z.array(execution).readonly(),
   quarantined: z.array(z.string()).readonly(),

@@ -4,7 +4,10 @@
  * RequestID, Hint?, Details?}.
  *
  * Ours:
- *   GET  /api/v1/limpet/jobs/{id}/logs?execution=&follow=&tail=&stream=   SSE of LogEvent, then `event: end`
+ *   GET  /api/v1/limpet/jobs/{id}/logs?execution=&follow=&tail=&since=&stream=&after=   what comes depends on Accept:
+ *          text/event-stream, or none                                     SSE of LogEvent, LogSourceEvent, LogNoticeEvent, LogEnd
+ *          application/vnd.limpet.log-frames                              frames of wire/log-frames.ts
+ *          text/plain, or ?download=1                                     plain bytes, trailer X-Limpet-Log-End: code
  *   GET  /api/v1/limpet/jobs/{id}/watch                                    SSE of WatchEvent until the job is terminal
  *   GET  /api/v1/limpet/executions/{id}                                    ExecutionDetail
  *   GET  /api/v1/limpet/executions/{id}/explain                            ExecutionExplanation
@@ -26,11 +29,13 @@
  */
 import type { ExecutionState } from '../core/execution/states.ts';
 import type { Outcome } from '../core/execution/outcome.ts';
+import type { LiveProgress } from '../core/live-progress.ts';
 import type { NodeSide } from './explain.ts';
+import type { LogSource } from './log-frames.ts';
 import type { ExecutionEvent } from './messages.ts';
 import type { Role } from './roles.ts';
 
-/** `data:` of an SSE message of type `message`. */
+/** `data:` of an SSE message of type `message`. Its `id:` is the position after it (wire/log-position.ts). */
 export interface LogEvent {
   readonly executionId: string;
   readonly nodeId: string;
@@ -43,7 +48,19 @@ export interface LogEvent {
   readonly truncatedBefore?: number;
 }
 
-/** `event: end`; `code` is a close code of the stream. */
+/** `event: source`: whose the events with this executionId are; comes before them. */
+export interface LogSourceEvent extends LogSource {
+  /** From 1. */
+  readonly index: number;
+}
+
+/** `event: notice`: a word for people. */
+export interface LogNoticeEvent {
+  readonly text: string;
+  readonly executionId?: string;
+}
+
+/** `event: end`, the last; `code` is a close code of the stream. */
 export interface LogEnd {
   readonly code: string;
   readonly message: string;
@@ -63,6 +80,8 @@ export interface ExecutionSummary {
   readonly run: number;
   readonly outcome?: Outcome;
   readonly reason: string;
+  /** While it is prepared, as far as its node has told. */
+  readonly progress?: LiveProgress;
 }
 
 export interface ExecutionDetail extends ExecutionSummary {

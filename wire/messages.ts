@@ -258,14 +258,21 @@ export const heartbeatAnswerSchema = z.discriminatedUnion('type', [
 ]);
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
 
+/** It is part of a subject. */
+const streamId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+
 /** Opens a log stream (`ExecutionLogs`) or a result archive (`ExecutionResult`); answered once, then chunks follow. */
 export const logsRequestSchema = z.object({
   SourcePeerId: z.string(),
   TargetPeerId: z.string(),
+  /** What the requester calls the stream. */
+  StreamId: streamId,
   ExecutionId: z.string(),
   Tail: z.number().int().optional(),
   Follow: z.boolean(),
   FromOffset: z.number().int(),
+  /** Only what was written from then on, ms since the epoch. */
+  SinceMs: z.number().int().exactOptional(),
   Streams: z.array(z.enum(['stdout', 'stderr'])),
 });
 export type LogsRequest = z.infer<typeof logsRequestSchema>;
@@ -273,6 +280,7 @@ export type LogsRequest = z.infer<typeof logsRequestSchema>;
 export const resultRequestSchema = z.object({
   SourcePeerId: z.string(),
   TargetPeerId: z.string(),
+  StreamId: streamId,
   ExecutionId: z.string(),
 });
 export type ResultRequest = z.infer<typeof resultRequestSchema>;
@@ -282,14 +290,3 @@ export const streamOpenedSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('refused'), code: z.string(), message: z.string() }),
 ]);
 export type StreamOpened = z.infer<typeof streamOpenedSchema>;
-
-/** Items of a log stream, inside stream chunks; `data` is base64. */
-export const logItemSchema = z.object({
-  stream: z.enum(['stdout', 'stderr', 'gap']),
-  timeMs: z.number(),
-  offset: z.number().int(),
-  data: z.string(),
-  /** Of a gap that stands for what is cut off: the log goes on here. Its data lie outside the log. */
-  truncatedBefore: z.number().int().exactOptional(),
-});
-export type LogItem = z.infer<typeof logItemSchema>;

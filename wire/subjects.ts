@@ -19,6 +19,7 @@ export const TO_REQUESTER = [
   'Stream',
   'StreamHeartbeat',
   'Renew',
+  'ExecutionProgress',
 ] as const;
 
 export function toAgent(node: NodeId, method: (typeof TO_AGENT)[number], tail?: string): string {

@@ -1,5 +1,6 @@
 /** When to connect again. A broker that refuses is asked less and less often. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { EitherSignal } from '../../core/either-signal.ts';
 
 const WAIT_MS = 500;
 const JITTER_MS = 250;
@@ -33,7 +34,8 @@ export class Attempts {
     const refusedMs = Math.min(REFUSED_WAIT_MS, WAIT_MS * 2 ** (this.#refusals - 1));
     const waitMs = this.refused ? refusedMs : this.#failed ? WAIT_MS : 0;
     const jitterMs = Math.floor(Math.random() * Math.max(JITTER_MS, waitMs / 4));
-    const signal = AbortSignal.any([closing, this.#waiting.signal]);
+    using either = new EitherSignal(closing, this.#waiting.signal);
+    const { signal } = either;
     await delay(waitMs + jitterMs, undefined, { signal }).catch(() => undefined);
     this.#now = false;
   }

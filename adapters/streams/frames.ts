@@ -5,7 +5,11 @@ import type { CloseCode, StreamEnd } from './port.ts';
 
 export const WINDOW_BYTES = 256 * 1024;
 export const CHUNK_BYTES = 64 * 1024;
-const HEAD_BYTES = 5;
+export const HEAD_BYTES = 5;
+/** Numbers of chunks go round. */
+const NUMBERS = 2 ** 32;
+/** Of the word for people in an end. */
+const MESSAGE_CHARACTERS = 1_000;
 const DATA = 0;
 const END = 1;
 
@@ -30,18 +34,28 @@ export type Chunk =
   | { readonly kind: 'end'; readonly sequence: number; readonly end: StreamEnd };
 
 export function encodeData(sequence: number, bytes: Uint8Array): Uint8Array {
-  const out = new Uint8Array(HEAD_BYTES + bytes.length);
-  const view = new DataView(out.buffer);
-  view.setUint8(0, DATA);
-  view.setUint32(1, sequence);
+  const out = Buffer.allocUnsafe(HEAD_BYTES + bytes.length);
+  out.writeUInt8(DATA, 0);
+  out.writeUInt32BE(sequence, 1);
   out.set(bytes, HEAD_BYTES);
   return out;
 }
 
-export function encodeEnd(sequence: number, end: StreamEnd): Uint8Array {
+export function encodeEnd(sequence: number, { code, message }: StreamEnd): Uint8Array {
+  const end = { code, message: message.slice(0, MESSAGE_CHARACTERS) };
   const out = encodeData(sequence, encodeJson(end));
   out[0] = END;
   return out;
+}
+
+export function numberAfter(sequence: number): number {
+  return (sequence + 1) % NUMBERS;
+}
+
+/** Of two numbers that are less than half a round apart. */
+export function isBefore(sequence: number, other: number): boolean {
+  const ahead = (other - sequence + NUMBERS) % NUMBERS;
+  return ahead > 0 && ahead < NUMBERS / 2;
 }
 
 /** Errors: `invalid-argument`. */
@@ -54,6 +68,10 @@ export function decodeChunk(payload: Uint8Array): Chunk {
   if (kind === DATA) return { kind: 'data', sequence, bytes };
   if (kind === END) return { kind: 'end', sequence, end: endSchema.parse(decodeJson(bytes)) };
   throw bad(`kind ${kind}`);
+}
+
+export function isEnd(payload: Uint8Array): boolean {
+  return payload[0] === END;
 }
 
 export function encodeCredit(credit: Credit): Uint8Array {

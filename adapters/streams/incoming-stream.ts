@@ -1,14 +1,24 @@
 /** The reading half of one stream. Holds at most a window of bytes; one reader. */
 import { LimpetError, messageOf } from '../../core/errors.ts';
-import { CHUNK_BYTES, decodeChunk, WINDOW_BYTES, type Chunk, type Credit } from './frames.ts';
+import {
+  CHUNK_BYTES,
+  decodeChunk,
+  isBefore,
+  numberAfter,
+  WINDOW_BYTES,
+  type Chunk,
+  type Credit,
+} from './frames.ts';
 import type { IncomingStream, StreamEnd } from './port.ts';
 
 export interface ReaderOptions {
-  /** Tells the agent; a lost credit is made good by the next one, which is cumulative. */
+  /** Tells the agent; a lost credit is made good by the next one, which is cumulative, or by the heartbeat. Never throws. */
   readonly sendCredit: (credit: Credit) => void;
   /** Called once, when nothing more is taken. */
   readonly onClosed: () => void;
 }
+
+const DONE = { done: true, value: undefined } as const;
 
 export class StreamReader implements IncomingStream {
   readonly #options: ReaderOptions;
@@ -16,7 +26,10 @@ export class StreamReader implements IncomingStream {
   #queuedBytes = 0;
   #consumed = 0;
   #credited = 0;
-  #sequence = 0;
+  /** Number of the next chunk. */
+  #next = 0;
+  /** What that number must have come to by the next heartbeat. */
+  #due = 0;
   #closing: StreamEnd | undefined;
   #end: StreamEnd | undefined;
   #wake: (() => void) | undefined;
@@ -30,6 +43,11 @@ export class StreamReader implements IncomingStream {
     return this.#end;
   }
 
+  /** In bytes. */
+  get consumed(): number {
+    return this.#consumed;
+  }
+
   /** One message of the agent, in the order of arrival. */
   take(payload: Uint8Array): void {
     if (this.#closing !== undefined) return;
@@ -37,23 +55,29 @@ export class StreamReader implements IncomingStream {
     try {
       chunk = decodeChunk(payload);
     } catch (thrown) {
-      this.#fail(messageOf(thrown));
+      this.fail({ code: 'error', message: messageOf(thrown) });
       return;
     }
     // It came twice.
-    if (chunk.sequence < this.#sequence) return;
-    if (chunk.sequence !== this.#sequence) {
-      this.#fail(`chunk ${chunk.sequence} came where ${this.#sequence} was expected`);
+    if (isBefore(chunk.sequence, this.#next)) return;
+    if (chunk.sequence !== this.#next) {
+      this.#broken(`chunk ${chunk.sequence} came where ${this.#next} was expected`);
     } else if (chunk.kind === 'end') {
       this.close(chunk.end);
     } else if (this.#queuedBytes + chunk.bytes.length > WINDOW_BYTES) {
-      this.#fail('the agent sent more than the window');
+      this.#broken('the agent sent more than the window');
     } else {
-      this.#sequence += 1;
+      this.#next = numberAfter(this.#next);
       this.#queuedBytes += chunk.bytes.length;
       this.#queue.push(chunk.bytes);
       this.#wake?.();
     }
+  }
+
+  /** By its heartbeat the agent will send this chunk next. What it sent before must be here one heartbeat later. */
+  expect(next: number): void {
+    if (isBefore(this.#next, this.#due)) this.#broken(`chunk ${this.#next} was lost on its way`);
+    this.#due = next;
   }
 
   /** No more will come; what is queued can still be read. The first reason wins. */
@@ -64,32 +88,48 @@ export class StreamReader implements IncomingStream {
     this.#wake?.();
   }
 
+  /** The same, and the agent is told. */
+  fail(end: StreamEnd): void {
+    if (this.#closing !== undefined) return;
+    this.#options.sendCredit({ cancel: true });
+    this.close(end);
+  }
+
   cancel(): void {
     this.#queue.length = 0;
     this.#queuedBytes = 0;
-    if (this.#closing !== undefined) return;
-    this.#options.sendCredit({ cancel: true });
-    this.close({ code: 'reader-gone', message: 'the reader left' });
+    this.fail({ code: 'reader-gone', message: 'the reader left' });
+    this.#end = this.#closing;
   }
 
-  async *chunks(): AsyncIterable<Uint8Array> {
+  /** Leaving it in any way, also before the first chunk, is a `cancel`. */
+  chunks(): AsyncIterableIterator<Uint8Array> {
     if (this.#taken) throw new LimpetError('conflict', 'a stream has one reader');
     this.#taken = true;
-    try {
-      for (;;) {
-        const bytes = this.#queue.shift();
-        if (bytes !== undefined) {
-          yield bytes;
-          this.#consume(bytes.length);
-        } else if (this.#closing !== undefined) {
-          return;
-        } else {
-          await new Promise<void>((resolve) => (this.#wake = resolve));
-        }
-      }
-    } finally {
+    /** Yielded, and not known as consumed before the next is asked for. */
+    let yielded = 0;
+    const next = async (): Promise<IteratorResult<Uint8Array>> => {
+      this.#consume(yielded);
+      yielded = 0;
+      const bytes = await this.#shift();
+      if (bytes === undefined) return leave();
+      yielded = bytes.length;
+      return { done: false, value: bytes };
+    };
+    const leave = (): Promise<IteratorResult<Uint8Array>> => {
       this.cancel();
-      this.#end = this.#closing;
+      return Promise.resolve(DONE);
+    };
+    const iterator = { next, return: leave, [Symbol.asyncIterator]: () => iterator };
+    return iterator;
+  }
+
+  /** undefined when there is nothing more. */
+  async #shift(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const bytes = this.#queue.shift();
+      if (bytes !== undefined || this.#closing !== undefined) return bytes;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 
@@ -101,8 +141,7 @@ export class StreamReader implements IncomingStream {
     this.#options.sendCredit({ bytes: this.#consumed });
   }
 
-  #fail(message: string): void {
-    this.#options.sendCredit({ cancel: true });
-    this.close({ code: 'error', message });
+  #broken(message: string): void {
+    this.fail({ code: 'error', message });
   }
 }

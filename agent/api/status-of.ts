@@ -1,5 +1,6 @@
 /** Gathers the status out of the live parts. */
 import type { Corrupt } from '../../adapters/store/port.ts';
+import { progressLine } from '../../core/live-progress.ts';
 import type { Identity } from '../../adapters/identity/identity-file.ts';
 import type { PluginFact } from '../../wire/plugins.ts';
 import { reloadLine, type ReloadReport } from '../../wire/reload.ts';
@@ -35,6 +36,8 @@ export interface StatusParts {
   readonly reloaded: ReloadReport | undefined;
   readonly housekeeping: Housekeeping;
   readonly plugins: readonly PluginFact[];
+  /** Open now, of logs and results. */
+  readonly streams: number;
 }
 
 /** One sentence for each thing that is not as it should be. */
@@ -72,7 +75,7 @@ export function agentStatus(parts: StatusParts): AgentStatus {
     housekeeping: parts.housekeeping,
     capacity: sources.facts.capacity,
     allocated: sources.engine.allocated,
-    link,
+    ...{ link, streams: parts.streams },
     executors,
     executions: [...sources.engine.all()].filter(isOrdinary).map(({ record, progress }) => ({
       id: record.placement.executionId,
@@ -80,7 +83,7 @@ export function agentStatus(parts: StatusParts): AgentStatus {
       executor: record.placement.task.Engine.Type,
       state: record.state,
       run: record.run,
-      progress,
+      progress: progress === undefined ? '' : progressLine(progress),
       ...(record.startedAt === undefined ? {} : { startedAt: record.startedAt }),
     })),
     quarantined: quarantined.map((c) => `${c.key}: ${c.reason}`),

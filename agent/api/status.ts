@@ -43,6 +43,8 @@ export interface AgentStatus {
   readonly capacity: Resources;
   readonly allocated: Resources;
   readonly link: LinkStatus;
+  /** Of logs and results that are read now. */
+  readonly streams: number;
   readonly executors: readonly ExecutorStatus[];
   readonly executions: readonly ExecutionStatus[];
   /** Records that could not be read: kept under `quarantine/` in the store. */

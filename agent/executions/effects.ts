@@ -6,6 +6,7 @@ import type { ArchiveLimits } from '../../core/archive-entries.ts';
 import { assertNever, LimpetError } from '../../core/errors.ts';
 import type { Effect, ExecutionEvent } from '../../core/execution/events.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
+import type { LiveProgress } from '../../core/live-progress.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import type { Faults } from '../../adapters/faults/port.ts';
 import type { ExecutorClient, RunOrder } from '../plugins/port.ts';
@@ -28,6 +29,12 @@ export interface RunLimits {
   readonly pidsLimit: number;
 }
 
+/** Who is told how far preparation is. */
+export interface ProgressSink {
+  changed(executionId: string, progress: LiveProgress): void;
+  over(executionId: string): void;
+}
+
 export interface EffectsDeps {
   readonly engine: ExecutionEngine;
   readonly observer: Observer;
@@ -41,6 +48,7 @@ export interface EffectsDeps {
   readonly leases: Leases;
   readonly prepared: Prepared;
   readonly limits: RunLimits;
+  readonly progress: ProgressSink;
   client(executor: string): ExecutorClient | undefined;
 }
 
@@ -92,11 +100,16 @@ export class Effects implements EffectRunner {
     if (live.record.state !== 'preparing') return;
     this.#deps.faults.reach('agent.effect.prepare.before');
     const client = this.#client(live);
-    const { progress, signal } = staging(live);
+    const { progress, signal } = this.#staging(live);
     const ask = async () => client.prepare(await this.#order(live), progress, signal);
-    const digest = await this.#deps.prepared.digest(live.record, client, { ask, signal });
-    this.#deps.faults.reach('agent.effect.prepare.after');
-    this.#answer(live, { type: 'prepared', digest });
+    try {
+      const digest = await this.#deps.prepared.digest(live.record, client, { ask, signal });
+      this.#deps.faults.reach('agent.effect.prepare.after');
+      this.#answer(live, { type: 'prepared', digest });
+    } finally {
+      live.progress = undefined;
+      this.#deps.progress.over(live.record.placement.executionId);
+    }
   }
 
   async #start(live: LiveExecution): Promise<void> {
@@ -197,7 +210,7 @@ export class Effects implements EffectRunner {
     const { task, token } = placement;
     const client = this.#client(live);
     const shared = client.preparesOnce === true ? this.#shared : undefined;
-    const inputs = await stageInputs(record, this.#deps.inputs, { ...staging(live), shared });
+    const inputs = await stageInputs(record, this.#deps.inputs, { ...this.#staging(live), shared });
     const outputs = await resultMounts(record, this.#deps.folders);
     const resources = taskResources(task);
     return {
@@ -223,13 +236,15 @@ export class Effects implements EffectRunner {
       stopGraceMs: this.#deps.limits.stopGraceMs,
     };
   }
-}
 
-function staging(live: LiveExecution): Staging {
-  const progress = (message: string): void => {
-    live.progress = message;
-  };
-  return { progress, signal: live.abort.signal };
+  #staging(live: LiveExecution): Staging {
+    const progress = (now: LiveProgress): void => {
+      if (live.record.state !== 'preparing') return;
+      live.progress = now;
+      this.#deps.progress.changed(live.record.placement.executionId, now);
+    };
+    return { progress, signal: live.abort.signal };
+  }
 }
 
 function ref(record: ExecutionRecord): { executionId: string; run: number } {

@@ -10,6 +10,7 @@ import type { ArchiveLimits } from '../../core/archive-entries.ts';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { InputSource } from '../../core/job.ts';
+import type { LiveProgress } from '../../core/live-progress.ts';
 import { removeFolder, syncTree } from '../../adapters/durable/folders.ts';
 import { URL_SOURCE, urlSource } from '../../core/url-source.ts';
 import { offeredSources } from '../inputs/config.ts';
@@ -39,7 +40,7 @@ export interface Staging {
   /** Files are shared: the runs cannot write to them. */
   readonly shared?: SharedInputs | undefined;
   readonly signal: AbortSignal;
-  readonly progress: (message: string) => void;
+  readonly progress: (now: LiveProgress) => void;
 }
 
 export async function stageInputs(
@@ -92,7 +93,7 @@ async function stageUrl(source: Source, ports: DownloadPorts): Promise<Mount> {
   const order = {
     source: urlSource(input.Source.Params, ['Params']),
     ...{ folder: target, deadlineAt, signal },
-    progress: (message: string) => source.progress(`${where}: ${message}`),
+    progress: source.progress,
   };
   try {
     const name = await download(order, ports);

@@ -1,6 +1,7 @@
 /** One execution in memory: its record, its mailbox, its effects. Nothing here outlives a crash, and nothing has to. */
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import { messageOf } from '../../core/errors.ts';
+import type { LiveProgress } from '../../core/live-progress.ts';
 import type { Timer } from '../../adapters/clock/port.ts';
 
 export class LiveExecution {
@@ -26,8 +27,8 @@ export class LiveExecution {
   retryTimer: Timer | undefined;
   deadlineTimer: Timer | undefined;
   restartTimer: Timer | undefined;
-  /** Last word of prepare, for people. */
-  progress = '';
+  /** Of prepare, while it is under way. */
+  progress: LiveProgress | undefined;
   #mailbox: Promise<unknown> = Promise.resolve();
   #effectChain: Promise<unknown> = Promise.resolve();
 

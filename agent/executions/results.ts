@@ -21,6 +21,9 @@ import type { Mount } from './inputs.ts';
 import { OutputHeads } from './output-heads.ts';
 import { checkResults } from './result-check.ts';
 
+/** With several at work tar (7.5.14 to 7.5.23) waits without end for files that have several names: its issue 460. */
+const ONE_AT_A_TIME = { jobs: 1 };
+
 export interface Collected {
   readonly result?: PublishedResult;
   readonly output: { readonly stdout: string; readonly stderr: string };
@@ -71,18 +74,29 @@ export async function collect(
   };
 }
 
-/** The published folder as a tar.gz. Throws `not-found`. */
+/** The published folder as a tar.gz. After the signal no further file is opened. Throws `not-found`. */
 export async function resultArchive(
   folders: AgentFolders,
   executionId: string,
-): Promise<AsyncIterable<Uint8Array>> {
+): Promise<(signal: AbortSignal) => AsyncIterable<Uint8Array>> {
   const folder = join(folders.results, executionId);
   if (!(await exists(folder)))
     throw new LimpetError(
       'not-found',
       `execution ${executionId} has no published results on this node`,
     );
-  return create({ gzip: true, cwd: folder, portable: true, filter: isArchived }, ['.']);
+  return async function* (signal) {
+    const filter = (path: string, entry: object): boolean =>
+      !signal.aborted && isArchived(path, entry);
+    const options = { ...ONE_AT_A_TIME, gzip: true, cwd: folder, portable: true, filter };
+    const archive = create(options, ['.']);
+    try {
+      yield* archive;
+    } finally {
+      // tar closes a file only when it was read to its end; nobody hears any more when that fails.
+      archive.on('error', () => undefined).resume();
+    }
+  };
 }
 
 /** A pipe or a socket would break the archive. */

@@ -20,7 +20,7 @@ import type {
 import type { AgentMetrics } from '../explain/metrics.ts';
 import { acceptEngine, type AcceptedEngine } from './accept-engine.ts';
 import { Deadlines } from './deadlines.ts';
-import { Effects, type RunLimits } from './effects.ts';
+import { Effects, type ProgressSink, type RunLimits } from './effects.ts';
 import { ExecutionEngine, type ReportSink } from './engine.ts';
 import type { EnvironmentOptions } from './environment.ts';
 import type { AgentFolders } from './folders.ts';
@@ -56,6 +56,7 @@ export interface ServiceDeps {
   readonly nodeId: NodeId;
   readonly leases: Leases;
   readonly metrics: AgentMetrics;
+  readonly progress: ProgressSink;
   /** Who may claim what is foreign here, or have it stopped. */
   owner(): OwnerProof | undefined;
   /** Something on this disk shows that a run of it was begun here. */

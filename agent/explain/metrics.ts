@@ -32,6 +32,7 @@ export const AGENT_METRICS = {
   limpet_link_state: gauge('1 for the state of the link to the requester.', 'state'),
   limpet_outbox_rows: gauge('Reports that wait for the requester.'),
   limpet_outbox_bytes: gauge('About how large they are; with outboxBytes no new work is taken.'),
+  limpet_streams_open: gauge('Streams of logs and results that are read now.'),
   limpet_disk_free_bytes: gauge('Free on the disk of dataDir.'),
   limpet_disk_size_bytes: gauge('Size of the disk of dataDir.'),
   limpet_store_writable: gauge('Whether the last write to the store succeeded.'),

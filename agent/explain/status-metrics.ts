@@ -59,6 +59,7 @@ export function ofStatus(status: AgentStatus): Readings<AgentMetricName> {
       value: link.state === state ? 1 : 0,
     })),
     limpet_outbox_bytes: one(link.waitingBytes),
+    limpet_streams_open: one(status.streams),
     limpet_store_quarantined_records: one(status.quarantined.length),
   };
 }

@@ -11,6 +11,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { backoffMs } from '../../core/backoff.ts';
 import { LimpetError } from '../../core/errors.ts';
+import { liveProgress, type LiveProgress, type ToldProgress } from '../../core/live-progress.ts';
 import type { UrlSource } from '../../core/url-source.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
 import { syncFolder, syncTree } from '../../adapters/durable/folders.ts';
@@ -36,7 +37,7 @@ export interface Download {
   /** Of the execution, ms since the epoch: it ends the download too. */
   readonly deadlineAt: number | undefined;
   readonly signal: AbortSignal;
-  progress(message: string): void;
+  readonly progress: (now: LiveProgress) => void;
 }
 
 export interface DownloadPorts {
@@ -48,7 +49,6 @@ export interface DownloadPorts {
 }
 
 const MOST_RETRY_MS = 30_000;
-const PROGRESS_MS = 1_000;
 const LOOK_AT_DISK_BYTES = 16 * 1024 ** 2;
 const MOST_NAME_BYTES = 200;
 /** Of a URL that ends in a slash. */
@@ -70,7 +70,8 @@ export async function download(order: Download, ports: DownloadPorts): Promise<s
         throw new LimpetError('refused', `given up after ${attempts} attempts: ${error.message}`, {
           cause: error,
         });
-      order.progress(`attempt ${attempt} of ${attempts} failed: ${error.message}`);
+      const message = `attempt ${attempt} of ${attempts} failed: ${error.message}`;
+      tell(order, { message });
       const backoff = { firstMs: retryMs, lastMs: MOST_RETRY_MS };
       await ports.clock.sleep(backoffMs(backoff, attempt - 1), order.signal);
     }
@@ -139,6 +140,7 @@ async function write(fetched: Fetched, file: string, writing: Writing): Promise<
     throw tooLarge(fetched, most);
   }
   await haveRoom(file, fetched.contentLength ?? 0, limits.minFreeBytes);
+  tellBytes(writing.order, fetched, 0);
   const counted = counter(fetched, { ...writing, most, file });
   const out = createWriteStream(file, { flags: 'wx' });
   await pipeline(fetched.body, counted, hashing(hash), out, { signal: writing.signal });
@@ -159,16 +161,13 @@ function counter(
 ): Transform {
   let bytes = 0;
   let looked = 0;
-  let told = ports.clock.uptime();
   const check = async (): Promise<void> => {
     if (bytes > most) throw tooLarge(fetched, most);
     if (bytes - looked >= LOOK_AT_DISK_BYTES) {
       looked = bytes;
       await haveRoom(file, 0, ports.limits.minFreeBytes);
     }
-    if (ports.clock.uptime() - told < PROGRESS_MS) return;
-    told = ports.clock.uptime();
-    order.progress(`${bytes} of ${fetched.contentLength ?? 'unknown'} bytes`);
+    tellBytes(order, fetched, bytes);
   };
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -179,6 +178,16 @@ function counter(
       );
     },
   });
+}
+
+function tellBytes(order: Download, { contentLength }: Fetched, doneBytes: number): void {
+  const item = shownUrl(order.source.url);
+  tell(order, { kind: 'download', item, message: item, doneBytes, totalBytes: contentLength });
+}
+
+function tell({ progress }: Download, told: ToldProgress): void {
+  const now = liveProgress(told);
+  if (now !== undefined) progress(now);
 }
 
 function hashing(hash: ReturnType<typeof createHash>): Transform {

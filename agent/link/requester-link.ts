@@ -112,6 +112,11 @@ export class RequesterLink {
     });
   }
 
+  /** Of the last handshake; '' while another one is needed. */
+  get session(): string {
+    return this.#sender.isOpen ? this.#session : '';
+  }
+
   get status(): LinkStatus {
     const { waitingBytes, full } = this.#deps.outbox;
     const { line } = this.#deps.orders.unreadable;

@@ -1,8 +1,11 @@
 /** The engine's calls to one live plugin over gRPC: every call has a deadline, every failure is a LimpetError. */
+import { EitherSignal } from '../../core/either-signal.ts';
 import { LimpetError } from '../../core/errors.ts';
 import type { ObservedRun } from '../../core/execution/observed.ts';
+import { liveProgress, type LiveProgress } from '../../core/live-progress.ts';
 import type {
   LogsResponse,
+  PrepareResponse,
   RunState,
 } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
 import type { UnaryOptions } from '../../plugins/proto/grpc.ts';
@@ -37,16 +40,17 @@ export class GrpcExecutorClient implements InstanceClient {
 
   async prepare(
     order: RunOrder,
-    progress: (message: string) => void,
+    progress: (now: LiveProgress) => void,
     signal: AbortSignal,
   ): Promise<string> {
-    const both = AbortSignal.any([signal, this.#link.closed]);
-    const options = { deadlineMs: this.#deadlines.prepareMs, signal: both };
+    using either = new EitherSignal(signal, this.#link.closed);
+    const options = { deadlineMs: this.#deadlines.prepareMs, signal: either.signal };
     try {
       const steps = this.#link.executor.prepare({ spec: toRunSpec(order) }, options);
       for await (const step of steps) {
         if (step.done) return step.digest;
-        progress(step.message);
+        const now = toProgress(step);
+        if (now !== undefined) progress(now);
       }
     } catch (error) {
       throw this.#failure('Prepare', error, signal);
@@ -140,9 +144,9 @@ export class GrpcExecutorClient implements InstanceClient {
     request: Parameters<ExecutorClient['logs']>[0],
     signal: AbortSignal,
   ): AsyncGenerator<LogsResponse> {
-    const both = AbortSignal.any([signal, this.#link.closed]);
+    using either = new EitherSignal(signal, this.#link.closed);
     try {
-      yield* this.#link.executor.logs(request, { signal: both });
+      yield* this.#link.executor.logs(request, { signal: either.signal });
     } catch (error) {
       throw this.#failure('Logs', error, signal);
     }
@@ -187,4 +191,10 @@ export class GrpcExecutorClient implements InstanceClient {
     const message = `plugin ${this.name}: ${what} failed: ${error.message}`;
     return new LimpetError(error.code, message, { cause: thrown });
   }
+}
+
+function toProgress(step: PrepareResponse): LiveProgress | undefined {
+  const { kind, item, message } = step;
+  const doneBytes = Number(step.currentBytes);
+  return liveProgress({ kind, item, message, doneBytes, totalBytes: Number(step.totalBytes) });
 }

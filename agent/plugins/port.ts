@@ -1,6 +1,7 @@
 /** What the execution engine sees of executor plugins. `agent/plugins/host.ts` implements it over real processes. */
 import type { Path } from '../../core/job-spec-error.ts';
 import type { ObservedRun } from '../../core/execution/observed.ts';
+import type { LiveProgress } from '../../core/live-progress.ts';
 import type { PluginFact } from '../../wire/plugins.ts';
 import type {
   LogsRequest,
@@ -72,7 +73,7 @@ export interface ExecutorClient {
   /** Resolves with the digest. Errors: `refused` (the work cannot run), `plugin-failed`, `cancelled`. */
   prepare(
     order: RunOrder,
-    progress: (message: string) => void,
+    progress: (now: LiveProgress) => void,
     signal: AbortSignal,
   ): Promise<string>;
   start(
@@ -97,7 +98,8 @@ export interface ExecutorClient {
   renew(leases: readonly { readonly ref: RunRef; readonly untilMs: number }[]): Promise<void>;
   remove(ref: RunRef, withLogs: boolean): Promise<void>;
   logs(
-    request: Pick<LogsRequest, 'executionId' | 'fromOffset' | 'follow' | 'tailLines'>,
+    request: Pick<LogsRequest, 'executionId' | 'fromOffset' | 'follow' | 'tailLines'> &
+      Partial<Pick<LogsRequest, 'sinceMs'>>,
     signal: AbortSignal,
   ): AsyncIterable<LogsResponse>;
   /** A digest of `prepare` holds for all runs of the same work: see `prepares_once` in the proto. */

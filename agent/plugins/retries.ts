@@ -1,5 +1,6 @@
 /** When a plugin that was lost, or did not start, is tried again: after a time that grows, or at once when somebody asks. */
 import { backoffMs } from '../../core/backoff.ts';
+import { EitherSignal } from '../../core/either-signal.ts';
 import type { PluginDeps } from './options.ts';
 
 export class Retries {
@@ -47,8 +48,8 @@ export class Retries {
       const delayMs = backoffMs(timings.restart, this.#failures);
       this.#failures += 1;
       told(delayMs);
-      const signal = AbortSignal.any([this.#over, this.#asked.signal]);
-      await clock.sleep(delayMs, signal).catch(() => undefined);
+      using either = new EitherSignal(this.#over, this.#asked.signal);
+      await clock.sleep(delayMs, either.signal).catch(() => undefined);
     }
     if (this.#over.aborted) return false;
     this.#count += 1;

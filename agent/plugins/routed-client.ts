@@ -1,5 +1,7 @@
 /** The engine's calls to a plugin, whichever instance of it each of them is for. */
 import type { LogsResponse } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
+import { EitherSignal } from '../../core/either-signal.ts';
+import type { LiveProgress } from '../../core/live-progress.ts';
 import type { ExecutorClient, RunOrder, RunRef } from './port.ts';
 import type { InstanceClient, RunRouting } from './routing.ts';
 
@@ -21,7 +23,7 @@ export class RoutedClient implements ExecutorClient {
 
   prepare(
     order: RunOrder,
-    progress: (message: string) => void,
+    progress: (now: LiveProgress) => void,
     signal: AbortSignal,
   ): Promise<string> {
     return this.#routing.primary.prepare(order, progress, signal);
@@ -79,8 +81,8 @@ export class RoutedClient implements ExecutorClient {
         if (this.#routing.ownerOfLog(request.executionId) !== owner) hands.abort();
       });
       try {
-        const both = AbortSignal.any([signal, hands.signal]);
-        for await (const message of owner.logs(wanted, both)) {
+        using either = new EitherSignal(signal, hands.signal);
+        for await (const message of owner.logs(wanted, either.signal)) {
           wanted = { ...wanted, fromOffset: message.nextOffset, tailLines: 0 };
           yield message;
         }

@@ -71,6 +71,11 @@ export class Cluster {
     return this.#agent?.pid ?? 0;
   }
 
+  get requesterPid(): number {
+    const file = join(this.#folder, 'requester/endpoint.json');
+    return Number(JSON.parse(readFileSync(file, 'utf8')).pid);
+  }
+
   /** Resolves when it is linked and every executor is recovered and healthy. */
   async startAgent(): Promise<AgentStatus> {
     rmSync(join(this.agentFolder, 'agent.json'), { force: true });

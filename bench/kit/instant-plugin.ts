@@ -8,6 +8,7 @@ import {
   type RunContext,
   type RunKey,
 } from '../../plugins/sdk/index.ts';
+import { absent, idOf } from './run-keys.ts';
 
 class InstantExecutor implements Executor {
   readonly #runs = new Map<string, Observation>();
@@ -55,14 +56,6 @@ class InstantExecutor implements Executor {
   async remove(key: RunKey) {
     this.#runs.delete(idOf(key));
   }
-}
-
-function idOf({ executionId, run }: RunKey): string {
-  return `${executionId}/${run}`;
-}
-
-function absent(key: RunKey): Observation {
-  return { key, phase: 'absent', marked: false, sameBoot: true, ours: true };
 }
 
 await serveExecutor({

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isTerminalJobState, type JobState } from '../../core/job.ts';
 import type { ExecutionDetail, WatchEvent } from '../../wire/http.ts';
+import { LOG_FRAMES_TYPE } from '../../wire/log-frames.ts';
 
 export interface Task {
   readonly Engine: { readonly Type: string; readonly Params: Readonly<Record<string, unknown>> };
@@ -60,6 +61,12 @@ export class Jobs {
     throw new Error(`the requester closed the stream of job ${job}`);
   }
 
+  /** The log from its beginning, as frames, until the work ends. */
+  followLog(job: string): Promise<IncomingMessage> {
+    const accept = LOG_FRAMES_TYPE;
+    return this.#call('GET', `limpet/jobs/${job}/logs?follow=true`, undefined, { accept });
+  }
+
   async stop(job: string): Promise<void> {
     await this.#json('DELETE', `orchestrator/jobs/${job}`, { reason: 'the bench is done' });
   }
@@ -85,9 +92,15 @@ export class Jobs {
     return JSON.parse(text) as Record<string, unknown>;
   }
 
-  #call(method: string, path: string, body?: object): Promise<IncomingMessage> {
+  #call(
+    method: string,
+    path: string,
+    body?: object,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<IncomingMessage> {
     const text = body === undefined ? '' : JSON.stringify(body);
     const headers = {
+      ...more,
       authorization: `Bearer ${this.#token}`,
       ...(body === undefined
         ? {}

@@ -18,6 +18,8 @@ export interface CallOptions {
   readonly query?: Query;
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
+  /** The type of the answer that is wanted. */
+  readonly accept?: string;
 }
 
 /** `orchestrator/jobs` below `/api/v1`, each part already encoded. */
@@ -69,6 +71,21 @@ export class ApiClient {
     }
   }
 
+  /** The body of an answer of the type that is accepted, for the caller to read and to watch. */
+  async body(
+    path: ApiPath,
+    options: CallOptions & { readonly accept: string },
+  ): Promise<IncomingMessage> {
+    const response = await this.#send('GET', this.#url(path, options.query), options, 0);
+    const type = response.headers['content-type'] ?? 'no type';
+    if (type.startsWith(options.accept)) return response;
+    response.destroy();
+    throw new LimpetError(
+      'version-mismatch',
+      `${this.url} answers ${path} with ${type} instead of ${options.accept}; is it as new as this limpet?`,
+    );
+  }
+
   /** A file that the requester (or another server) offers; the token goes to the requester alone. */
   download(url: string, signal?: AbortSignal): Promise<IncomingMessage> {
     return this.#send('GET', new URL(url, this.url), { signal }, IDLE_MS);
@@ -98,6 +115,7 @@ export class ApiClient {
       headers: {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(hasBody ? { 'content-type': 'application/json' } : {}),
+        ...(options.accept === undefined ? {} : { accept: options.accept }),
       },
       ...(hasBody ? { body: JSON.stringify(options.body ?? {}) } : {}),
       ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -1,8 +1,9 @@
 /** Our own streams (wire/http.ts), parsed where they arrive. */
 import { z } from 'zod';
 import { OUTCOME_CAUSES } from '../../core/execution/outcome.ts';
+import { liveProgressSchema } from '../../core/live-progress.ts';
 import { EXECUTION_STATES } from '../../core/execution/states.ts';
-import type { LogEnd, LogEvent, WatchEvent } from '../../wire/http.ts';
+import type { LogEnd, WatchEvent } from '../../wire/http.ts';
 
 const outcome = z.object({
   by: z.enum(OUTCOME_CAUSES),
@@ -22,18 +23,9 @@ export const watchEventSchema: z.ZodType<WatchEvent> = z.object({
       run: z.int(),
       outcome: outcome.exactOptional(),
       reason: z.string(),
+      progress: liveProgressSchema.exactOptional(),
     }),
   ),
-});
-
-export const logEventSchema: z.ZodType<LogEvent> = z.object({
-  executionId: z.string(),
-  nodeId: z.string(),
-  stream: z.enum(['stdout', 'stderr', 'gap']),
-  timeMs: z.number(),
-  offset: z.number(),
-  data: z.string(),
-  truncatedBefore: z.number().exactOptional(),
 });
 
 export const logEndSchema: z.ZodType<LogEnd> = z.object({ code: z.string(), message: z.string() });

@@ -1,5 +1,6 @@
 /** The requester's answers: Bacalhau's shapes (see wire/http.ts). Only what the cli reads is checked; the rest passes. */
 import { z } from 'zod';
+import { liveProgressSchema } from '../../core/live-progress.ts';
 
 const text = z
   .string()
@@ -45,6 +46,8 @@ export const executionSchema = z.looseObject({
   RunOutput: z
     .looseObject({ Stdout: text, stderr: text, ExitCode: z.number().nullish(), ErrorMsg: text })
     .nullish(),
+  /** Ours: how far its preparation is. */
+  Limpet: z.looseObject({ Progress: liveProgressSchema.nullish() }).nullish(),
   Revision: z.number().nullish(),
   CreateTime: nanoseconds,
   ModifyTime: nanoseconds,

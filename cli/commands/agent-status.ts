@@ -58,6 +58,7 @@ function agentPairs(status: AgentStatusAnswer, nowMs: number): string {
     ['CPU', `${allocated.cpuMillis / 1000} of ${capacity.cpuMillis / 1000} in use`],
     ['Memory', `${bytes(allocated.memoryBytes)} of ${bytes(capacity.memoryBytes)} in use`],
     ['Data', status.dataDir],
+    ['Streams', status.streams === undefined ? '' : `${status.streams} open`],
     ['Finished', finishedText(status, nowMs)],
     ['Foreign runs', status.foreign.length === 0 ? '' : status.foreign.length],
     ['Quarantined', status.quarantined.length === 0 ? '' : status.quarantined.length],

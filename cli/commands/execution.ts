@@ -1,6 +1,7 @@
 /** `limpet execution describe|history ID`: one execution, as its owner and its node see it. */
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { liveProgressSchema, progressLine } from '../../core/live-progress.ts';
 import { nodeSideSchema } from '../../wire/explain.ts';
 import { executionEventSchema, outcomeSchema } from '../../wire/messages.ts';
 import type { ApiClient } from '../api/client.ts';
@@ -22,6 +23,7 @@ const explanationReply = z.looseObject({
     state: z.string(),
     run: z.number(),
     reason: z.string(),
+    progress: liveProgressSchema.optional(),
     startedAt: z.number().optional(),
     finishedAt: z.number().optional(),
     outcome: outcomeSchema.optional(),
@@ -75,6 +77,7 @@ export function description(reply: Reply): string {
     ['Node', owner.nodeId],
     ['Executor', explained?.executor],
     ['Message', owner.reason],
+    ['Preparing', owner.progress === undefined ? '' : progressLine(owner.progress)],
     ['Node says', nodeText(node)],
     ['Recovery', explained === undefined ? '' : decisionText(explained)],
   ]);

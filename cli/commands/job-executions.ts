@@ -1,6 +1,7 @@
 /** `limpet job executions ID` */
 import type { Command } from 'commander';
 import { shortId } from '../../core/ids.ts';
+import { progressLine } from '../../core/live-progress.ts';
 import { stringifyExact } from '../api/exact-json.ts';
 import { executionStateName, toMs } from '../api/models.ts';
 import type { Execution } from '../api/models.ts';
@@ -36,9 +37,14 @@ export function executionTable(executions: readonly Execution[], nowMs: number):
     executionStateName(execution.ComputeState.StateType),
     exitCode(execution),
     age(toMs(execution.CreateTime), nowMs),
-    execution.ComputeState.Message,
+    messageOf(execution),
   ]);
   return formatTable(['id', 'node', 'part', 'state', 'exit', 'age', 'message'], rows);
+}
+
+function messageOf({ ComputeState, Limpet }: Execution): string {
+  const { Progress: progress } = Limpet ?? {};
+  return progress ? `preparing: ${progressLine(progress)}` : ComputeState.Message;
 }
 
 /** The requester says 0 too for what never ran: only a completed one has ended with it. */

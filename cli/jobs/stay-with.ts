@@ -3,11 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LimpetError } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
 import type { WatchEvent } from '../../wire/http.ts';
+import type { LogFrame } from '../../wire/log-frames.ts';
 import type { ApiClient } from '../api/client.ts';
 import { note } from '../context.ts';
 import type { Context } from '../context.ts';
-import { Progress, progressText } from '../output/progress.ts';
-import { streamLogs } from './stream-logs.ts';
+import { getJob, showLog } from '../logs/show-log.ts';
+import { preparingText, Progress, progressText } from '../output/progress.ts';
 import { watchJob } from './watch-job.ts';
 
 /** After the end of the job its log may be silent for so long before it is given up. */
@@ -30,16 +31,18 @@ export async function stayWith(context: Context, api: ApiClient, stay: Stay): Pr
   };
   process.once('SIGINT', onInterrupt);
   const progress = new Progress(context, stay.jobId);
-  const log = stay.follow ? followLog(context, api, stay.jobId, leave.signal) : undefined;
+  const begins = (): void => progress.outputBegins();
+  const log = stay.follow
+    ? followLog(context, api, stay.jobId, { signal: leave.signal, begins })
+    : undefined;
   try {
     const end = await watchJob(api, stay.jobId, {
       signal: leave.signal,
       onEvent: (event) => {
-        if (!stay.follow) progress.show(progressText(event));
-        else if (event.job.state === 'Queued') progress.say(progressText(event));
+        showEvent(progress, event, stay.follow);
       },
       onAway: (message) => {
-        progress.show(`${message}; waiting for it`);
+        if (!stay.follow) progress.show(`${message}; waiting for it`);
       },
     });
     await log?.toTheEnd(hasRun(end));
@@ -55,6 +58,13 @@ export async function stayWith(context: Context, api: ApiClient, stay: Stay): Pr
   }
 }
 
+function showEvent(progress: Progress, event: WatchEvent, follow: boolean): void {
+  const [text, detail] = [progressText(event), preparingText(event)];
+  if (!follow) progress.show(text, detail);
+  else if (event.job.state === 'Queued') progress.say(text);
+  else progress.showBeforeOutput(text, detail);
+}
+
 interface FollowedLog {
   /** Resolves when the log has ended, or has been silent for 5 s. */
   toTheEnd(hasRun: boolean): Promise<void>;
@@ -68,15 +78,19 @@ function followLog(
   context: Context,
   api: ApiClient,
   jobId: string,
-  signal: AbortSignal,
+  { signal, begins }: { readonly signal: AbortSignal; readonly begins: () => void },
 ): FollowedLog {
   let lastDataAt = performance.now();
   let over = false;
-  const onData = (): void => {
+  const onData = (kind: LogFrame['kind']): void => {
     lastDataAt = performance.now();
+    if (kind !== 'source') begins();
   };
   // A log that cannot be shown to its end is said so, and does not change how the job went.
-  const reading = streamLogs(api, context, { jobId, follow: true, signal, onData })
+  const request = { jobId, follow: true };
+  const reading = getJob(api, jobId)
+    .catch(() => undefined)
+    .then((job) => showLog(api, context, { job, request, signal, onData }))
     .catch((error: unknown) => {
       const { code, message } = LimpetError.from(error);
       if (code !== 'cancelled') note(context, `warning: the log is not whole: ${message}`);

@@ -22,9 +22,11 @@ export class TerminalText {
     return shown(text.slice(0, begun), true);
   }
 
-  /** What was held back, and the end of all colours. */
+  /** What was held back. Colours go on until `NO_COLOURS`. */
   end(): string {
-    return shown(this.#held + this.#decoder.end(), true) + NO_COLOURS;
+    const rest = this.#held + this.#decoder.end();
+    this.#held = '';
+    return shown(rest, true);
   }
 }
 

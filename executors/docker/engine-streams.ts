@@ -1,9 +1,9 @@
 /** The engine's long answers: logs, wait, pull, events. All end with the connection, none is waited for without a bound. */
 import type { IncomingMessage } from 'node:http';
-import { z } from 'zod';
 import { LimpetError, type Progress } from '../../plugins/sdk/index.ts';
 import type { EngineCalls } from './engine-call.ts';
 import { engineError, engineMessage, isAway, isMissing, statusOf } from './engine-error.ts';
+import { pullLine, PullProgress } from './pull-progress.ts';
 
 export interface LogsOptions {
   /** `<seconds>.<nine digits>`, inclusive; '' is the start. */
@@ -95,24 +95,6 @@ function parseJson(line: string): unknown {
   }
 }
 
-const pullSchema = z.object({
-  status: z.string().default(''),
-  id: z.string().default(''),
-  error: z.string().optional(),
-  progressDetail: z
-    .object({ current: z.number().optional(), total: z.number().optional() })
-    .optional(),
-});
-
-function progressOf(line: z.infer<typeof pullSchema>): Progress {
-  const { current, total } = line.progressDetail ?? {};
-  return {
-    message: line.id === '' ? line.status : `${line.id}: ${line.status}`,
-    ...(current === undefined ? {} : { currentBytes: current }),
-    ...(total === undefined ? {} : { totalBytes: total }),
-  };
-}
-
 export interface PullOptions {
   /** Until the registry has named the image. */
   readonly lookupMs: number;
@@ -139,6 +121,7 @@ export async function pullImage(
   options.signal.addEventListener('abort', cancel, { once: true });
   let timer = setTimeout(cancel, options.lookupMs);
   let lookedUp = false;
+  const pull = new PullProgress(image);
   try {
     const stream = await calls.stream({
       what: `pull ${image}`,
@@ -149,13 +132,13 @@ export async function pullImage(
       signal: inner.signal,
     });
     for await (const value of jsonLines(stream)) {
-      const line = pullSchema.parse(value);
+      const line = pullLine.parse(value);
       if (line.error !== undefined)
         throw new LimpetError('refused', `image ${image} cannot be pulled: ${line.error}`);
       lookedUp = true;
       clearTimeout(timer);
       timer = setTimeout(cancel, options.stallMs);
-      options.progress(progressOf(line));
+      options.progress(pull.take(line));
     }
   } catch (thrown) {
     if (options.signal.aborted)

@@ -1,6 +1,7 @@
 /** The docker executor: one container per run, held by the engine. */
-import { constants } from 'node:os';
+import { setMaxListeners } from 'node:events';
 import {
+  EitherSignal,
   LimpetError,
   messageOf,
   orderLease,
@@ -72,6 +73,8 @@ export class DockerExecutor implements Executor<DockerParams> {
     this.#observer = new Observer({ engine, engineId, host, identity, pidFile: pidFileOf(config) });
     const named = async () => (await engineId.read()) ?? (await this.engineId());
     const closing = this.#closing.signal;
+    // One for each run is no leak.
+    setMaxListeners(0, closing);
     const engineProcess = async () => (await this.#observer.engineProcess())?.id;
     const names = { engineId: named, engineProcess };
     const images = new PulledImages({
@@ -173,7 +176,8 @@ export class DockerExecutor implements Executor<DockerParams> {
     if (seen !== undefined && endedContainer(seen) !== undefined && isFinal(seen)) return seen;
     const { key } = run.spec;
     const name = this.#observer.name(key);
-    const scope = AbortSignal.any([signal, this.#closing.signal]);
+    using either = new EitherSignal(signal, this.#closing.signal);
+    const scope = either.signal;
     this.#watched.set(name, scope);
     this.#observer.follow(name);
     const { engine, host } = this.#parts;
@@ -207,7 +211,7 @@ export class DockerExecutor implements Executor<DockerParams> {
   }
 
   async stop(run: Run, order: StopOrder): Promise<void> {
-    await orderStop(run.folder, order, constants.signals[order.signal]);
+    await orderStop(run.folder, order);
     const held = this.#held(run);
     this.#stopper.arm(held, this.#watched.get(held.name) ?? this.#closing.signal);
   }

@@ -190,10 +190,12 @@ class LogPass {
   }
 
   #count(frame: Frame, isAfterGap: boolean): void {
-    const { fileSize = Infinity } = this.#options;
+    const { fileSize } = this.#options;
     // The oldest that is left after a gap is the beginning of a file.
-    const begins = this.#file.bytes >= fileSize || (isAfterGap && this.#isFirst);
-    this.#file.bytes = entryBytes(frame) + (begins ? 0 : this.#file.bytes);
+    const begins = isAfterGap && this.#isFirst;
     this.#isFirst = false;
+    if (fileSize === undefined) return;
+    const isFull = this.#file.bytes >= fileSize;
+    this.#file.bytes = entryBytes(frame) + (begins || isFull ? 0 : this.#file.bytes);
   }
 }

@@ -38,7 +38,7 @@ export async function prepareImage(
       'refused',
       `image ${image} is not on this node and the pull policy is never; load it there or allow pulling`,
     );
-  progress({ message: `pulling ${image}` });
+  progress({ message: `pulling ${image}`, kind: 'image', item: image });
   const { pullLookupMs: lookupMs, pullStallMs: stallMs } = config;
   const before = await listImages(source.engine.calls);
   await pullImage(source.engine.calls, image, { lookupMs, stallMs, progress, signal });

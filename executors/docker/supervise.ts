@@ -2,8 +2,8 @@
  * Watches one run to its end. The streamed wait is a hint, inspect is the truth; when the engine goes away its absence is
  * recorded and the watch goes on when it is back. While it lives it also keeps deadline and lease, and carries out the stop order.
  */
-import { constants } from 'node:os';
 import {
+  EitherSignal,
   LimpetError,
   orderStop,
   pause,
@@ -36,8 +36,8 @@ export interface Watch {
   readonly processes: ExecutorHost['processes'];
   readonly run: RunContext;
   readonly held: Held;
-  /** Resolves when the lease has a new end. */
-  readonly renewed: () => Promise<void>;
+  /** Fires when the lease has a new end. */
+  readonly renewed: () => AbortSignal;
   readonly signal: AbortSignal;
 }
 
@@ -125,7 +125,7 @@ async function keepDeadline(
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {
       const order = { by: 'limit', reason, signal: 'SIGTERM', graceMs } as const;
-      await orderStop(run.folder, order, constants.signals.SIGTERM);
+      await orderStop(run.folder, order);
       stopper.arm(held, signal);
       return;
     } catch (thrown) {
@@ -141,13 +141,14 @@ async function whatIsOver(
   signal: AbortSignal,
 ): Promise<'deadline' | 'lease'> {
   for (;;) {
-    const isRenewed = renewed();
+    // Not a race of promises: each would stay with the one that a long run never keeps.
+    using either = new EitherSignal(signal, renewed());
     const now = Date.now();
     const lease = readLease(folder) ?? Number.POSITIVE_INFINITY;
     const deadline = deadlineAt > 0 ? deadlineAt : Number.POSITIVE_INFINITY;
     if (signal.aborted || now >= deadline) return 'deadline';
     if (now >= lease) return 'lease';
     const ms = Math.min(DEADLINE_LOOK_MS, deadline - now, lease - now);
-    await Promise.race([pause(ms, signal), isRenewed]);
+    await pause(ms, either.signal);
   }
 }

@@ -5,15 +5,16 @@
  */
 import { existsSync } from 'node:fs';
 import fs from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
+  aborted,
   isLive,
   LimpetError,
   messageOf,
   orderLease,
   orderStop,
+  pause,
   rawSource,
   readClaim,
   readExit,
@@ -89,6 +90,8 @@ export class WasmExecutor implements Executor<WasmParams> {
     const bytes = readEntryModule(spec.mounts, spec.params.EntryModule, config.maxModuleBytes);
     progress({
       message: 'module read',
+      kind: 'module',
+      item: spec.params.EntryModule,
       currentBytes: bytes.byteLength,
       totalBytes: bytes.byteLength,
     });
@@ -143,16 +146,14 @@ export class WasmExecutor implements Executor<WasmParams> {
     signal: AbortSignal,
     seen?: Observation,
   ): Promise<Observation | undefined> {
-    const aborted = new Promise<void>((resolve) =>
-      signal.addEventListener('abort', () => resolve(), { once: true }),
-    );
+    const over = aborted(signal);
     while (!signal.aborted) {
       // Connected to the runner that holds the run, there is nothing to look at before it speaks.
       const known = this.#links.get(run.folder);
       if (known === undefined && !isLive(await this.observe(run))) break;
       const link = known ?? (await this.#links.open(run));
-      if (link === undefined) await Promise.race([pause(LOOK_MS), aborted]);
-      else await Promise.race([link.run.over, aborted]);
+      if (link === undefined) await pause(LOOK_MS, signal);
+      else await Promise.race([link.run.over, over]);
       if (link?.run.hasEnded === true) return endedOf(seen, link.run.record, run.folder);
     }
     this.#links.hangUp(run.folder);
@@ -173,7 +174,7 @@ export class WasmExecutor implements Executor<WasmParams> {
   }
 
   async stop(run: Run, order: StopOrder): Promise<void> {
-    await orderStop(run.folder, order, os.constants.signals[order.signal]);
+    await orderStop(run.folder, order);
     await this.#nudge(run);
     this.#escalate(run).catch((thrown: unknown) => {
       this.#options.host.log.warn('wasm.stop-failed', {
@@ -206,7 +207,7 @@ export class WasmExecutor implements Executor<WasmParams> {
     if (holder !== undefined) processes.signal(holder, 'SIGKILL');
     const until = performance.now() + REMOVE_MS;
     while (holder !== undefined && processes.look(holder) === 'alive' && performance.now() < until)
-      await pause(5);
+      await delay(5);
     if (socket !== undefined && path.dirname(socket) === socketsDir)
       await fs.rm(socket, { force: true });
   }
@@ -273,7 +274,7 @@ export class WasmExecutor implements Executor<WasmParams> {
   }
 
   async #escalate(run: Run): Promise<void> {
-    const gone = await pause(ESCALATE_MS, true, { signal: this.#closing.signal }).catch(
+    const gone = await delay(ESCALATE_MS, true, { signal: this.#closing.signal }).catch(
       () => false,
     );
     const holder = gone && !hasRecord(run.folder) ? readClaim(run.folder)?.holder : undefined;

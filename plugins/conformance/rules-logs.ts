@@ -11,6 +11,7 @@
  *   logs/state-offset   log_offset of the ended `flood`                 where the log ends
  *   logs/offsets        `flood` from nine offsets                       the same bytes from each
  *   logs/tail           `flood`: last 3 lines, more than there are      these lines; all
+ *   logs/since          `long`, since the time of its third line        that line and all behind it; more is fine
  *   logs/frames         `flood`                                         frames of 64 KiB, messages of 1 MiB at most
  *   logs/runs           two runs of one execution                       one log: the second goes on behind the first
  *   logs/kept           Remove without logs                             the whole log stays, with its end
@@ -22,7 +23,7 @@ import { LogsResponseSchema } from '../proto/gen/limpet/executor/v1/executor_pb.
 import { demand, demandEqual, statusOf } from './expect.ts';
 import { demandBytes, demandContiguous } from './log-bytes.ts';
 import { rotation } from './rule-rotation.ts';
-import { ended, readLog, remove, stop, type ReadLog } from './steps.ts';
+import { ended, logged, readLog, remove, stop, type ReadLog } from './steps.ts';
 import type { Bench, Rule, Spec } from './types.ts';
 import { lines, withRun, withTicks } from './work.ts';
 
@@ -171,6 +172,30 @@ const tail: Rule = {
     }),
 };
 
+const since: Rule = {
+  id: 'logs/since',
+  title: 'since_ms gives the first line of that time and all that follow; a plugin may give all',
+  needs: ['long'],
+  shares: true,
+  check: (bench) =>
+    withRun(bench.plugin, bench.spec('long'), async (run) => {
+      const { plugin } = bench;
+      const whole = await logged(plugin, run, 'tick 4\n');
+      // A line may come in several frames.
+      const begin = BigInt(whole.bytes.indexOf('tick 2\n'));
+      const third = whole.frames.find(
+        ({ offset, data }) => offset <= begin && begin < offset + BigInt(data.length),
+      );
+      demand(third !== undefined, 'a frame with `tick 2`', JSON.stringify(whole.stdout));
+      const log = await readLog(plugin, run, { since: Number(third?.timeMs ?? 0n) });
+      const from = log.frames.find(({ offset }) => offset <= (third?.offset ?? 0n))?.offset ?? -1n;
+      demand(from >= 0n, `a frame with offset ${third?.offset} or before`, 'none');
+      demandContiguous(log, Number(from));
+      const wanted = whole.bytes.subarray(Number(from));
+      demandBytes(log.bytes.subarray(0, wanted.length), wanted, Number(from));
+    }),
+};
+
 const frames: Rule = {
   id: 'logs/frames',
   title: 'No frame of a log holds more than 64 KiB, no message more than 1 MiB',
@@ -251,5 +276,5 @@ const removed: Rule = {
 
 export const logsRules: readonly Rule[] = [
   ...[streams, whole, live, end, noFollow, atExit, stateOffset],
-  ...[offsets, tail, frames, runs, kept, removed, rotation],
+  ...[offsets, tail, since, frames, runs, kept, removed, rotation],
 ];

@@ -108,6 +108,8 @@ export interface LogWish {
   /** Until the end is told; else what is there now. */
   readonly follow?: boolean;
   readonly tail?: number;
+  /** ms since the epoch */
+  readonly since?: number;
   readonly withinMs?: number;
 }
 
@@ -115,10 +117,11 @@ export interface LogWish {
 export async function readLog(
   { calls }: Called,
   { key }: Keyed,
-  { from = 0, follow = false, tail = 0, withinMs = CALL_MS }: LogWish = {},
+  { from = 0, follow = false, tail = 0, since = 0, withinMs = CALL_MS }: LogWish = {},
 ): Promise<ReadLog> {
   const { executionId } = key;
-  const wish = { executionId, fromOffset: BigInt(from), follow, tailLines: tail };
+  const place = { fromOffset: BigInt(from), tailLines: tail, sinceMs: BigInt(since) };
+  const wish = { executionId, follow, ...place };
   const frames: LogsResponse_Frame[] = [];
   let last = { end: false, next: from, truncatedBefore: 0 };
   for await (const piece of calls.logs(wish, { deadlineMs: withinMs })) {

@@ -124,7 +124,8 @@ export class ExecutorService<Config, Params> {
       },
       logs: async function* ({ request, signal }) {
         const { fromOffset, follow, tailLines, executionId } = request;
-        const wanted = { fromOffset: Number(fromOffset), follow, tailLines };
+        const sinceMs = Number(request.sinceMs);
+        const wanted = { fromOffset: Number(fromOffset), follow, tailLines, sinceMs };
         yield* made().logs.stream(executionId, (log) => readLog(log, wanted, signal), pieceToWire);
       },
       events: async function* ({ request, signal }) {

@@ -1,5 +1,6 @@
 /** Everything an executor author needs: `serveExecutor`, the contract's types, and help for runs held by a process. */
 export { z } from 'zod';
+export { EitherSignal } from '../../core/either-signal.ts';
 export { LimpetError, messageOf } from '../../core/errors.ts';
 export type { Outcome, OutcomeCause } from '../../core/execution/outcome.ts';
 export type {
@@ -38,6 +39,7 @@ export { HeldExecutor, type HeldExecutorPorts } from './held/held-executor.ts';
 export { spawnHeld } from './held/spawn-held.ts';
 export type * from './held/types.ts';
 export { FolderBell, type Pace, type Waited } from './folder-bell.ts';
-export { rawSource, type RawName, type RawSourceOptions } from './raw-source.ts';
+export type { RawName } from './raw-files.ts';
+export { rawSource, type RawSourceOptions } from './raw-source.ts';
 export { aborted, pause, within } from './pause.ts';
 export { isLive } from './types.ts';

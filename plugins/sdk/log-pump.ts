@@ -34,14 +34,14 @@ export async function pumpLog(
   await log.refresh();
   let delayMs = FIRST_DELAY_MS;
   let ended = !isLive && log.hasEnded(run);
-  const receipt = new Receipt(log, source);
+  await using receipt = new Receipt(log, source, ports.log);
   while (!ended) {
     try {
       for await (const chunk of source.read(log.cursorOf(run), signal)) {
         if (signal.aborted) return;
         log.append(run, chunk);
         delayMs = FIRST_DELAY_MS;
-        await receipt.add(chunk);
+        receipt.add(chunk);
       }
       if (signal.aborted) return;
       ports.ending('before');
@@ -51,6 +51,7 @@ export async function pumpLog(
       log.close();
     } catch (thrown) {
       if (signal.aborted) return;
+      if (isDiskFull(thrown)) source.diskIsFull?.();
       ports.log.warn('log source failed', { folder: log.folder, run, reason: messageOf(thrown) });
       await pause(delayMs, signal);
       if (signal.aborted) return;
@@ -59,22 +60,58 @@ export async function pumpLog(
   }
 }
 
-/** Tells a source now and then what of it is durable in the log. */
-class Receipt {
+const FULL: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
+
+function isDiskFull(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false;
+  return ('code' in thrown && FULL.includes(thrown.code)) || isDiskFull(thrown.cause);
+}
+
+/** Tells a source now and then what of it is durable in the log; reading goes on meanwhile. */
+class Receipt implements AsyncDisposable {
   readonly #log: LogWriter;
   readonly #source: LogSource;
+  readonly #told: PluginLog;
   #untold = 0;
+  #cursor = '';
+  #telling: Promise<void> | undefined;
 
-  constructor(log: LogWriter, source: LogSource) {
+  constructor(log: LogWriter, source: LogSource, told: PluginLog) {
     this.#log = log;
     this.#source = source;
+    this.#told = told;
   }
 
-  async add({ data, cursor }: LogChunk): Promise<void> {
+  add({ data, cursor }: LogChunk): void {
     this.#untold += data.length;
-    if (this.#source.taken === undefined || this.#untold < TAKEN_BYTES) return;
+    this.#cursor = cursor;
+    if (this.#untold >= TAKEN_BYTES && this.#telling === undefined) this.#begin();
+  }
+
+  /** Nothing is told any more afterwards: another instance may go on with the source. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    while (this.#telling !== undefined) await this.#telling;
+  }
+
+  #begin(): void {
+    this.#untold = 0;
+    this.#telling = this.#tell(this.#cursor).then(
+      () => {
+        this.#telling = undefined;
+        // A run that is silent from now on holds no more either.
+        if (this.#untold >= TAKEN_BYTES) this.#begin();
+      },
+      (thrown: unknown) => {
+        this.#telling = undefined;
+        const fields = { folder: this.#log.folder, reason: messageOf(thrown) };
+        this.#told.warn('logged output not freed', fields);
+      },
+    );
+  }
+
+  async #tell(cursor: string): Promise<void> {
+    if (this.#source.taken === undefined) return;
     await this.#log.sync();
     await this.#source.taken(cursor);
-    this.#untold = 0;
   }
 }

@@ -1,74 +1,168 @@
 /**
- * Reads a log by global byte offset while it is being written: whole frames only, at most 64 KiB of data a piece.
- * Readers hold no memory past one piece and never delay the writer; a reader whose segment is cut goes on with the
- * oldest one and is told so by `truncatedBefore`.
+ * Reads a log by global byte offset while it is being written: whole frames only, at most 256 KiB a piece. Readers hold no
+ * memory past two pieces and never delay the writer. What is not there any more comes as a hole with its true offsets:
+ *
+ *   retention   the oldest segments were cut; the reader goes on with the oldest that is left
+ *   damage      frames that are not what was written, or a segment file that is gone
+ *
+ * A log that is deleted under its reader (by Remove, or with its folder by the agent's housekeeping) is no end: the reader
+ * gets `not-found`. So whoever serves a log can tell one that is `finished` (a last piece with `end`) from one that is gone.
  */
-import { readFileSync } from 'node:fs';
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
 import { ignore } from '../../adapters/durable/if-there.ts';
-import { decodeFrame, payloadBytes, type Frame } from './log-frame.ts';
-import type { Segment } from './log-scan.ts';
-import { MAX_CHUNK_BYTES, type LogWriter } from './log-writer.ts';
+import { LimpetError } from '../../core/errors.ts';
+import { FrameWalk } from './frame-walk.ts';
+import type { Frame } from './log-frame.ts';
+import type { Segment } from './segment.ts';
+import { sinceOffset, tailStart, type Start } from './log-start.ts';
+import type { LogWriter } from './log-writer.ts';
+import { SegmentReader } from './segment-reader.ts';
 
 export interface LogRequest {
   readonly fromOffset: number;
   readonly follow: boolean;
   /** Only the last n lines before the end; 0 is all. */
   readonly tailLines: number;
+  /** Only from the first frame of this time on, ms since the epoch; 0 is all. */
+  readonly sinceMs: number;
+}
+
+/** Bytes `from` to `to` (exclusive) are not there. */
+export interface Hole {
+  readonly from: number;
+  readonly to: number;
+  readonly cause: 'retention' | 'damage';
 }
 
 export interface LogPiece {
+  /** None in a piece that tells of a hole. */
   readonly frames: readonly Frame[];
   readonly nextOffset: number;
   /** The log is complete and this is its last piece. */
   readonly end: boolean;
-  /** Set in the piece after a cut: older bytes than this are gone. */
-  readonly truncatedBefore?: number;
+  readonly hole?: Hole;
 }
 
-/** Room for at least one frame of the largest size. */
-const READ_BYTES = 4 * MAX_CHUNK_BYTES;
+const PIECE_BYTES = 256 * 1024;
 
-/** Ends at the log's end mark, without `follow` at what is there now, or when `signal` fires. The last piece is empty. */
+/**
+ * Ends at the log's end mark, without `follow` at what is there now, or when `signal` fires. The last piece is empty.
+ * Errors: `not-found` when the log was deleted meanwhile.
+ */
 export async function* readLog(
   log: LogWriter,
   request: LogRequest,
   signal: AbortSignal,
 ): AsyncGenerator<LogPiece> {
-  const tail = request.tailLines > 0 ? await tailOffset(log, request.tailLines) : 0;
-  let nextOffset = Math.max(request.fromOffset, tail);
-  /** Not told yet. */
-  let cut: number | undefined;
-  await using reader = new SegmentReader();
+  const start = await startOf(log, request);
+  const place = new Place(start.offset, start.sinceMs);
+  await using reader = new SegmentReader(start.at);
   while (!signal.aborted) {
-    const segment = segmentAt(log.segments, nextOffset, reader);
+    const segment = segmentAt(log.segments, place.next, reader);
     if (segment !== undefined) {
-      if (segment.start > nextOffset) nextOffset = cut = segment.start;
-      const frames = await reader.next(segment, nextOffset);
-      if (frames.length > 0) {
-        nextOffset = endOf(frames);
-        yield { frames, nextOffset, end: false, ...truncation(cut) };
-        cut = undefined;
-      }
-      if (frames.length > 0 || !reader.isAtEnd(log.segments)) continue;
+      const isOldest = segment === log.segments[0];
+      yield* place.jump(segment.start, isOldest ? 'retention' : 'damage');
+      const frames = await reader.next(segment, { mostBytes: PIECE_BYTES, from: place.next });
+      if (!reader.isThere) checkThere(log);
+      yield* place.pieces(frames);
+      if (frames.length > 0 || !isAtEnd(log.segments, reader)) continue;
     }
+    if (log.removed) throw gone(log);
     if (log.complete || !request.follow) {
-      yield { frames: [], nextOffset, end: log.complete, ...truncation(cut) };
+      yield* place.jump(log.end, 'damage');
+      yield* place.tell();
+      yield { frames: [], nextOffset: place.next, end: log.complete };
       return;
     }
     await change(log, signal);
   }
 }
 
-function truncation(cut: number | undefined): Pick<LogPiece, 'truncatedBefore'> {
-  return cut === undefined ? {} : { truncatedBefore: cut };
+/** `sinceMs`: nothing is given before the first frame of that time; 0 when a frame of it may be given already. */
+async function startOf(
+  log: LogWriter,
+  { fromOffset, tailLines, sinceMs }: LogRequest,
+): Promise<Start & { readonly sinceMs: number }> {
+  const tail = tailLines > 0 ? await tailStart(log, tailLines) : { offset: 0 };
+  const since = sinceMs > 0 ? sinceOffset(log, sinceMs) : 0;
+  const later = Math.max(fromOffset, since);
+  const start = tail.offset >= later ? tail : { offset: later };
+  return { ...start, sinceMs: fromOffset > since ? 0 : sinceMs };
+}
+
+/** How far a reader has got. */
+class Place {
+  next: number;
+  #sinceMs: number;
+  /** A hole that matters only if what follows it is wanted. */
+  #untold: Hole | undefined;
+
+  constructor(next: number, sinceMs: number) {
+    this.next = next;
+    this.#sinceMs = sinceMs;
+  }
+
+  /** Goes on at `to`, if that lies ahead, and tells what is left out. */
+  *jump(to: number, cause: Hole['cause']): Generator<LogPiece> {
+    const from = this.next;
+    if (to <= from) return;
+    this.next = to;
+    this.#untold = { from, to, cause };
+    if (this.#sinceMs === 0) yield* this.tell();
+  }
+
+  /** The hole just before the next byte. */
+  *tell(): Generator<LogPiece> {
+    const hole = this.#untold;
+    this.#untold = undefined;
+    if (hole !== undefined) yield { frames: [], nextOffset: hole.to, end: false, hole };
+  }
+
+  /** What is wanted of frames that follow each other. */
+  *pieces(found: readonly Frame[]): Generator<LogPiece> {
+    let frames: Frame[] = [];
+    for (const whole of found) {
+      if (whole.offset > this.next) {
+        if (frames.length > 0) yield { frames, nextOffset: this.next, end: false };
+        frames = [];
+        yield* this.jump(whole.offset, 'damage');
+      }
+      const frame = this.#part(whole);
+      if (frame === undefined) continue;
+      yield* this.tell();
+      frames.push(frame);
+    }
+    if (frames.length > 0) yield { frames, nextOffset: this.next, end: false };
+  }
+
+  #part(frame: Frame): Frame | undefined {
+    const { offset, kind, data, timeMs, run } = frame;
+    const from = this.next;
+    if (kind === 'end' || offset + data.length <= from) return undefined;
+    this.next = offset + data.length;
+    if (timeMs < this.#sinceMs) {
+      this.#untold = undefined;
+      return undefined;
+    }
+    this.#sinceMs = 0;
+    if (offset === from) return frame;
+    const rest = data.subarray(from - offset);
+    return { kind, run, timeMs, offset: from, cursor: frame.cursor, data: rest };
+  }
 }
 
 /** All frames of a log that holds at most `mostBytes` of data; undefined when it holds more. */
 export function readShortLog(log: LogWriter, mostBytes: number): readonly Frame[] | undefined {
   if (log.end > mostBytes) return undefined;
+  return log.segments.flatMap((segment) => framesOf(segment).filter(({ kind }) => kind !== 'end'));
+}
+
+function framesOf({ file, start, bytes, salt }: Segment): readonly Frame[] {
+  const walk = new FrameWalk({ start, salt });
+  walk.feed(readStart(file, bytes));
   const frames: Frame[] = [];
-  for (const { file, bytes } of log.segments) collect(readStart(file, bytes), 0, frames);
+  for (let frame = walk.next(true); frame !== undefined; frame = walk.next(true))
+    frames.push(frame);
   return frames;
 }
 
@@ -93,9 +187,18 @@ function segmentAt(
   return segments.findLast((segment) => segment.start <= offset) ?? segments[0];
 }
 
-function endOf(frames: readonly Frame[]): number {
-  const last = frames.at(-1);
-  return last === undefined ? 0 : last.offset + payloadBytes(last);
+function isAtEnd(segments: readonly Segment[], reader: SegmentReader): boolean {
+  const last = segments.at(-1);
+  return last === undefined || !reader.hasMore(last);
+}
+
+/** One file that is gone is damage; a log without its folder is deleted. */
+function checkThere(log: LogWriter): void {
+  if (log.removed || !existsSync(log.folder)) throw gone(log);
+}
+
+function gone({ executionId }: LogWriter): LimpetError {
+  return new LimpetError('not-found', `the log of execution ${executionId} is no longer kept`);
 }
 
 function change(log: LogWriter, signal: AbortSignal): Promise<void> {
@@ -108,101 +211,4 @@ function change(log: LogWriter, signal: AbortSignal): Promise<void> {
     const stop = log.onChange(go);
     signal.addEventListener('abort', go, { once: true });
   });
-}
-
-/** One open segment file and the place in it. */
-class SegmentReader {
-  #handle: FileHandle | undefined;
-  #position = 0;
-  file = '';
-
-  hasMore(segment: Segment): boolean {
-    return this.#position < segment.bytes;
-  }
-
-  isAtEnd(segments: readonly Segment[]): boolean {
-    const last = segments.at(-1);
-    return last === undefined || (last.file === this.file && !this.hasMore(last));
-  }
-
-  /**
-   * The next frames with data from `fromOffset` on; none when there are none (yet). What a lost or damaged file still
-   * held is skipped; the next segment's offset then tells of the hole.
-   */
-  async next(segment: Segment, fromOffset: number): Promise<readonly Frame[]> {
-    if (segment.file !== this.file) await this.#open(segment.file);
-    if (this.#handle === undefined) this.#position = segment.bytes;
-    const found: Frame[] = [];
-    while (this.#handle !== undefined && found.length === 0 && this.hasMore(segment)) {
-      const want = Math.min(READ_BYTES, segment.bytes - this.#position);
-      const { buffer, bytesRead } = await this.#handle.read(
-        Buffer.alloc(want),
-        0,
-        want,
-        this.#position,
-      );
-      const consumed = collect(buffer.subarray(0, bytesRead), fromOffset, found);
-      this.#position = consumed === 0 ? segment.bytes : this.#position + consumed;
-    }
-    return found;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#handle?.close();
-    this.#handle = undefined;
-  }
-
-  async #open(file: string): Promise<void> {
-    await this[Symbol.asyncDispose]();
-    this.#handle = await open(file, 'r').catch(ignore('ENOENT', undefined));
-    this.#position = 0;
-    this.file = file;
-  }
-}
-
-/** Adds frames up to one piece's worth of data; answers how many bytes of the file it took. */
-function collect(bytes: Buffer, fromOffset: number, found: Frame[]): number {
-  let position = 0;
-  let size = 0;
-  for (let next = decodeFrame(bytes); next !== undefined; next = decodeFrame(bytes, position)) {
-    const frame = from(next.frame, fromOffset);
-    if (frame !== undefined && size > 0 && size + frame.data.length > MAX_CHUNK_BYTES) break;
-    position += next.length;
-    if (frame === undefined) continue;
-    size += frame.data.length;
-    found.push(frame);
-  }
-  return position;
-}
-
-/** The part of a frame that lies at or behind an offset. */
-function from(frame: Frame, offset: number): Frame | undefined {
-  if (frame.kind === 'end' || frame.offset + frame.data.length <= offset) return undefined;
-  if (frame.offset >= offset) return frame;
-  return { ...frame, offset, data: frame.data.subarray(offset - frame.offset) };
-}
-
-/** Offset at which the last `lines` lines begin; 0 when there are not that many, so that a reader is told of a cut. */
-async function tailOffset(log: LogWriter, lines: number): Promise<number> {
-  let starts: number[] = [];
-  for (const segment of log.segments.toReversed()) {
-    const bytes = await readFile(segment.file).catch(ignore('ENOENT', Buffer.alloc(0)));
-    starts = [...lineStarts(bytes.subarray(0, segment.bytes), log.end), ...starts];
-    if (starts.length >= lines) return starts.at(-lines) ?? 0;
-  }
-  return 0;
-}
-
-/** Offsets that follow a newline, but for the one at the very end. */
-function lineStarts(bytes: Buffer, end: number): number[] {
-  const starts: number[] = [];
-  let position = 0;
-  for (let next = decodeFrame(bytes); next !== undefined; next = decodeFrame(bytes, position)) {
-    position += next.length;
-    const { data, offset, kind } = next.frame;
-    if (kind === 'end') continue;
-    for (let at = data.indexOf(10); at >= 0; at = data.indexOf(10, at + 1))
-      if (offset + at + 1 < end) starts.push(offset + at + 1);
-  }
-  return starts;
 }

@@ -1,16 +1,10 @@
 /** What a log folder holds: the segments, and from the last one the end offset and each run's last frame. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeFrame, payloadBytes, type Frame } from './log-frame.ts';
-
-export interface Segment {
-  readonly file: string;
-  /** Global offset of its first data byte. */
-  readonly start: number;
-  /** Bytes of whole frames in the file. */
-  readonly bytes: number;
-}
+import { endOf, type Frame } from './log-frame.ts';
+import { SegmentReader } from './segment-reader.ts';
+import type { Segment } from './segment.ts';
+import { SegmentTail } from './segment-tail.ts';
 
 /** Where one run's part of the log stands. */
 export interface RunMark {
@@ -28,25 +22,29 @@ export class LogState {
   end = 0;
   /** The last frame is an end mark. */
   complete = false;
+  /** The log was deleted. */
+  removed = false;
 
   take(frame: Frame): void {
-    this.end = frame.offset + payloadBytes(frame);
+    this.end = endOf(frame);
     this.complete = frame.kind === 'end';
     this.runs.set(frame.run, { cursor: frame.cursor, ended: this.complete });
   }
 }
 
-/** Reads the last segment that has a whole frame; nothing there is an empty log. */
+/** Looks at the last segment that has a whole frame; nothing there is an empty log. */
 export async function scanLog(folder: string): Promise<LogState> {
   const state = new LogState();
   const names = existsSync(folder) ? readdirSync(folder) : [];
-  for (const name of names.filter((name) => /^\d{16}\.log$/.test(name)).sort()) {
+  for (const name of names.sort()) {
+    const [, start, salt] = /^(\d{16})-([\da-f]{8})\.log$/.exec(name) ?? [];
+    if (start === undefined || salt === undefined) continue;
     const file = join(folder, name);
-    const { size } = statSync(file);
-    state.segments.push({ file, start: Number(name.slice(0, 16)), bytes: size });
+    const { size: bytes } = statSync(file);
+    state.segments.push({ file, salt: Number.parseInt(salt, 16), start: Number(start), bytes });
   }
   for (let last = state.segments.pop(); last !== undefined; last = state.segments.pop()) {
-    const bytes = takeFrames(await readFile(last.file), state);
+    const bytes = endsWell(last, state) ? last.bytes : await wholeBytes(last, state);
     if (bytes > 0) {
       state.segments.push({ ...last, bytes });
       return state;
@@ -56,12 +54,22 @@ export async function scanLog(folder: string): Promise<LogState> {
   return state;
 }
 
-/** Answers how many bytes are whole frames. */
-function takeFrames(bytes: Buffer, state: LogState): number {
-  let position = 0;
-  for (let next = decodeFrame(bytes); next !== undefined; next = decodeFrame(bytes, position)) {
-    position += next.length;
-    state.take(next.frame);
+/** A file that ends with a whole frame was not torn: that frame tells all. */
+function endsWell(segment: Segment, state: LogState): boolean {
+  const { start, bytes } = segment;
+  using tail = new SegmentTail(segment);
+  const frame = tail.previous();
+  if (frame === undefined || frame.offset < start || frame.offset > start + bytes) return false;
+  state.take(frame);
+  return true;
+}
+
+/** Answers where the last whole frame ends. */
+async function wholeBytes(segment: Segment, state: LogState): Promise<number> {
+  await using reader = new SegmentReader();
+  for (;;) {
+    const frames = await reader.next(segment, { mostBytes: 0 });
+    for (const frame of frames) state.take(frame);
+    if (frames.length === 0) return reader.whole;
   }
-  return position;
 }

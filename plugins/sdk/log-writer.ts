@@ -1,5 +1,5 @@
 /**
- * The log of one execution: `<logs dir>/<execution id>/<global offset, 16 digits>.log`, one file per segment, oldest
+ * The log of one execution: `<logs dir>/<execution id>/<global offset, 16 digits>-<salt>.log`, one file per segment, oldest
  * segments cut when there are too many. The last whole frame is the only cursor:
  *
  *   open    read the last segment, remember the last frame of each run in it, the end offset and where whole frames end
@@ -9,13 +9,15 @@
  * One process writes at a time. Not fsynced frame by frame: after a power loss the source is read again from the last
  * whole frame; `sync` is called before the source may be deleted.
  */
+import { randomBytes } from 'node:crypto';
 import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { removeFolder, syncFile, syncFolder } from '../../adapters/durable/folders.ts';
 import { ignore } from '../../adapters/durable/if-there.ts';
 import { LimpetError, messageOf } from '../../core/errors.ts';
-import { encodeFrame, type Frame } from './log-frame.ts';
-import { LogState, scanLog, type Segment } from './log-scan.ts';
+import { encodeFrame, frameLength, MAX_CURSOR_BYTES, type Frame } from './log-frame.ts';
+import { LogState, scanLog } from './log-scan.ts';
+import { segmentName, type Segment } from './segment.ts';
 import type { LogChunk } from './types.ts';
 
 export interface LogLimits {
@@ -35,6 +37,8 @@ export class LogWriter {
   readonly #readers = new Set<() => void>();
   #state = new LogState();
   #fd: number | undefined;
+  /** Segments that are on disk and are not written any more. */
+  #durable: ReadonlySet<string> = new Set();
 
   private constructor(folder: string, limits: LogLimits) {
     this.folder = folder;
@@ -60,6 +64,10 @@ export class LogWriter {
     this.#tell();
   }
 
+  get executionId(): string {
+    return basename(this.folder);
+  }
+
   /** Global offset after the last data byte. */
   get end(): number {
     return this.#state.end;
@@ -68,6 +76,11 @@ export class LogWriter {
   /** Oldest first; what `readLog` walks through. */
   get segments(): readonly Segment[] {
     return this.#state.segments;
+  }
+
+  /** It was deleted: what readers have not got they never will. */
+  get removed(): boolean {
+    return this.#state.removed;
   }
 
   /** The log ends with an end mark: nothing follows unless the execution is run again. */
@@ -89,6 +102,8 @@ export class LogWriter {
     const { stream, timeMs, cursor, data } = chunk;
     if (data.length > MAX_CHUNK_BYTES)
       throw new LimpetError('too-large', `a log chunk has ${data.length} bytes; at most 64 KiB`);
+    if (cursor.length > MAX_CURSOR_BYTES / 3 && Buffer.byteLength(cursor) > MAX_CURSOR_BYTES)
+      throw new LimpetError('too-large', 'the cursor of a log chunk has more than 8 KiB');
     this.#write({ kind: stream, run, timeMs, offset: this.#state.end, cursor, data });
   }
 
@@ -107,11 +122,14 @@ export class LogWriter {
 
   /** Makes everything written so far durable. */
   async sync(): Promise<void> {
-    if (this.#state.segments.length === 0) return;
-    for (const { file } of this.#state.segments)
-      await syncFile(file).catch(ignore('ENOENT', undefined));
+    const { segments } = this.#state;
+    if (segments.length === 0) return;
+    const full = new Set(segments.slice(0, -1).map(({ file }) => file));
+    for (const { file } of [...segments])
+      if (!this.#durable.has(file)) await syncFile(file).catch(ignore('ENOENT', undefined));
     await syncFolder(this.folder);
     await syncFolder(dirname(this.folder));
+    this.#durable = full;
   }
 
   /** Twice is the same as once; a later append opens it again. */
@@ -120,33 +138,27 @@ export class LogWriter {
     this.#fd = undefined;
   }
 
-  /** Deletes the log; readers see its end. */
+  /** Deletes the log; readers are told. */
   async discard(): Promise<void> {
     this.close();
     this.#state = new LogState();
-    this.#state.complete = true;
+    this.#state.removed = true;
     this.#tell();
     await removeFolder(this.folder);
   }
 
   #write(frame: Frame): void {
-    const bytes = encodeFrame(frame);
+    const { segments } = this.#state;
     try {
-      this.#writeWhole(this.#place(bytes.length), bytes);
+      const { fd, segment } = this.#place(frameLength(frame));
+      const bytes = encodeFrame(frame, segment.salt);
+      writeWhole(fd, bytes);
+      segments[segments.length - 1] = { ...segment, bytes: segment.bytes + bytes.length };
     } catch (thrown) {
       this.close();
-      throw new LimpetError(
-        'store-failed',
-        `the log ${this.folder} cannot be written: ${messageOf(thrown)}`,
-        {
-          cause: thrown,
-        },
-      );
+      const message = `the log ${this.folder} cannot be written: ${messageOf(thrown)}`;
+      throw new LimpetError('store-failed', message, { cause: thrown });
     }
-    const last = this.#state.segments.length - 1;
-    const segment = this.#state.segments[last];
-    if (segment !== undefined)
-      this.#state.segments[last] = { ...segment, bytes: segment.bytes + bytes.length };
     this.#state.take(frame);
     this.#tell();
   }
@@ -155,13 +167,8 @@ export class LogWriter {
     for (const listener of this.#readers) listener();
   }
 
-  /** A short write is finished or, when that fails, cut at the next open. */
-  #writeWhole(fd: number, bytes: Buffer): void {
-    for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
-  }
-
   /** The file that takes the next frame: a new segment when the last is full. */
-  #place(length: number): number {
+  #place(length: number): { readonly fd: number; readonly segment: Segment } {
     for (const file of this.#state.leftovers.splice(0)) rmSync(file, { force: true });
     const last = this.#state.segments.at(-1);
     const full =
@@ -171,20 +178,27 @@ export class LogWriter {
       this.#fd = openSync(last.file, 'a', 0o600);
       ftruncateSync(this.#fd, last.bytes);
     }
-    return this.#fd;
+    return { fd: this.#fd, segment: last };
   }
 
   /** Opens the next segment, cutting the oldest. */
-  #startSegment(): number {
+  #startSegment(): { readonly fd: number; readonly segment: Segment } {
     this.close();
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    const file = join(this.folder, `${String(this.#state.end).padStart(16, '0')}.log`);
+    const named = { start: this.#state.end, salt: randomBytes(4).readUInt32BE() };
+    const file = join(this.folder, segmentName(named));
     this.#fd = openSync(file, 'w', 0o600);
-    this.#state.segments.push({ file, start: this.#state.end, bytes: 0 });
+    const segment = { ...named, file, bytes: 0 };
+    this.#state.segments.push(segment);
     while (this.#state.segments.length > this.#limits.segments) {
       const oldest = this.#state.segments.shift();
       if (oldest !== undefined) rmSync(oldest.file, { force: true });
     }
-    return this.#fd;
+    return { fd: this.#fd, segment };
   }
+}
+
+/** A short write is finished or, when that fails, cut at the next open. */
+function writeWhole(fd: number, bytes: Buffer): void {
+  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
 }

@@ -42,9 +42,11 @@ export async function* prepareStream<Params>(
   yield { message: 'ready', done: true, digest: digest ?? '' };
 }
 
-function progressToWire({ message, currentBytes, totalBytes }: Progress) {
+function progressToWire({ message, kind, item, currentBytes, totalBytes }: Progress) {
   return {
     message,
+    kind: kind ?? '',
+    item: item ?? '',
     currentBytes: BigInt(currentBytes ?? 0),
     totalBytes: BigInt(totalBytes ?? 0),
     done: false,

@@ -6,49 +6,45 @@
  * plugin that dies after framing a chunk goes on behind it, one that dies before takes it again. What is durable in the
  * log is freed; should that log be lost, a gap tells of it.
  *
+ * While its disk is full a run cannot print: where that was, a gap tells.
+ *
  * New bytes are noticed by the folder's bell, and the end by `look`, which the SDK calls; where neither can be relied on, by
  * looks. It ends when the run had ended before a last look that found nothing new.
  */
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { ignore } from '../../adapters/durable/if-there.ts';
 import { FolderBell, type Pace } from './folder-bell.ts';
-import { MAX_CHUNK_BYTES } from './log-writer.ts';
+import { RawFiles, type Elsewhere } from './raw-files.ts';
+import { FullDisk } from './raw-full.ts';
 import { freeRaw } from './raw-free.ts';
 import { parsePositions, readTaken } from './raw-taken.ts';
 import type { LogChunk, LogSource } from './types.ts';
 
-/** How long an unfinished line is held back. */
-const PARTIAL_LINE_MS = 200;
-const NEWLINE = 10;
 const MOST_UNBROKEN_BYTES = 256 * 1024;
 
 export interface RawSourceOptions {
   readonly folder: string;
   /** The run has ended: nothing writes to the files any more. */
   readonly hasEnded: () => boolean | Promise<boolean>;
-  /** Where a file can be read that is not in the folder (any more). Answers undefined: nowhere now. */
-  readonly elsewhere?: (name: RawName) => string | undefined;
+  readonly elsewhere?: Elsewhere;
 }
-
-export type RawName = 'stdout' | 'stderr';
 
 export function rawSource(options: RawSourceOptions): LogSource {
   let waiting: FolderBell | undefined;
   let isToldOfEnd = false;
+  const full = new FullDisk(options.folder);
   const idle = (): Pace => (isToldOfEnd ? 'often' : 'seldom');
   return {
     read: (cursor, signal) => {
       const bell = new FolderBell(options.folder, { late: true });
       waiting = bell;
-      return readRaw(options, { cursor, bell, idle }, signal);
+      return readRaw(options, { cursor, bell, idle, full }, signal);
     },
     look: () => {
       isToldOfEnd = true;
       waiting?.ring();
     },
     taken: (cursor) => freeRaw(options.folder, cursor),
+    diskIsFull: () => full.note(),
   };
 }
 
@@ -57,50 +53,49 @@ interface Reading {
   readonly bell: FolderBell;
   /** The pace of looks while nothing is known that needs a quicker one. */
   readonly idle: () => Pace;
+  readonly full: FullDisk;
 }
 
 async function* readRaw(
   { folder, hasEnded, elsewhere }: RawSourceOptions,
-  { cursor, bell: mine, idle }: Reading,
+  { cursor, bell: mine, idle, full }: Reading,
   signal: AbortSignal,
 ): AsyncGenerator<LogChunk> {
   using bell = mine;
   const wanted = parsePositions(cursor);
   const freed = readTaken(folder);
-  const from = {
+  using files = new RawFiles(folder, elsewhere, {
     stdout: Math.max(wanted.stdout, freed.stdout),
     stderr: Math.max(wanted.stderr, freed.stderr),
-  };
-  const gone = from.stdout - wanted.stdout + from.stderr - wanted.stderr;
-  if (gone > 0) yield lost(gone, `${from.stdout}:${from.stderr}`);
-  const placeOf = (name: RawName) => () => {
-    const place = join(folder, name);
-    return existsSync(place) ? place : elsewhere?.(name);
-  };
-  using stdout = new RawFile('stdout', placeOf('stdout'), from.stdout);
-  using stderr = new RawFile('stderr', placeOf('stderr'), from.stderr);
+  });
+  const gone = files.bytes - wanted.stdout - wanted.stderr;
+  const lost = `${gone} bytes of output are missing here: the log that had them is lost`;
+  if (gone > 0) yield gap(lost, files.position);
   let ended = false;
   const breath = new Breath();
   while (!signal.aborted) {
     bell.reset();
     let found = false;
-    for (const file of [stdout, stderr]) {
-      const data = file.next(ended);
-      if (data === undefined) continue;
+    for (const chunk of files.next(ended, full)) {
       found = true;
-      const position = `${stdout.position}:${stderr.position}`;
-      yield { stream: file.name, timeMs: Date.now(), data, cursor: position };
-      await breath.taken(data.length);
+      yield chunk;
+      await breath.taken(chunk.data.length);
     }
     if (found) continue;
+    if (full.text !== undefined && (ended || (files.haveReached(full) && full.hasEnded()))) {
+      yield gap(full.text, files.position);
+      full.forget();
+      continue;
+    }
     if (ended) return;
     ended = await hasEnded();
-    if (!ended) await bell.wait(signal, { pace: stdout.pace ?? stderr.pace ?? idle() });
+    if (ended) continue;
+    full.look();
+    await bell.wait(signal, { pace: files.pace ?? idle(), news: () => full.hasEnded() });
   }
 }
 
-function lost(bytes: number, cursor: string): LogChunk {
-  const text = `${bytes} bytes of output are missing here: the log that had them is lost`;
+function gap(text: string, cursor: string): LogChunk {
   return { stream: 'gap', timeMs: Date.now(), data: Buffer.from(text), cursor };
 }
 
@@ -113,70 +108,5 @@ class Breath {
     if (this.#bytes < MOST_UNBROKEN_BYTES) return;
     this.#bytes = 0;
     await turn();
-  }
-}
-
-/** One raw file and the bytes of it that were taken. */
-class RawFile {
-  readonly name: RawName;
-  readonly #place: () => string | undefined;
-  #fd: number | undefined;
-  #partialSince: number | undefined;
-  #isDeleted = false;
-  position: number;
-
-  constructor(name: RawName, place: () => string | undefined, position: number) {
-    this.name = name;
-    this.#place = place;
-    this.position = position;
-  }
-
-  /** Soon: an unfinished line waits for its end. Often: the file is deleted, what is written to it rings no bell. */
-  get pace(): Pace | undefined {
-    if (this.#partialSince !== undefined) return 'soon';
-    return this.#isDeleted ? 'often' : undefined;
-  }
-
-  /** The next bytes, up to the end of a line; undefined when there is nothing to give now. */
-  next(ended: boolean): Uint8Array | undefined {
-    // Not by way of the thread pool: most looks find nothing, and what there is has just been written.
-    this.#fd ??= this.#open();
-    if (this.#fd === undefined) return undefined;
-    const { size, nlink } = fstatSync(this.#fd);
-    this.#isDeleted = nlink === 0;
-    const waiting = size - this.position;
-    if (waiting <= 0) return undefined;
-    const room = Buffer.allocUnsafe(Math.min(waiting, MAX_CHUNK_BYTES));
-    const bytesRead = readSync(this.#fd, room, 0, room.length, this.position);
-    if (bytesRead === 0) return undefined;
-    const take = this.#cut(room.subarray(0, bytesRead), ended);
-    if (take === 0) return undefined;
-    this.#partialSince = undefined;
-    this.position += take;
-    return room.subarray(0, take);
-  }
-
-  #open(): number | undefined {
-    const place = this.#place();
-    if (place === undefined) return undefined;
-    try {
-      return openSync(place, 'r');
-    } catch (thrown) {
-      return ignore('ENOENT', undefined)(thrown);
-    }
-  }
-
-  /** How many bytes to give: whole lines; all when there is no hope of one, 0 to wait a little for the line's end. */
-  #cut(bytes: Buffer, ended: boolean): number {
-    const lines = bytes.lastIndexOf(NEWLINE) + 1;
-    if (lines > 0) return lines;
-    if (ended || bytes.length === MAX_CHUNK_BYTES) return bytes.length;
-    this.#partialSince ??= performance.now();
-    return performance.now() - this.#partialSince >= PARTIAL_LINE_MS ? bytes.length : 0;
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
-    this.#fd = undefined;
   }
 }

@@ -5,6 +5,7 @@
  * KILL nearer.
  */
 import { stat, utimes } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { readIfThere } from '../../adapters/durable/if-there.ts';
 import { writeDurably } from '../../adapters/durable/write-durably.ts';
@@ -20,12 +21,13 @@ export interface RecordedOrder {
   readonly at: number;
 }
 
-/** Hands a stop order to whoever carries it out; `signal` is its number. Errors: `store-failed`. */
-export async function orderStop(folder: string, order: StopOrder, signal: number): Promise<void> {
+/** Hands a stop order to whoever carries it out. Errors: `store-failed`. */
+export async function orderStop(folder: string, order: StopOrder): Promise<void> {
   const file = join(folder, 'stop');
   const first = await readOrder(folder);
   if (first === undefined) {
     const reason = order.reason.replaceAll(/\s+/g, ' ').trim() || 'stopped';
+    const signal = constants.signals[order.signal];
     return writeDurably(file, `${order.by} ${signal} ${order.graceMs} ${reason}\n`);
   }
   const graceMs = Math.max(0, Math.round(Date.now() + order.graceMs - first.at));

@@ -79,8 +79,14 @@ export interface Fingerprint {
 }
 
 export interface Progress {
+  /** For people, where kind and item are not told. */
   readonly message: string;
+  readonly kind?: 'image' | 'module' | 'download';
+  /** The name of what is fetched. */
+  readonly item?: string;
+  /** Of all that is fetched. */
   readonly currentBytes?: number;
+  /** Missing: not known (yet). */
   readonly totalBytes?: number;
 }
 
@@ -111,6 +117,11 @@ export interface LogSource {
   look?(): void;
   /** What lies before `cursor` is durable in the log and will not be asked for again: its room may be given back. */
   taken?(cursor: string): Promise<void>;
+  /**
+   * The log could not be written because its disk is full; called at each try. A source on the same disk has then missed
+   * what the run printed meanwhile: it tells so by a gap at its place.
+   */
+  diskIsFull?(): void;
 }
 
 /** Facts of the host that Configure hands over; the SDK has made every folder. */

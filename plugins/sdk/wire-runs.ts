@@ -141,11 +141,13 @@ export function fingerprintToWire(
 }
 
 export function pieceToWire(piece: LogPiece): MessageInitShape<typeof LogsResponseSchema> {
+  const { hole } = piece;
   return {
     frames: framesToWire(piece.frames),
     nextOffset: BigInt(piece.nextOffset),
     end: piece.end,
-    truncatedBefore: BigInt(piece.truncatedBefore ?? 0),
+    truncatedBefore: BigInt(hole?.to ?? 0),
+    ...(hole?.cause === 'damage' ? { lostFrom: BigInt(hole.from) } : {}),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import type { Watchers } from '../jobs/watchers.ts';
 import type { LogReader } from '../logs/log-reader.ts';
 import type { RequesterMetrics } from '../metrics/list.ts';
+import type { Preparing } from '../nodes/preparing.ts';
 import type { Presence } from '../nodes/presence.ts';
 import type { SchemaShelf } from '../nodes/schema-shelf.ts';
 import type { NodeStreams } from '../nodes/streams.ts';
@@ -38,6 +39,7 @@ export interface ApiContext {
   readonly streams: NodeStreams;
   readonly logs: LogReader;
   readonly watchers: Watchers;
+  readonly preparing: Preparing;
   readonly metrics: RequesterMetrics;
   /** The metrics in Prometheus' text form. */
   readonly scrape: () => Promise<string>;

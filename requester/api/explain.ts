@@ -18,7 +18,7 @@ export function explainRoute(routes: RouteTable, context: ApiContext): void {
     const execution = await findExecution(context.reader, pathPart(c, 'id'));
     const explanation: ExecutionExplanation = {
       owner: {
-        ...summaryOf(execution),
+        ...summaryOf(context, execution),
         jobId: execution.jobId,
         desired: execution.desired,
         desiredReason: execution.desiredReason,

@@ -6,7 +6,7 @@ import { matchConstraints } from '../../core/labels.ts';
 import { hasRole } from '../../wire/roles.ts';
 import { stopJob } from '../jobs/stop.ts';
 import { submitJob } from '../jobs/submit.ts';
-import type { ExecutionRecord, JobRecord } from '../state/records.ts';
+import type { JobRecord } from '../state/records.ts';
 import { answer, pathPart, readBody } from './answer.ts';
 import type { ApiContext } from './context.ts';
 import { historyPage } from './history-page.ts';
@@ -41,10 +41,7 @@ export function jobRoutes(routes: RouteTable, context: ApiContext): void {
   );
   routes.add('reader', `GET ${JOBS}/:id/executions`, async (c) => {
     const job = await named(c);
-    const items = (await executions(context, job, c)).map((e) =>
-      executionShape(e, job.spec.Namespace),
-    );
-    return answer(c, { NextToken: '', Items: items });
+    return answer(c, { NextToken: '', Items: await executions(context, job, c) });
   });
   routes.add('reader', `GET ${JOBS}/:id/versions`, async (c) =>
     answer(c, { NextToken: '', Items: [jobShape(await named(c), context.requesterId)] }),
@@ -122,21 +119,20 @@ async function describe(context: ApiContext, c: Context, job: JobRecord): Promis
       : {
           Executions: {
             NextToken: '',
-            Items: found.map((e) => executionShape(e, job.spec.Namespace)),
+            Items: found,
           },
         }),
   });
 }
 
-async function executions(
-  { reader }: ApiContext,
-  job: JobRecord,
-  c: Context,
-): Promise<ExecutionRecord[]> {
+async function executions({ reader, preparing }: ApiContext, job: JobRecord, c: Context) {
   const records = await reader.executionsOf(job.id);
   if (/^modif/.test(c.req.query('order_by') ?? ''))
     records.sort((a, b) => a.modifiedAt - b.modifiedAt);
   if (flag(c.req.query('reverse'), 'reverse')) records.reverse();
   const limit = count(c.req.query('limit'), 'limit') ?? 0;
-  return limit === 0 ? records : records.slice(0, limit);
+  const { Namespace: namespace } = job.spec;
+  return (limit === 0 ? records : records.slice(0, limit)).map((execution) =>
+    executionShape(execution, { namespace, progress: preparing.of(execution) }),
+  );
 }

@@ -1,6 +1,7 @@
 /** Jobs, executions and history as Bacalhau v1.9 writes them. */
 import type { ExecutionState } from '../../core/execution/states.ts';
 import { describeOutcome } from '../../core/execution/outcome.ts';
+import type { LiveProgress } from '../../core/live-progress.ts';
 import type { Resources } from '../../core/resources.ts';
 import type { ExecutionRecord, HistoryItem, JobRecord } from '../state/records.ts';
 import { nanoseconds } from './json.ts';
@@ -40,8 +41,14 @@ function networkWord(type: string): string {
   return type === 'http' ? 'HTTP' : type.charAt(0).toUpperCase() + type.slice(1);
 }
 
-export function executionShape(execution: ExecutionRecord, namespace: string) {
-  const { token, outcome } = execution;
+/** What is known of an execution beside its record. */
+export interface ExecutionNow {
+  readonly namespace: string;
+  readonly progress: LiveProgress | undefined;
+}
+
+export function executionShape(execution: ExecutionRecord, { namespace, progress }: ExecutionNow) {
+  const { token } = execution;
   const message = stateMessage(execution);
   return {
     ID: execution.id,
@@ -63,21 +70,26 @@ export function executionShape(execution: ExecutionRecord, namespace: string) {
       },
     },
     PublishedResult: publishedShape(execution),
-    RunOutput: {
-      Stdout: execution.stdout ?? '',
-      StdoutTruncated: isCut(execution.stdout),
-      stderr: execution.stderr ?? '',
-      StderrTruncated: isCut(execution.stderr),
-      ExitCode: outcome?.code ?? 0,
-      ErrorMsg: outcome === undefined || outcome.by === 'exit' ? '' : describeOutcome(outcome),
-    },
+    RunOutput: outputShape(execution),
     PreviousExecution: '',
     NextExecution: '',
     FollowupEvalID: '',
     ...(token.partition === 0 ? {} : { PartitionIndex: token.partition }),
+    ...(progress === undefined ? {} : { Limpet: { Progress: progress } }),
     Revision: Math.max(1, execution.revision),
     CreateTime: nanoseconds(execution.placedAt),
     ModifyTime: nanoseconds(execution.modifiedAt),
+  };
+}
+
+function outputShape({ stdout, stderr, outcome }: ExecutionRecord) {
+  return {
+    Stdout: stdout ?? '',
+    StdoutTruncated: isCut(stdout),
+    stderr: stderr ?? '',
+    StderrTruncated: isCut(stderr),
+    ExitCode: outcome?.code ?? 0,
+    ErrorMsg: outcome === undefined || outcome.by === 'exit' ? '' : describeOutcome(outcome),
   };
 }
 

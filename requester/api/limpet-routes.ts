@@ -13,18 +13,16 @@ import { summaryOf } from './execution-summary.ts';
 import { explainRoute } from './explain.ts';
 import type { ApiContext } from './context.ts';
 import { findExecution, findJob } from './lookup.ts';
-import { count, flag } from './query.ts';
 import type { RouteTable } from './route-table.ts';
 
 export function limpetRoutes(routes: RouteTable, context: ApiContext): void {
   const { reader, world, transport, requesterId } = context;
-  routes.add('reader', 'GET /api/v1/limpet/jobs/:id/logs', (c) => logs(context, c));
   routes.add('reader', 'GET /api/v1/limpet/jobs/:id/watch', (c) => watch(context, c));
   routes.add('reader', 'GET /api/v1/limpet/executions/:id', async (c) => {
     const execution = await findExecution(reader, pathPart(c, 'id'));
     const { jobId, desired, startedAt, finishedAt } = execution;
     const detail: ExecutionDetail = {
-      ...summaryOf(execution),
+      ...summaryOf(context, execution),
       jobId,
       desired,
       ...(startedAt === undefined ? {} : { startedAt }),
@@ -41,6 +39,7 @@ export function limpetRoutes(routes: RouteTable, context: ApiContext): void {
       Version: VERSION,
       Problems: context.problems(),
       Nats: transport.connected ? 'connected' : 'disconnected',
+      Streams: context.streams.open,
       Nodes: [...world.nodes()].length,
       Jobs: [...world.jobs()].filter(({ state }) => !isTerminalJobState(state)).length,
     }),
@@ -61,35 +60,6 @@ function foreignRoute(routes: RouteTable, { coordinator }: ApiContext): void {
   });
 }
 
-async function logs(context: ApiContext, c: Context): Promise<Response> {
-  const job = await findJob(context.reader, pathPart(c, 'id'), c.req.query('namespace') ?? '');
-  const chosen = c.req.query('execution') ?? '';
-  const execution = chosen === '' ? undefined : await findExecution(context.reader, chosen);
-  const tail = count(c.req.query('tail'), 'tail');
-  const options = {
-    jobId: job.id,
-    follow: flag(c.req.query('follow'), 'follow'),
-    streams: streamsOf(c.req.query('stream')),
-    ...(execution === undefined ? {} : { executionId: execution.id }),
-    ...(tail === undefined ? {} : { tail }),
-  };
-  return sse(c, async (stream, signal) => {
-    for await (const event of context.logs.read({ ...options, signal })) {
-      const isEnd = event.type === 'end';
-      await stream.writeSSE({
-        ...(isEnd ? { event: 'end' } : {}),
-        data: JSON.stringify(event.data),
-      });
-    }
-  });
-}
-
-function streamsOf(text: string | undefined): readonly ('stdout' | 'stderr')[] {
-  if (text === undefined || text === '' || text === 'all') return ['stdout', 'stderr'];
-  if (text === 'stdout' || text === 'stderr') return [text];
-  throw new LimpetError('invalid-argument', `stream is '${text}'; expected stdout, stderr or all`);
-}
-
 async function watch(context: ApiContext, c: Context): Promise<Response> {
   const job = await findJob(context.reader, pathPart(c, 'id'), c.req.query('namespace') ?? '');
   return sse(c, async (stream, signal) => {
@@ -107,12 +77,13 @@ async function watch(context: ApiContext, c: Context): Promise<Response> {
 }
 
 async function snapshot(
-  { reader }: ApiContext,
+  context: ApiContext,
   id: JobId,
 ): Promise<{ readonly data: WatchEvent; readonly over: boolean }> {
+  const { reader } = context;
   const job = await reader.job(id);
   if (job === undefined) throw new LimpetError('not-found', `job not found: ${id}`);
-  const executions = (await reader.executionsOf(id)).map(summaryOf);
+  const executions = (await reader.executionsOf(id)).map((one) => summaryOf(context, one));
   return {
     data: { job: { id, state: job.state, message: job.message }, executions },
     over: isTerminalJobState(job.state),

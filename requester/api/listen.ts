@@ -4,7 +4,9 @@ import type { Hono } from 'hono';
 import { LimpetError, messageOf } from '../../core/errors.ts';
 import type { Config } from '../config.ts';
 import { localName, readTls, type ServerTls } from './tls.ts';
+import { LOG_SOCKETS } from './log-socket.ts';
 import type { ApiEnv } from './route-table.ts';
+import { requestsWithSockets, Sockets } from './upgrade.ts';
 
 export interface Listening {
   readonly url: string;
@@ -23,6 +25,8 @@ export async function listen(app: Hono<ApiEnv>, config: Config['http']): Promise
   const { host, tls } = config;
   const secret = tls === undefined ? undefined : await readTls(tls);
   const { server, port } = await open(app, config, secret);
+  const sockets = new Sockets();
+  sockets.serve(server, app);
   const known = secret === undefined ? host : localName(secret.cert, config);
   const name = known ?? host;
   return {
@@ -33,7 +37,7 @@ export async function listen(app: Hono<ApiEnv>, config: Config['http']): Promise
       if (tls !== undefined && 'setSecureContext' in server)
         server.setSecureContext({ ...(await readTls(tls)) });
     },
-    close: () => close(server),
+    close: () => close(server, sockets),
   };
 }
 
@@ -48,10 +52,15 @@ async function open(
   secret: ServerTls | undefined,
 ): Promise<{ readonly server: ServerType; readonly port: number }> {
   const at = { fetch: app.fetch, hostname: host, port };
+  const options = { IncomingMessage: requestsWithSockets(LOG_SOCKETS) };
   const how =
     secret === undefined
-      ? at
-      : { ...at, createServer: (await import('node:https')).createServer, serverOptions: secret };
+      ? { ...at, serverOptions: options }
+      : {
+          ...at,
+          createServer: (await import('node:https')).createServer,
+          serverOptions: { ...options, ...secret },
+        };
   return new Promise((resolve, reject) => {
     const server = serve(how, (info) => resolve({ server, port: info.port }));
     server.once('error', (error) =>
@@ -64,13 +73,13 @@ async function open(
   });
 }
 
-async function close(server: ServerType): Promise<void> {
+async function close(server: ServerType, sockets: Sockets): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  const cut = setTimeout(() => cutAll(server), GRACE_MS);
+  sockets.goAway();
+  const cut = setTimeout(() => {
+    if ('closeAllConnections' in server) server.closeAllConnections();
+    sockets.cut();
+  }, GRACE_MS);
   await closed;
   clearTimeout(cut);
-}
-
-function cutAll(server: ServerType): void {
-  if ('closeAllConnections' in server) server.closeAllConnections();
 }

@@ -43,8 +43,7 @@ export function resultRoutes(routes: RouteTable, context: ApiContext): void {
         'not-found',
         `execution ${execution.id} has published no result; it is ${execution.state}`,
       );
-    const stream = await context.streams.result(execution);
-    c.req.raw.signal.addEventListener('abort', () => stream.cancel(), { once: true });
+    const stream = await context.streams.result(execution, c.req.raw.signal);
     return c.body(
       toBody(
         stream.chunks(),

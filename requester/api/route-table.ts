@@ -6,7 +6,9 @@
  * Access is the least role that may ask (wire/roles.ts), `open` (no token) or `signed` (a reader, or a URL signed by us).
  * `c.get('caller')` is who asks. docs/security.md has the table of all routes, and a test holds the two together.
  */
+import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono, MiddlewareHandler } from 'hono';
+import type { WebSocket } from 'ws';
 import { LimpetError } from '../../core/errors.ts';
 import type { Role } from '../../wire/roles.ts';
 
@@ -19,6 +21,10 @@ export interface Caller {
 }
 
 export interface ApiEnv {
+  Bindings: Partial<HttpBindings> & {
+    /** Of a request for a WebSocket, which has no `outgoing`. */
+    readonly takeSocket?: () => Promise<WebSocket>;
+  };
   Variables: { caller: Caller; rule: RouteRule | undefined };
 }
 

@@ -14,6 +14,8 @@ import { errorAnswer } from './errors.ts';
 import { Gate, guardPlace } from './guard.ts';
 import { jobRoutes } from './job-routes.ts';
 import { limpetRoutes } from './limpet-routes.ts';
+import { logRoutes } from './log-routes.ts';
+import { logSocketRoute } from './log-socket.ts';
 import { schemaRoutes } from './schema-routes.ts';
 import { inUrl, listen } from './listen.ts';
 import { metricsRoute } from './metrics-route.ts';
@@ -75,6 +77,8 @@ function buildApp(context: ApiContext): {
   nodeRoutes(routes, context);
   resultRoutes(routes, context);
   limpetRoutes(routes, context);
+  logRoutes(routes, context);
+  logSocketRoute(routes, context);
   schemaRoutes(routes, context);
   apiTokenRoutes(routes, context);
   nodeDecisionRoute(routes, context);

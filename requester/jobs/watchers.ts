@@ -7,7 +7,12 @@ export class Watchers {
 
   notify({ jobs, executions }: Changes): void {
     const touched = new Set([...jobs.map(({ id }) => id), ...executions.map(({ jobId }) => jobId)]);
-    for (const id of touched) for (const wake of this.#waiting.get(id) ?? []) wake();
+    this.wake(touched);
+  }
+
+  /** Something of these has changed that is in no record. */
+  wake(jobs: Iterable<JobId>): void {
+    for (const id of jobs) for (const wake of this.#waiting.get(id) ?? []) wake();
   }
 
   /**
@@ -23,17 +28,16 @@ export class Watchers {
     };
     const set = this.#waiting.get(id) ?? new Set();
     this.#waiting.set(id, set.add(listener));
-    const aborted = new Promise<void>((resolve) =>
-      signal.addEventListener('abort', () => resolve(), { once: true }),
-    );
+    const leave = (): void => wake();
+    signal.addEventListener('abort', leave, { once: true });
     return {
       next: async () => {
-        if (!seen && !signal.aborted)
-          await Promise.race([new Promise<void>((resolve) => (wake = resolve)), aborted]);
+        if (!seen && !signal.aborted) await new Promise<void>((resolve) => (wake = resolve));
         seen = false;
         return !signal.aborted;
       },
       stop: () => {
+        signal.removeEventListener('abort', leave);
         set.delete(listener);
         if (set.size === 0) this.#waiting.delete(id);
       },

@@ -1,93 +1,92 @@
-/** The log of one execution; a stream that breaks is opened again where it ended, as long as there may be more. */
-import type { Clock } from '../../adapters/clock/port.ts';
-import type { IncomingStream, StreamEnd } from '../../adapters/streams/port.ts';
-import { backoffMs } from '../../core/backoff.ts';
-import { LimpetError } from '../../core/errors.ts';
-import { isTerminal } from '../../core/execution/states.ts';
-import type { LogEnd, LogEvent } from '../../wire/http.ts';
-import { logItemSchema, type LogItem } from '../../wire/messages.ts';
-import type { NodeStreams } from '../nodes/streams.ts';
-import type { Reader } from '../state/reader.ts';
+/**
+ * The log of one execution for one reader: shared with others while it is followed, else by a stream of its own. When its
+ * node cannot give it any more, or does not answer where nobody waits for it, the requester's record does, and says so.
+ */
+import type { StreamEnd } from '../../adapters/streams/port.ts';
+import type { LogEnd } from '../../wire/http.ts';
 import type { ExecutionRecord } from '../state/records.ts';
-import { jsonLines } from './json-lines.ts';
+import type { LogItem, LogStart } from './log-items.ts';
 import type { LogQuery } from './log-query.ts';
+import { recordedOutput } from './recorded-output.ts';
+import { hasEnded, ResumedLog, type LogOrigin } from './resumed-log.ts';
+import type { TapTable } from './tap-table.ts';
 
 export interface ExecutionLogOptions {
-  readonly streams: NodeStreams;
-  readonly reader: Reader;
-  readonly clock: Clock;
+  readonly origin: LogOrigin;
+  readonly taps: TapTable;
   readonly execution: ExecutionRecord;
   readonly query: LogQuery;
 }
 
-const BACKOFF = { firstMs: 100, lastMs: 5_000 };
-/** What is there now, or is left of what has ended, is asked for this often when its node does not answer. */
-const TRIES = 3;
+export interface LogTaker {
+  /** Resolves when there is room for more. */
+  readonly items: (items: readonly LogItem[]) => Promise<void>;
+  /** The same, of what is not from the log itself. */
+  readonly recorded: (items: readonly LogItem[]) => Promise<void>;
+}
 
 export class ExecutionLog {
   readonly #options: ExecutionLogOptions;
-  /** The next byte that is wanted. */
-  #offset = 0;
-  #begun = false;
+  readonly #kinds: ReadonlySet<string>;
+  #isEmpty = true;
 
   constructor(options: ExecutionLogOptions) {
     this.#options = options;
+    this.#kinds = new Set([...options.query.streams, 'gap', 'cut']);
   }
 
-  async pumpTo(push: (event: LogEvent) => Promise<void>): Promise<LogEnd> {
-    const { query, clock } = this.#options;
-    let failures = 0;
-    let bounded = 0;
-    for (;;) {
-      const before = this.#offset;
-      const end = await this.#once(push);
-      if (query.signal.aborted || end.code === 'finished' || end.code === 'retention') return end;
-      failures = this.#offset > before ? 0 : failures + 1;
-      bounded = !query.follow || (await this.#hasEnded()) ? bounded + 1 : 0;
-      if (bounded >= TRIES) return end;
-      await clock.sleep(backoffMs(BACKOFF, failures), query.signal).catch(() => undefined);
+  async pumpTo(taker: LogTaker): Promise<LogEnd> {
+    let end: StreamEnd = { code: 'reader-gone', message: 'the reader left' };
+    for await (const items of await this.#read()) {
+      const last = items.at(-1);
+      if (last?.type === 'end') end = last.end;
+      if (items.some(({ type }) => type === 'frame')) this.#isEmpty = false;
+      const wanted = items.filter((item) => this.#isWanted(item));
+      if (wanted.length > 0) await taker.items(wanted);
     }
+    return this.#orRecorded(end, taker);
   }
 
-  async #once(push: (event: LogEvent) => Promise<void>): Promise<StreamEnd> {
-    const { execution, query, streams } = this.#options;
-    const tail = this.#begun ? undefined : query.tail;
-    let stream: IncomingStream;
-    try {
-      const { follow, streams: wanted } = query;
-      const wish = { follow, fromOffset: this.#offset, streams: wanted };
-      stream = await streams.logs(execution, tail === undefined ? wish : { ...wish, tail });
-    } catch (thrown) {
-      const error = LimpetError.from(thrown);
-      return { code: isAbsent(error) ? 'agent-gone' : 'error', message: error.message };
-    }
-    const leave = (): void => stream.cancel();
-    query.signal.addEventListener('abort', leave, { once: true });
-    try {
-      for await (const value of jsonLines(stream.chunks()))
-        await this.#take(logItemSchema.parse(value), push);
-    } finally {
-      query.signal.removeEventListener('abort', leave);
-      stream.cancel();
-    }
-    return stream.end ?? { code: 'error', message: 'the stream has ended without a reason' };
+  #isWanted(item: LogItem): boolean {
+    return item.type === 'frame' ? this.#kinds.has(item.frame.kind) : item.type === 'notice';
   }
 
-  async #take(item: LogItem, push: (event: LogEvent) => Promise<void>): Promise<void> {
-    this.#begun = true;
-    if (item.offset < this.#offset) return;
-    this.#offset = item.truncatedBefore ?? item.offset + Buffer.from(item.data, 'base64').length;
-    const { id, nodeId } = this.#options.execution;
-    await push({ executionId: id, nodeId, ...item });
+  async #read(): Promise<AsyncIterable<readonly LogItem[]>> {
+    const { origin, taps, execution, query } = this.#options;
+    const { follow, streams, signal } = query;
+    const start = this.#start;
+    if (follow && !(await hasEnded(origin, execution)))
+      return taps.follow(execution, start, signal);
+    return new ResumedLog(origin, execution, { start, follow, streams, signal }).read();
   }
 
-  async #hasEnded(): Promise<boolean> {
-    const { reader, execution } = this.#options;
-    const now = await reader.execution(execution.id);
-    return now === undefined || isTerminal(now.state);
+  get #start(): LogStart {
+    const { execution, query } = this.#options;
+    const { after, tail, sinceMs } = query;
+    const fromOffset = after?.get(execution.id);
+    if (fromOffset !== undefined) return { fromOffset };
+    return {
+      ...(tail === undefined ? {} : { tail }),
+      ...(sinceMs === undefined ? {} : { sinceMs }),
+    };
+  }
+
+  async #orRecorded(end: StreamEnd, taker: LogTaker): Promise<LogEnd> {
+    const { origin, execution, query } = this.#options;
+    const began = (query.after?.get(execution.id) ?? 0) > 0;
+    const why = whyNone(end, execution);
+    if (why === undefined || began || !this.#isEmpty) return end;
+    const now = (await origin.now(execution)) ?? execution;
+    if (end.code === 'retention' && now.startedAt === undefined)
+      return { code: 'finished', message: 'it has not run' };
+    const items = recordedOutput(now, why);
+    await taker.recorded(items.filter((item) => this.#isWanted(item)));
+    return end;
   }
 }
 
-function isAbsent({ code }: LimpetError): boolean {
-  return code === 'unavailable' || code === 'timeout';
+/** undefined when the node has given the log, or could. */
+function whyNone({ code, message }: StreamEnd, { nodeId }: ExecutionRecord): string | undefined {
+  if (code === 'agent-gone') return `node ${nodeId} is away`;
+  return code === 'retention' ? message : undefined;
 }

@@ -2,42 +2,59 @@
  * The log of a job: those of its executions that count (counting.ts), each from its node, joined as they come. With `follow` it waits for work to
  * begin, takes in executions that are placed later, goes on by offset where a broken stream ended, and ends with the job.
  */
-import type { Clock } from '../../adapters/clock/port.ts';
+import { setMaxListeners } from 'node:events';
 import { LimpetError } from '../../core/errors.ts';
 import type { ExecutionId } from '../../core/ids.ts';
 import { isTerminalJobState } from '../../core/job.ts';
-import type { LogEnd, LogEvent } from '../../wire/http.ts';
+import type { LogEnd } from '../../wire/http.ts';
+import type { LogSource } from '../../wire/log-frames.ts';
 import type { Watchers } from '../jobs/watchers.ts';
-import type { NodeStreams } from '../nodes/streams.ts';
+import { partitionOf } from '../scheduling/partitions.ts';
 import type { Reader } from '../state/reader.ts';
 import type { ExecutionRecord, JobRecord } from '../state/records.ts';
 import { Channel } from './channel.ts';
 import { countingOf, isThere } from './counting.ts';
 import { ExecutionLog } from './execution-log.ts';
+import type { LogItem, LogOutput } from './log-items.ts';
 import type { LogQuery } from './log-query.ts';
+import type { LogOrigin } from './resumed-log.ts';
+import { TapTable } from './tap-table.ts';
 
 export interface LogReaderOptions {
-  readonly streams: NodeStreams;
+  readonly origin: LogOrigin;
   readonly reader: Reader;
   readonly watchers: Watchers;
-  readonly clock: Clock;
 }
 
-export type LogOutput =
-  | { readonly type: 'log'; readonly data: LogEvent }
-  | { readonly type: 'end'; readonly data: LogEnd };
+type Batch = readonly LogOutput[];
+
+/** What is read of one job for one reader. */
+interface Reading {
+  readonly query: LogQuery;
+  readonly channel: Channel<Batch>;
+  /** What each has ended with. */
+  readonly running: Map<ExecutionId, LogEnd | undefined>;
+  readonly following: Promise<void>[];
+  /** Number of the next source. */
+  nextIndex: number;
+}
 
 export class LogReader {
   readonly #options: LogReaderOptions;
+  readonly #taps: TapTable;
 
   constructor(options: LogReaderOptions) {
     this.#options = options;
+    this.#taps = new TapTable(options.origin);
   }
 
-  /** Ends with exactly one `end`, unless the signal fires before. */
-  async *read(query: LogQuery): AsyncIterable<LogOutput> {
-    const channel = new Channel<LogEvent>(query.signal);
-    const ending = this.#pump(query, channel).then(
+  /** The last of it is one `end`, unless the signal fires before. */
+  async *read(query: LogQuery): AsyncGenerator<Batch> {
+    // One listener for each execution is no leak.
+    setMaxListeners(0, query.signal);
+    const channel = new Channel<Batch>(query.signal);
+    const reading = { query, channel, running: new Map(), following: [], nextIndex: 1 };
+    const ending = this.#pump(reading).then(
       (end) => {
         channel.close();
         return end;
@@ -48,23 +65,20 @@ export class LogReader {
         return { code: 'error', message: error.message };
       },
     );
-    for await (const data of channel) yield { type: 'log', data };
+    yield* channel;
     const end = await ending;
-    if (!query.signal.aborted) yield { type: 'end', data: end };
+    if (!query.signal.aborted) yield [{ type: 'end', data: end }];
   }
 
-  async #pump(query: LogQuery, channel: Channel<LogEvent>): Promise<LogEnd> {
+  async #pump(reading: Reading): Promise<LogEnd> {
+    const { query, running } = reading;
     const { reader, watchers } = this.#options;
     const changes = watchers.watch(query.jobId, query.signal);
-    const running = new Map<ExecutionId, Promise<LogEnd>>();
     try {
       for (;;) {
         const job = await reader.job(query.jobId);
         const over = job === undefined || isTerminalJobState(job.state);
-        const executions = job === undefined ? [] : await this.#chosen(job, query);
-        for (const execution of executions)
-          if (!running.has(execution.id))
-            running.set(execution.id, this.#follow(execution, query, channel));
+        if (job !== undefined) await this.#begin(job, reading);
         if (over || !query.follow) break;
         if (query.executionId !== undefined && running.size > 0) break;
         if (!(await changes.next())) break;
@@ -72,7 +86,21 @@ export class LogReader {
     } finally {
       changes.stop();
     }
-    return worst(await Promise.all(running.values()));
+    await Promise.all(reading.following);
+    return this.#end(reading);
+  }
+
+  async #begin(job: JobRecord, reading: Reading): Promise<void> {
+    const { query, running, following } = reading;
+    for (const execution of await this.#chosen(job, query)) {
+      if (running.has(execution.id)) continue;
+      running.set(execution.id, undefined);
+      const ended = this.#follow({ job, execution }, reading).then((end) => {
+        running.set(execution.id, end);
+      });
+      following.push(ended);
+      if (query.inTurn === true) await ended;
+    }
   }
 
   async #chosen(job: JobRecord, { executionId }: LogQuery): Promise<readonly ExecutionRecord[]> {
@@ -81,17 +109,57 @@ export class LogReader {
     return all.filter((one) => one.id === executionId && isThere(one));
   }
 
-  #follow(
-    execution: ExecutionRecord,
-    query: LogQuery,
-    channel: Channel<LogEvent>,
-  ): Promise<LogEnd> {
-    const log = new ExecutionLog({ ...this.#options, execution, query });
-    return log.pumpTo((event) => channel.push(event));
+  #follow(of: SourceOf, reading: Reading): Promise<LogEnd> {
+    const { query, channel } = reading;
+    const begin = (recorded: boolean): ((items: readonly LogItem[]) => Promise<void>) => {
+      const index = reading.nextIndex++;
+      // Before it writes anything: who follows a tail knows then that all that comes is wanted.
+      void channel.push([{ type: 'source', index, source: sourceOf(of, recorded) }]);
+      return (items) => channel.push(items.flatMap((item) => outputOf(item, index)));
+    };
+    let record: ReturnType<typeof begin> | undefined;
+    const { execution } = of;
+    const log = new ExecutionLog({
+      ...{ origin: this.#options.origin, taps: this.#taps, execution, query },
+    });
+    const items = begin(false);
+    const recorded = (some: readonly LogItem[]): Promise<void> => (record ??= begin(true))(some);
+    return log.pumpTo({ items, recorded }).catch((thrown: unknown) => {
+      const { message } = LimpetError.from(thrown);
+      return { code: 'error', message };
+    });
+  }
+
+  /** The worst of those that count in the end: what was lost and done again elsewhere is no loss. */
+  async #end({ query, running }: Reading): Promise<LogEnd> {
+    if (running.size === 0) return { code: 'finished', message: 'no execution has a log' };
+    const job = await this.#options.reader.job(query.jobId);
+    const counting = job === undefined ? [] : await this.#chosen(job, query);
+    const ids = counting.map(({ id }) => id).filter((id) => running.has(id));
+    const bad = [...running].find(
+      ([id, end]) => end?.code !== 'finished' && (ids.length === 0 || ids.includes(id)),
+    )?.[1];
+    return bad ?? { code: 'finished', message: '' };
   }
 }
 
-function worst(ends: readonly LogEnd[]): LogEnd {
-  const bad = ends.find(({ code }) => code !== 'finished');
-  return bad ?? { code: 'finished', message: ends.length === 0 ? 'no execution has a log' : '' };
+interface SourceOf {
+  readonly job: JobRecord;
+  readonly execution: ExecutionRecord;
+}
+
+function sourceOf({ job, execution }: SourceOf, recorded: boolean): LogSource {
+  const partition = partitionOf(job, execution);
+  return {
+    executionId: execution.id,
+    nodeId: execution.nodeId,
+    jobName: job.name,
+    ...(partition === undefined ? {} : { partition }),
+    ...(recorded ? { recorded } : {}),
+  };
+}
+
+function outputOf(item: LogItem, index: number): readonly LogOutput[] {
+  if (item.type === 'frame') return [{ type: 'frame', index, frame: item.frame }];
+  return item.type === 'notice' ? [{ type: 'notice', index, text: item.text }] : [];
 }

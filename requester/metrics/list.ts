@@ -14,6 +14,7 @@ export const REQUESTER_METRICS = {
   limpet_placements_total: counter('Executions placed while this process ran.'),
   limpet_nodes: gauge('Nodes, by membership and by connection.', ...['membership', 'connection']),
   limpet_nodes_eligible: gauge('Approved and connected nodes that get new work.'),
+  limpet_streams_open: gauge('Streams of logs and results that are read from nodes now.'),
   limpet_nats_up: gauge('Whether the broker is connected.'),
   limpet_api_requests_total: counter(
     'Requests by route and status; `unknown` for paths that there are not.',

@@ -14,6 +14,8 @@ export interface MetricSources {
   readonly now: number;
   readonly problems: readonly string[];
   readonly connected: boolean;
+  /** Open now. */
+  readonly streams: number;
   readonly storeFailing: boolean;
   readonly folder: string;
 }
@@ -30,6 +32,7 @@ export async function scrape(sources: MetricSources): Promise<string> {
       value: count(world.executions(), (execution) => execution.state === state),
     })),
     ...ofNodes(world),
+    limpet_streams_open: one(sources.streams),
     limpet_nats_up: one(connected ? 1 : 0),
     limpet_store_writable: one(storeFailing ? 0 : 1),
     ...(await ofDisk(folder)),

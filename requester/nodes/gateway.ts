@@ -12,22 +12,32 @@ import {
   type Push,
   type PushAnswer,
 } from '../../wire/messages.ts';
+import {
+  executionProgressSchema,
+  MOST_PROGRESS_BYTES,
+  type ExecutionProgress,
+} from '../../wire/execution-progress.ts';
 import { nodeOfSubject, toRequester } from '../../wire/subjects.ts';
 import { applyRows } from '../jobs/report.ts';
 import { shakeHands, type HandshakeContext } from './handshake.ts';
 import { takeHeartbeat } from './heartbeat.ts';
 import { fromBytes, toBytes } from './json-bytes.ts';
 import type { NodeLink } from './links.ts';
+import type { Preparing } from './preparing.ts';
 import { checkSession } from './sessions.ts';
 
 export interface GatewayContext extends HandshakeContext {
   readonly transport: Transport;
   readonly faults: Faults;
+  readonly preparing: Preparing;
 }
 
 /** Subscribes; the answer ends all of it. */
 export function serveAgents(context: GatewayContext): () => void {
-  const { transport, log } = context;
+  const { transport, log, preparing } = context;
+  const unreadable = (method: string, { subject }: IncomingMessage, reason: string): undefined => {
+    log.warn('wire.unreadable', { method, subject, reason });
+  };
   const on = <T>(
     method: 'Handshake' | 'Heartbeat' | 'Push',
     schema: z.ZodType<T>,
@@ -36,8 +46,7 @@ export function serveAgents(context: GatewayContext): () => void {
     transport.subscribe(toRequester('*', method), async (incoming) => {
       const read = parse(schema, incoming);
       if (read.ok) return toBytes(await answer(read.node, read.message));
-      log.warn('wire.unreadable', { method, subject: incoming.subject, reason: read.reason });
-      return undefined;
+      return unreadable(method, incoming, read.reason);
     });
   const subscriptions = [
     on('Handshake', handshakeSchema, (node, message) => shakeHands(context, node, message)),
@@ -46,6 +55,12 @@ export function serveAgents(context: GatewayContext): () => void {
       at: context.clock.now(),
     })),
     on('Push', pushSchema, (node, message) => takePush(context, node, message)),
+    transport.subscribe(toRequester('*', 'ExecutionProgress'), (incoming) => {
+      const read = parseProgress(incoming);
+      if (!read.ok) return unreadable('ExecutionProgress', incoming, read.reason);
+      preparing.take(read.node, read.message);
+      return undefined;
+    }),
   ];
   return () => {
     for (const subscription of subscriptions) subscription.unsubscribe();
@@ -65,6 +80,12 @@ function parse<T>(schema: z.ZodType<T>, { subject, payload }: IncomingMessage): 
   } catch (thrown) {
     return { ok: false, reason: messageOf(thrown) };
   }
+}
+
+function parseProgress(incoming: IncomingMessage): Read<ExecutionProgress> {
+  const { length } = incoming.payload;
+  if (length <= MOST_PROGRESS_BYTES) return parse(executionProgressSchema, incoming);
+  return { ok: false, reason: `${length} bytes; expected ${MOST_PROGRESS_BYTES} at the most` };
 }
 
 async function takePush(context: GatewayContext, node: NodeId, push: Push): Promise<PushAnswer> {

@@ -1,15 +1,10 @@
 /** Opens streams on the node of an execution: its log, or the archive of its results. */
-import type { Clock } from '../../adapters/clock/port.ts';
-import type { Transport } from '../../adapters/nats/port.ts';
 import type { IncomingStream } from '../../adapters/streams/port.ts';
-import { StreamClient } from '../../adapters/streams/stream-client.ts';
+import { StreamClient, type StreamClientOptions } from '../../adapters/streams/stream-client.ts';
 import type { LogsRequest, ResultRequest } from '../../wire/messages.ts';
 import type { ExecutionRecord } from '../state/records.ts';
 
-export interface NodeStreamsOptions {
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly requesterId: string;
+export interface NodeStreamsOptions extends StreamClientOptions {
   readonly requestTimeoutMs: number;
 }
 
@@ -19,7 +14,14 @@ export interface LogWish {
   readonly streams: readonly ('stdout' | 'stderr')[];
   /** Only the last lines. */
   readonly tail?: number;
+  /** Only what was written from then on, ms since the epoch. */
+  readonly sinceMs?: number;
+  /** When it fires the reader has left, before the stream is open or later. */
+  readonly signal?: AbortSignal;
 }
+
+/** What the client of streams adds to a request. */
+type Unnamed<T> = Omit<T, 'StreamId'>;
 
 export class NodeStreams {
   readonly #options: NodeStreamsOptions;
@@ -27,35 +29,48 @@ export class NodeStreams {
 
   constructor(options: NodeStreamsOptions) {
     this.#options = options;
-    this.#client = new StreamClient(options.transport, options.clock);
+    this.#client = new StreamClient(options);
   }
 
-  /** Errors: `unavailable`, `timeout`, `permission-denied`, and what the node refuses with (`not-found`). */
+  /** Streams that are read now. */
+  get open(): number {
+    return this.#client.open;
+  }
+
+  /** Errors: `unavailable`, `timeout`, `permission-denied`, `cancelled`, and what the node refuses with (`not-found`). */
   logs(
     { id, nodeId }: ExecutionRecord,
-    { follow, fromOffset, streams, tail }: LogWish,
+    { follow, fromOffset, streams, tail, sinceMs, signal }: LogWish,
   ): Promise<IncomingStream> {
-    const request: LogsRequest = {
-      SourcePeerId: this.#options.requesterId,
+    const { requesterId, requestTimeoutMs } = this.#options;
+    const request: Unnamed<LogsRequest> = {
+      SourcePeerId: requesterId,
       TargetPeerId: nodeId,
       ExecutionId: id,
       Follow: follow,
       FromOffset: fromOffset,
       Streams: [...streams],
       ...(tail === undefined ? {} : { Tail: tail }),
+      ...(sinceMs === undefined ? {} : { SinceMs: sinceMs }),
     };
-    return this.#client.request(nodeId, 'ExecutionLogs', request, this.#options.requestTimeoutMs);
+    return this.#client.request({
+      ...{ node: nodeId, method: 'ExecutionLogs', request, signal },
+      timeoutMs: requestTimeoutMs,
+    });
   }
 
   /** Errors as of `logs`. */
-  result({ id, nodeId }: ExecutionRecord): Promise<IncomingStream> {
+  result({ id, nodeId }: ExecutionRecord, signal?: AbortSignal): Promise<IncomingStream> {
     const { requesterId, requestTimeoutMs } = this.#options;
-    const request: ResultRequest = {
+    const request: Unnamed<ResultRequest> = {
       SourcePeerId: requesterId,
       TargetPeerId: nodeId,
       ExecutionId: id,
     };
-    return this.#client.request(nodeId, 'ExecutionResult', request, requestTimeoutMs);
+    return this.#client.request({
+      ...{ node: nodeId, method: 'ExecutionResult', request, signal },
+      timeoutMs: requestTimeoutMs,
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -55,6 +55,8 @@ export async function pack(folder, paths, target) {
       {
         ...{ cwd, file: temporary, gzip: { level: 9 }, portable: true, noDirRecurse: true },
         mtime: MTIME,
+        // With more it may wait without end for files of several names: issue 460 of tar.
+        jobs: 1,
       },
       [...paths].sort().map((path) => `${name}/${path}`),
     );

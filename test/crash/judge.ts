@@ -1,10 +1,11 @@
 /** The invariants of one case, each asked of whoever knows: the ledger, requester, agent, engine and the host itself. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { logEndSchema, logEventSchema } from '../../cli/api/events.ts';
+import { logEndSchema } from '../../cli/api/events.ts';
 import { eventually } from '../kit/eventually.ts';
 import { processesOf } from '../kit/leftovers.ts';
 import type { Detail } from '../kit/cluster.ts';
+import { logEventSchema } from '../kit/log-events.ts';
 import { containersOf } from '../e2e/containers.ts';
 import type { Lane } from './lane.ts';
 import { outputOf, readLedger, type WorkOrder } from './work.ts';
@@ -109,6 +110,7 @@ async function logFaults(
       faults.push(...differs('end of the log', code, 'finished'));
       break;
     }
+    if (event !== 'message') continue;
     const piece = logEventSchema.parse(JSON.parse(data));
     const bytes = Buffer.from(piece.data, 'base64');
     faults.push(...differs('offset in the log', piece.offset, offset));

@@ -1,6 +1,13 @@
 /** A tiny HTTP server that plays a requester's recorded answers to the cli. */
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  encodeLogFrames,
+  LOG_FRAMES_TYPE,
+  type LogFrame,
+  type LogFrameKind,
+  type LogSource,
+} from '../../wire/log-frames.ts';
 import type { Teardown } from '../kit/teardown.ts';
 
 export interface Seen {
@@ -13,6 +20,11 @@ export interface Seen {
 export type Answer =
   | { readonly status?: number; readonly json: unknown }
   | { readonly events: readonly string[]; readonly breakOff?: boolean; readonly stayOpen?: boolean }
+  | {
+      readonly frames: readonly LogFrame[];
+      readonly breakOff?: boolean;
+      readonly stayOpen?: boolean;
+    }
   | { readonly bytes: Buffer };
 
 export interface FakeRequester {
@@ -64,8 +76,9 @@ function reply(response: ServerResponse, answer: Answer): void {
     response.writeHead(200, { 'content-type': 'application/gzip' });
     response.end(answer.bytes);
   } else {
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.write(answer.events.join(''));
+    const isLog = 'frames' in answer;
+    response.writeHead(200, { 'content-type': isLog ? LOG_FRAMES_TYPE : 'text/event-stream' });
+    response.write(isLog ? encodeLogFrames(answer.frames) : answer.events.join(''));
     if (answer.breakOff === true) setImmediate(() => response.destroy());
     else if (answer.stayOpen !== true) response.end();
   }
@@ -82,3 +95,26 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 export function event(data: unknown, name?: string): string {
   return `${name === undefined ? '' : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`;
 }
+
+/** A frame of a log, of the first source unless told. */
+export function frame(
+  kind: LogFrameKind,
+  data: string | Uint8Array | object,
+  more: Partial<LogFrame> = {},
+): LogFrame {
+  const bytes = data instanceof Uint8Array ? data : Buffer.from(textOf(data));
+  return { kind, source: 1, timeMs: 0, offset: 0, ...more, data: bytes };
+}
+
+function textOf(data: string | object): string {
+  return typeof data === 'string' ? data : JSON.stringify(data);
+}
+
+/** Declares the execution of a partition, as the source with the next number. */
+export function source(partition = 0, more: Partial<LogSource> = {}): LogFrame {
+  const executionId = `e-0193d5a0-1111-7000-8000-00000000000${'abcdef'[partition] ?? ''}`;
+  const data = { executionId, nodeId: 'n-1', jobName: 'hello', partition, ...more };
+  return frame('source', data, { source: partition + 1 });
+}
+
+export const FINISHED = frame('end', { code: 'finished', message: '' }, { source: 0 });

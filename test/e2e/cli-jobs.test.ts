@@ -2,9 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import type { LogFrame } from '../../wire/log-frames.ts';
 import { startDist } from '../kit/program.ts';
 import { tempDir } from '../kit/temp-dir.ts';
-import { event, fakeRequester } from './cli-fake-requester.ts';
+import { event, fakeRequester, FINISHED, frame, source } from './cli-fake-requester.ts';
 import { EXECUTION, JOB, limpet } from './cli-run.ts';
 
 t.setTimeout(240_000);
@@ -31,12 +32,9 @@ function execution(name: string, code?: number): object {
   };
 }
 
-function log(offset: number, stream: string, text: string): string {
-  const data = Buffer.from(text).toString('base64');
-  return event({ executionId: EXECUTION, nodeId: 'n-1', stream, timeMs: 1, offset, data });
+function log(kind: 'stdout' | 'stderr', offset: number, text: string): LogFrame {
+  return frame(kind, text, { offset });
 }
-
-const end = event({ code: 'finished', message: '' }, 'end');
 
 t.test(
   'job run sends the file as written, with the token, and tells what to do next',
@@ -139,13 +137,14 @@ t.test(
         events: [state('Completed', [execution('completed', 0)])],
       },
       [`GET /limpet/jobs/${JOB}/logs`]: [
-        { events: [log(0, 'stdout', 'one\n'), log(4, 'stderr', 'oh\n')], breakOff: true },
+        { frames: [source(), log('stdout', 0, 'one\n'), log('stderr', 4, 'oh\n')], breakOff: true },
         {
-          events: [
-            log(0, 'stdout', 'one\n'),
-            log(4, 'stderr', 'oh\n'),
-            log(7, 'stdout', 'two\n'),
-            end,
+          frames: [
+            source(),
+            log('stdout', 0, 'one\n'),
+            log('stderr', 4, 'oh\n'),
+            log('stdout', 7, 'two\n'),
+            FINISHED,
           ],
         },
       ],

@@ -39,7 +39,7 @@ t.test('its owner claims it and stops it', async (t) => {
   t.ok(isAlive(), 'the same runner');
   await cluster.stop(job);
   t.match(await cluster.endedExecution(job), { state: 'cancelled', outcome: { by: 'stop' } });
-  t.notOk(isAlive());
+  await eventually('its runner to end', () => !isAlive());
   await eventually('its folder to be gone', () => !existsSync(folder));
 });
 
@@ -50,5 +50,5 @@ t.test('an operator stops it, whoever owns it', async (t) => {
   await untilOneIsForeign(agent);
   t.ok(isAlive(), 'kept until a word comes');
   await stoppedByOperator(t, { cluster, agent }, id);
-  t.notOk(isAlive());
+  await eventually('its runner to end', () => !isAlive());
 });

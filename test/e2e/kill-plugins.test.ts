@@ -16,7 +16,7 @@ import { containersOf, cleanEngineAtEnd, type RunningContainer } from './contain
 
 t.setTimeout(240_000);
 
-const LINES = 60;
+const LINES = 150;
 const EVERY_MS = 100;
 
 /** Ends with 0 and with 7; the wasm fixture ends with 0 alone. */

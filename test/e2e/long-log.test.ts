@@ -2,10 +2,10 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { logEventSchema } from '../../cli/api/events.ts';
 import { startCluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
 import { batchJob, processTask } from '../kit/job-specs.ts';
+import { logEventSchema } from '../kit/log-events.ts';
 
 t.setTimeout(240_000);
 
@@ -37,6 +37,7 @@ t.test('output that is no longer kept is told of, and what is kept is whole', as
   let bytes = 0;
   for await (const { event, data } of cluster.api.events(`limpet/jobs/${job}/logs`)) {
     if (event === 'end') break;
+    if (event !== 'message') continue;
     const log = logEventSchema.parse(JSON.parse(data));
     const text = Buffer.from(log.data, 'base64').toString();
     if (log.stream === 'gap') {

@@ -6,12 +6,13 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import t from 'tap';
 import { askAgent } from '../../cli/agent-socket.ts';
-import { logEndSchema, logEventSchema } from '../../cli/api/events.ts';
+import { logEndSchema } from '../../cli/api/events.ts';
 import { judge, type Evidence } from '../crash/judge.ts';
 import { taskOf, type WorkOrder } from '../crash/work.ts';
 import { startCluster, type Cluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
 import { batchJob, lines } from '../kit/job-specs.ts';
+import { logEventSchema } from '../kit/log-events.ts';
 import { distPath } from '../kit/program.ts';
 import type { JsonObject, TestAgent } from '../kit/test-agent.ts';
 
@@ -195,6 +196,7 @@ async function follow(cluster: Cluster, job: string): Promise<string> {
       const { code, message } = logEndSchema.parse(JSON.parse(data));
       return code === 'finished' ? text : `${text}[${code}: ${message}]`;
     }
+    if (event !== 'message') continue;
     const item = logEventSchema.parse(JSON.parse(data));
     if (item.stream !== 'stderr') text += Buffer.from(item.data, 'base64').toString();
   }

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import type { Progress } from '../../plugins/sdk/index.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 import { eventually } from '../kit/eventually.ts';
 import {
@@ -76,7 +77,14 @@ await t.test('a deadline ends a tight loop', async (t) => {
 
 await t.test('a stop order ends a tight loop', async (t) => {
   const run = bench.run('e-stop', { module: 'spin' });
-  await desk.executor.prepare(run.spec, () => undefined);
+  const told: Progress[] = [];
+  await desk.executor.prepare(run.spec, (now) => told.push(now));
+  const { currentBytes = 0, ...module } = told.at(-1) ?? { message: '' };
+  t.ok(currentBytes > 0);
+  t.strictSame(module, {
+    ...{ message: 'module read', kind: 'module', item: run.spec.params.EntryModule },
+    totalBytes: currentBytes,
+  });
   const seen = await desk.executor.start(run);
   t.equal(seen.phase, 'running');
   await eventually('the loop', () => stdoutOf(run) === 'spinning\n', DEADLINE_MS);

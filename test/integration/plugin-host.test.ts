@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import type { LiveProgress } from '../../core/live-progress.ts';
 import type { RunOrder } from '../../agent/plugins/port.ts';
 import { eventually } from '../kit/eventually.ts';
 import { makeBench, pluginsOf, processes } from './plugin-host-kit.ts';
@@ -82,10 +83,13 @@ t.test('tells progress, a refusal, a cancel and a plugin that went away apart', 
   const bench = await makeBench(t);
   const { ready, pid } = bench.host([bench.spec()]);
   const client = await ready('memory');
-  const seen: string[] = [];
+  const seen: LiveProgress[] = [];
   const never = new AbortController().signal;
-  t.equal(await client.prepare(ORDER, (message) => seen.push(message), never), 'sha256:1');
-  t.same(seen, ['fetching']);
+  t.equal(await client.prepare(ORDER, (now) => seen.push(now), never), 'sha256:1');
+  t.strictSame(seen, [
+    { kind: 'other', item: 'fetching', doneBytes: 0 },
+    { kind: 'image', item: 'busybox:1', doneBytes: 1, totalBytes: 2 },
+  ]);
   const refused = client.prepare({ ...ORDER, params: 'refuse' }, () => undefined, never);
   await t.rejects(refused, { code: 'refused', message: 'there is no such image' });
   const stop = new AbortController();

@@ -5,6 +5,7 @@ import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
+import type { LiveProgress } from '../../core/live-progress.ts';
 import { urlSource } from '../../core/url-source.ts';
 import {
   issueServer,
@@ -76,14 +77,14 @@ async function fetched(folder: string, path: string, asked: Asked = {}) {
     ...{ maxRedirects: 3, attempts: 2, retryMs: 10, minFreeBytes: 0 },
     ...asked.limits,
   };
-  const told: string[] = [];
+  const told: LiveProgress[] = [];
   const name = await download(
     {
       source: urlSource({ URL: asked.url ?? server.url + path, ...asked.params }, ['Params']),
       folder,
       deadlineAt: asked.deadlineAt,
       signal: asked.signal ?? new AbortController().signal,
-      progress: (message) => told.push(message),
+      progress: (now) => told.push(now),
     },
     {
       destinations: new Destinations({ allow: ['127.0.0.1'] }),
@@ -168,7 +169,12 @@ for (const [what, path, reason, asked] of [
 t.test('a server that is busy for a moment is asked again', async (t) => {
   const { file, told } = await fetched(join(tempDir(t), '0'), '/busy-once');
   t.ok(readFileSync(file).equals(BODY));
-  t.match(told, [/^attempt 1 of 2 failed: .* answered 503 Service Unavailable$/]);
+  const [failed, ...begun] = told;
+  t.match(failed?.item, /^attempt 1 of 2 failed: .* answered 503 Service Unavailable$/);
+  t.equal(failed?.kind, 'other');
+  const whole = { kind: 'download', item: `${server.url}/busy-once`, totalBytes: BODY.length };
+  t.strictSame(begun[0], { ...whole, doneBytes: 0 });
+  t.strictSame(begun.at(-1), { ...whole, doneBytes: BODY.length });
 });
 
 for (const [what, path, limits, reason] of [

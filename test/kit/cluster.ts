@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ApiClient } from '../../cli/api/client.ts';
 import { findEndpoint, readEndpointFile } from '../../cli/api/endpoint.ts';
-import { logEndSchema, logEventSchema } from '../../cli/api/events.ts';
+import { logEndSchema } from '../../cli/api/events.ts';
 import { executionPage, historyPage, jobReply, putJobReply } from '../../cli/api/models.ts';
 import { Daemon } from './daemon.ts';
 import { eventually } from './eventually.ts';
+import { logEventSchema } from './log-events.ts';
 import { freePort, natsServerPath, startNatsServer } from './nats-server.ts';
 import { startDist, type Program } from './program.ts';
 import { programDir } from './program-dir.ts';
@@ -254,6 +255,7 @@ export class Cluster {
           throw new Error(`the log of ${job} ended with ${code}: ${message}`);
         break;
       }
+      if (event !== 'message') continue;
       const log = logEventSchema.parse(JSON.parse(data));
       const last = parts.at(-1);
       const bytes = Buffer.from(log.data, 'base64');

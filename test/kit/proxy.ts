@@ -1,9 +1,10 @@
 /**
- * A TCP proxy before a broker. It cuts, swallows, and, knowing the frames of NATS messages, delays and repeats what clients
- * publish: messages that are delayed differently arrive in another order.
+ * A TCP proxy before a broker that knows the frames of NATS messages: it delays and repeats what clients publish. Messages
+ * that are delayed differently arrive in another order.
  */
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { freePort } from './nats-server.ts';
+import { TcpProxy, type Taker } from './tcp-proxy.ts';
 import type { Teardown } from './teardown.ts';
 
 /** One entry for each copy that is passed on: after how many ms. */
@@ -12,87 +13,24 @@ export type Fate = (subject: string) => readonly number[];
 const AT_ONCE: readonly number[] = [0];
 
 export async function startProxy(t: Teardown, targetPort: number): Promise<NatsProxy> {
-  const port = await freePort();
-  const proxy = new NatsProxy(port, targetPort);
+  const proxy = new NatsProxy(await freePort(), targetPort);
   await proxy.listen();
   t.teardown(() => proxy.close());
   return proxy;
 }
 
-export class NatsProxy {
-  readonly url: string;
+export class NatsProxy extends TcpProxy {
   /** What becomes of each published message. */
   fate: Fate = () => AT_ONCE;
   /** What is made of each published message, headers and all; it stays as long as it was. */
   rewrite: (frame: string) => string = (frame) => frame;
-  readonly #port: number;
-  readonly #target: number;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  readonly #timers = new Set<NodeJS.Timeout>();
-  #mode: 'pass' | 'cut' | 'swallow' = 'pass';
 
-  constructor(port: number, target: number) {
-    this.url = `nats://127.0.0.1:${port}`;
-    this.#port = port;
-    this.#target = target;
-    this.#server = createServer((socket) => this.#accept(socket));
+  protected override toServer(server: Socket): Taker {
+    const frames = new Frames((frame, subject) => this.#publish(server, frame, subject));
+    return (bytes) => frames.push(bytes);
   }
 
-  async listen(): Promise<void> {
-    await new Promise<void>((done) => this.#server.listen(this.#port, '127.0.0.1', done));
-  }
-
-  /** Every connection breaks, and none is taken. */
-  cut(): void {
-    this.#mode = 'cut';
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  /** Connections stay and are taken, and not one byte passes: what is sent is gone. */
-  swallow(): void {
-    this.#mode = 'swallow';
-  }
-
-  /** Connections that have lost bytes are broken, as a path that has failed for long breaks them. */
-  heal(): void {
-    if (this.#mode === 'swallow') for (const socket of this.#sockets) socket.destroy();
-    this.#mode = 'pass';
-  }
-
-  async close(): Promise<void> {
-    this.cut();
-    for (const timer of this.#timers) clearTimeout(timer);
-    await new Promise((done) => this.#server.close(done));
-  }
-
-  #accept(client: Socket): void {
-    if (this.#mode === 'cut') {
-      client.destroy();
-      return;
-    }
-    const broker = connect(this.#target, '127.0.0.1');
-    const frames = new Frames((frame, subject) => this.#pass(broker, frame, subject));
-    for (const [from, to] of [
-      [client, broker],
-      [broker, client],
-    ] as const) {
-      this.#sockets.add(from);
-      from.on('error', () => undefined);
-      from.on('close', () => {
-        this.#sockets.delete(from);
-        to.destroy();
-      });
-    }
-    client.on('data', (bytes) => {
-      if (this.#mode === 'pass') frames.push(bytes);
-    });
-    broker.on('data', (bytes) => {
-      if (this.#mode === 'pass') client.write(bytes);
-    });
-  }
-
-  #pass(broker: Socket, frame: Buffer, subject: string | undefined): void {
+  #publish(broker: Socket, frame: Buffer, subject: string | undefined): void {
     const delays = subject === undefined ? AT_ONCE : this.fate(subject);
     const passed =
       subject === undefined ? frame : Buffer.from(this.rewrite(frame.toString('latin1')), 'latin1');
@@ -100,13 +38,10 @@ export class NatsProxy {
       throw new Error('a message was rewritten to another length');
     for (const ms of delays) {
       if (ms === 0) broker.write(passed);
-      else {
-        const timer = setTimeout(() => {
-          this.#timers.delete(timer);
+      else
+        this.later(ms, () => {
           if (!broker.destroyed) broker.write(passed);
-        }, ms);
-        this.#timers.add(timer);
-      }
+        });
     }
   }
 }

@@ -23,7 +23,12 @@ interface Blob {
   readonly body: Buffer;
 }
 
-export async function registry(t: Teardown): Promise<Registry> {
+export interface RegistryOptions {
+  /** Sends the body of a layer, and ends; at once when missing. */
+  readonly sendLayer?: (response: ServerResponse, body: Buffer) => void;
+}
+
+export async function registry(t: Teardown, options: RegistryOptions = {}): Promise<Registry> {
   const blobs = new Map<string, Blob>();
   const lookups = new Map<string, number>();
   const server = createServer((request, response) => {
@@ -31,7 +36,7 @@ export async function registry(t: Teardown): Promise<Registry> {
     const key = /^\/v2\/(.+)\/(?:manifests|blobs)\/(.+)$/.exec(path);
     const name = key?.[2]?.startsWith('sha256:') === true ? key[2] : `${key?.[1]}:${key?.[2]}`;
     lookups.set(name, (lookups.get(name) ?? 0) + 1);
-    answer(request, response, path === '/v2/' ? empty : blobs.get(name));
+    answer(request, response, { ...options, blob: path === '/v2/' ? empty : blobs.get(name) });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {
@@ -52,7 +57,11 @@ export async function registry(t: Teardown): Promise<Registry> {
 
 const empty: Blob = { type: 'application/json', body: Buffer.from('{}') };
 
-function answer(request: IncomingMessage, response: ServerResponse, blob: Blob | undefined): void {
+function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { blob, sendLayer }: RegistryOptions & { readonly blob: Blob | undefined },
+): void {
   if (blob === undefined) {
     response.writeHead(404, { 'content-type': 'application/json' });
     response.end('{"errors":[{"code":"MANIFEST_UNKNOWN","message":"no such image"}]}');
@@ -60,7 +69,9 @@ function answer(request: IncomingMessage, response: ServerResponse, blob: Blob |
   }
   const head = { 'content-type': blob.type, 'content-length': blob.body.length };
   response.writeHead(200, { ...head, 'docker-content-digest': digest(blob.body) });
-  response.end(request.method === 'HEAD' ? undefined : blob.body);
+  if (request.method === 'HEAD') response.end();
+  else if (blob.type === LAYER && sendLayer !== undefined) sendLayer(response, blob.body);
+  else response.end(blob.body);
 }
 
 /** Manifest, config and layer. */

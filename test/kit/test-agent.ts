@@ -27,6 +27,7 @@ const statusSchema = z.looseObject({
   readyMs: z.number().optional(),
   allocated: z.looseObject({ cpuMillis: z.number() }),
   link: z.looseObject({ state: z.string(), detail: z.string() }),
+  streams: z.number().optional(),
   executors: z.array(executorStatus),
   executions: z.array(
     z.looseObject({ id: z.string(), jobId: z.string(), state: z.string(), run: z.number() }),

@@ -8,7 +8,7 @@ import { exitCodeOf, isOver, whyNot } from '../../cli/jobs/exit-code.ts';
 import { pickOne } from '../../cli/jobs/find-job.ts';
 import { seconds } from '../../cli/options.ts';
 import { age, bytes, duration } from '../../cli/output/format.ts';
-import { progressText } from '../../cli/output/progress.ts';
+import { preparingText, Progress, progressText } from '../../cli/output/progress.ts';
 import { formatTable, oneLine } from '../../cli/output/table.ts';
 import type { ExecutionSummary, WatchEvent } from '../../wire/http.ts';
 
@@ -136,6 +136,87 @@ t.test('the progress line', async (t) => {
     ),
     'running (2 running, 1 completed)',
   );
+});
+
+t.test('the progress line of what is prepared', async (t) => {
+  const one = { kind: 'image', item: 'a:1', doneBytes: 12e6, totalBytes: 40e6 } as const;
+  const preparing = { state: 'preparing', progress: one } as const;
+  t.equal(preparingText(watched('Pending', [preparing])), 'image a:1 12 of 40 MB (30 %)');
+  const sent = { ...preparing, reason: 'sent to the node' };
+  t.equal(progressText(watched('Pending', [sent])), 'pending (preparing)', 'why is no matter then');
+  const [running, more] = [{ state: 'running' } as const, { ...preparing, partition: 2 }];
+  t.equal(
+    preparingText(watched('Running', [running, preparing, more])),
+    'image a:1 12 of 40 MB (30 %), and 1 more',
+  );
+  t.equal(preparingText(watched('Running', [running])), '');
+});
+
+/** A stderr that keeps what is written, and a time that is set. */
+function screen(isTTY: boolean, columns = 80) {
+  const stderr = Object.assign(new PassThrough(), { isTTY, columns });
+  const time = { now: 1_000 };
+  const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr };
+  const context = { env: {}, ...streams, now: () => time.now };
+  const written = (): string => String((stderr.read() as Buffer | null) ?? '');
+  return {
+    progress: new Progress(context, 'j-0193d5a0-1111-7000-8000-0000aabbccdd'),
+    time,
+    written,
+  };
+}
+
+t.test('without a terminal progress is a line as it begins, then one each 10 s', async (t) => {
+  const { progress, time, written } = screen(false);
+  progress.show('pending (preparing)');
+  progress.show('pending (preparing)', 'image a:1 1 of 9 MB');
+  t.equal(
+    written(),
+    'job aabbccdd  0.0s  pending (preparing)\njob aabbccdd  0.0s  pending (preparing): image a:1 1 of 9 MB\n',
+  );
+  for (const mb of [2, 3, 4]) {
+    time.now += 3_333;
+    progress.show('pending (preparing)', `image a:1 ${mb} of 9 MB`);
+  }
+  t.equal(written(), '', 'ten seconds are not over');
+  time.now += 1;
+  progress.show('pending (preparing)', 'image a:1 5 of 9 MB');
+  t.equal(written(), 'job aabbccdd  10s  pending (preparing): image a:1 5 of 9 MB\n');
+  progress.show('running (running)');
+  t.equal(written(), 'job aabbccdd  10s  running (running)\n');
+  progress.clear();
+  t.equal(written(), '');
+});
+
+t.test('on a terminal it is one line, drawn anew, that never hides the numbers', async (t) => {
+  const { progress, written } = screen(true, 80);
+  const rest = '/x'.repeat(40);
+  progress.show('pending (preparing)', `download http://h${rest} 1 of 9 MB (11 %)`);
+  const [line = ''] = written().split('\n');
+  t.equal(line.length, '\r\u001b[2K'.length + 79);
+  t.match(line, /^\r\u001b\[2Kjob aabbccdd {2}0\.0s {2}pending \(preparing\): dow/);
+  t.ok(line.endsWith(' 1 of 9 MB (11 %)'), line);
+  progress.show('pending (preparing)', `download http://h${rest} 1 of 9 MB (11 %)`);
+  t.equal(written(), '', 'nothing has changed');
+  progress.clear();
+  t.equal(written(), '\r\u001b[2K');
+  progress.clear();
+  t.equal(written(), '', 'a line of somebody else is not taken away');
+});
+
+t.test('whoever follows the output sees what is prepared until that begins', async (t) => {
+  for (const isTTY of [true, false]) {
+    const { progress, written } = screen(isTTY);
+    progress.showBeforeOutput('pending (accepted)', '');
+    t.equal(written(), '', 'nothing is prepared');
+    progress.showBeforeOutput('pending (preparing)', 'image a:1 1 of 9 MB');
+    const line = 'job aabbccdd  0.0s  pending (preparing): image a:1 1 of 9 MB';
+    t.equal(written(), isTTY ? `\r\u001b[2K${line}` : `${line}\n`);
+    progress.outputBegins();
+    t.equal(written(), isTTY ? '\r\u001b[2K' : '');
+    progress.showBeforeOutput('running (preparing)', 'image a:1 2 of 9 MB');
+    t.equal(written(), '', 'the output has the terminal now');
+  }
 });
 
 t.test('a config laid over another', async (t) => {

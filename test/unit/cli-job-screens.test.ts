@@ -108,6 +108,20 @@ t.test('job executions and history', async (t) => {
   );
 });
 
+t.test('an execution that is prepared says how far it is', async (t) => {
+  const [, second] = executions;
+  const Progress = { kind: 'image', item: 'busybox:1', doneBytes: 12e6, totalBytes: 40e6 };
+  const preparing = { ...second, ComputeState: { StateType: 5 }, Limpet: { Progress } };
+  const { Items } = executionPage.parse({ NextToken: '', Items: [preparing] });
+  t.equal(
+    executionTable(Items, NOW),
+    [
+      'ID        NODE  PART  STATE     EXIT  AGE  MESSAGE',
+      '0000000b  n-b   1     accepted        60s  preparing: image busybox:1 12 of 40 MB (30 %)',
+    ].join('\n'),
+  );
+});
+
 t.test('job describe', async (t) => {
   const reply = jobReply.parse({
     Job: job,

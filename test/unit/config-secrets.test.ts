@@ -17,9 +17,9 @@ t.test('a password is not shown in what is said of a wrong config', async (t) =>
   const file = join(tempDir(t), 'config.json');
   for (const mistake of MISTAKES) {
     writeFileSync(file, JSON.stringify(mistake));
-    for (const loading of [loadAgentConfig(file, undefined), loadConfig(file)]) {
+    for (const load of [() => loadAgentConfig(file, undefined), () => loadConfig(file)]) {
       const { code, message } = LimpetError.from(
-        await loading.then(
+        await load().then(
           () => undefined,
           (thrown: unknown) => thrown,
         ),

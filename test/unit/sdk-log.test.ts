@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { randomBytes } from 'node:crypto';
 import {
   appendFileSync,
   readdirSync,
@@ -8,7 +9,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { decodeFrame, encodeFrame } from '../../plugins/sdk/log-frame.ts';
+import zlib from 'node:zlib';
+import { byTable, crc32 } from '../../plugins/sdk/crc-32.ts';
+import { encodeFrame, frameOf, headAt, type Frame } from '../../plugins/sdk/log-frame.ts';
 import { readLog, type LogRequest } from '../../plugins/sdk/log-reader.ts';
 import { LogTable } from '../../plugins/sdk/log-table.ts';
 import { LogWriter, type LogLimits } from '../../plugins/sdk/log-writer.ts';
@@ -28,14 +31,15 @@ const add = (log: LogWriter, text: string, cursor = text, run = 0) =>
   log.append(run, { stream: 'stdout', timeMs: 1, data: Buffer.from(text), cursor });
 
 async function read(log: LogWriter, request: Partial<LogRequest> = {}) {
-  const seen = { text: '', end: false, next: 0, truncated: 0, pieces: 0 };
-  const whole = { fromOffset: 0, follow: false, tailLines: 0, ...request };
+  const seen = { text: '', end: false, next: 0, truncated: 0, largest: 0 };
+  const whole = { fromOffset: 0, follow: false, tailLines: 0, sinceMs: 0, ...request };
   for await (const piece of readLog(log, whole, new AbortController().signal)) {
+    const before = seen.text.length;
     for (const { data } of piece.frames) seen.text += Buffer.from(data).toString();
+    seen.largest = Math.max(seen.largest, seen.text.length - before);
     seen.end = piece.end;
     seen.next = piece.nextOffset;
-    seen.pieces += 1;
-    if (piece.truncatedBefore !== undefined) seen.truncated = piece.truncatedBefore;
+    if (piece.hole !== undefined) seen.truncated = piece.hole.to;
   }
   return seen;
 }
@@ -49,13 +53,31 @@ t.test('a frame comes back as it was, damage does not', async (t) => {
     cursor: '12:34',
     data: Buffer.from('späte Zeile\n'),
   };
-  const bytes = encodeFrame(frame);
-  t.match(decodeFrame(bytes), { frame, length: bytes.length });
-  t.equal(decodeFrame(bytes.subarray(0, bytes.length - 1)), undefined, 'torn');
-  for (const at of [0, 5, 9, 20, bytes.length - 1]) {
+  const bytes = encodeFrame(frame, 7);
+  const decode = (from: Buffer) => {
+    const head = headAt(from, 0, 7);
+    return head === undefined || head === 'short' ? head : frameOf(from, head);
+  };
+  const { kind, run, timeMs, offset, cursor, data } = decode(bytes) as Frame;
+  t.strictSame({ kind, run, timeMs, offset, cursor, data }, frame);
+  t.match(headAt(bytes, 0, 7), { length: bytes.length });
+  t.equal(headAt(bytes, 0, 8), undefined, 'of another file');
+  t.equal(decode(bytes.subarray(0, bytes.length - 1)), undefined, 'torn');
+  t.equal(decode(bytes.subarray(0, 42)), 'short', 'torn within its cursor');
+  for (const at of [0, 5, 8, 11, 20, 37, 41, 46, bytes.length - 5]) {
     const damaged = Buffer.from(bytes);
     damaged[at] = (damaged[at] ?? 0) ^ 1;
-    t.equal(decodeFrame(damaged), undefined, `a changed byte ${at}`);
+    t.equal(decode(damaged), undefined, `a changed byte ${at}`);
+  }
+});
+
+t.test('the digest is that of zlib, with and without it', async (t) => {
+  for (const size of [0, 1, 9, 255, 256, 70_000]) {
+    const bytes = randomBytes(size + 7);
+    const part = { from: 3, to: size + 3, value: 99 };
+    const wanted = zlib.crc32(bytes.subarray(3, size + 3), 99);
+    t.equal(crc32(bytes, part), wanted);
+    t.equal(byTable(bytes, part), wanted);
   }
 });
 
@@ -106,12 +128,12 @@ t.test('an empty last segment leaves cursor and end to the one before', async (t
   const first = await LogWriter.open(folder);
   add(first, 'one\n', 'c1');
   first.close();
-  writeFileSync(join(folder, '0000000000000004.log'), 'torn');
+  writeFileSync(join(folder, '0000000000000004-00000001.log'), 'torn');
   const again = await open(t, folder);
   t.equal(again.cursorOf(0), 'c1');
   add(again, 'two\n', 'c2');
   t.match(await read(again), { text: 'one\ntwo\n', next: 8 });
-  t.same(readdirSync(folder), ['0000000000000000.log'], 'the leftover is gone');
+  t.match(readdirSync(folder).join(), /^0{16}-[0-9a-f]{8}\.log$/, 'the leftover is gone');
 });
 
 t.test('rotation keeps the newest segments and says what is gone', async (t) => {
@@ -125,7 +147,7 @@ t.test('rotation keeps the newest segments and says what is gone', async (t) => 
   t.equal(seen.text.length, 360 - seen.truncated);
   t.match(seen.text, /line 039\n$/);
   t.equal((await read(log, { fromOffset: seen.truncated })).truncated, 0, 'nothing is cut there');
-  t.match(await read(log, { tailLines: 12 }), { text: /^line 028\n/, truncated: 0 });
+  t.match(await read(log, { tailLines: 9 }), { text: /^line 031\n/, truncated: 0 });
   t.equal((await read(log, { tailLines: 99 })).truncated, seen.truncated, 'not that many are left');
   const again = await open(t, folder, SMALL);
   t.equal(again.end, 360);
@@ -137,17 +159,19 @@ t.test('a reader is told of a cut, whatever is left behind it', async (t) => {
   add(log, 'one\n');
   const pieces = readLog(
     log,
-    { fromOffset: 0, follow: true, tailLines: 0 },
+    { fromOffset: 0, follow: true, tailLines: 0, sinceMs: 0 },
     new AbortController().signal,
   );
   t.match((await pieces.next()).value, { nextOffset: 4 });
   for (let i = 0; i < 40; i++) add(log, `line ${String(i).padStart(3, '0')}\n`);
-  const [oldest, ...others] = log.segments;
-  t.match((await pieces.next()).value, { truncatedBefore: oldest?.start }, 'one that was too slow');
+  const [oldest] = log.segments;
+  const { value: piece } = await pieces.next();
+  const to = oldest?.start;
+  t.strictSame(piece?.hole, { from: 4, to, cause: 'retention' }, 'one that was too slow');
   await pieces.return(undefined);
-  for (const { file } of [oldest, ...others].flatMap((segment) => segment ?? [])) rmSync(file);
+  for (const { file } of log.segments) rmSync(file);
   log.markEnd(0, 'finished');
-  t.match(await read(log), { text: '', end: true, truncated: others.at(-1)?.start });
+  t.match(await read(log), { text: '', end: true, truncated: 364, next: 364 });
 });
 
 t.test('runs follow each other in one log, each with its own cursor and end', async (t) => {
@@ -181,7 +205,7 @@ t.test('a follower gets each piece as it comes and leaves at the end mark', asyn
   const log = await open(t, folderOf(t), SMALL);
   const seen: string[] = [];
   const reading = (async () => {
-    const request = { fromOffset: 0, follow: true, tailLines: 0 };
+    const request = { fromOffset: 0, follow: true, tailLines: 0, sinceMs: 0 };
     for await (const piece of readLog(log, request, new AbortController().signal))
       seen.push(...piece.frames.map(({ data }) => Buffer.from(data).toString()));
   })();
@@ -194,29 +218,40 @@ t.test('a follower gets each piece as it comes and leaves at the end mark', asyn
   t.equal(seen.length, 4);
 });
 
-t.test('a follower leaves when its signal fires or the log is discarded', async (t) => {
-  const log = await open(t, folderOf(t));
-  add(log, 'one\n');
-  const stop = new AbortController();
-  const follow = async (signal: AbortSignal) => {
-    for await (const piece of readLog(log, { fromOffset: 0, follow: true, tailLines: 0 }, signal))
-      if (piece.end) return 'end';
-    return 'left';
-  };
-  const first = follow(stop.signal);
-  const second = follow(new AbortController().signal);
-  stop.abort();
-  t.equal(await first, 'left');
-  await log.discard();
-  t.equal(await second, 'end');
-});
+t.test(
+  'a follower leaves when its signal fires, and is told when the log is deleted',
+  async (t) => {
+    const log = await open(t, folderOf(t));
+    add(log, 'one\n');
+    const stop = new AbortController();
+    const follow = async (signal: AbortSignal) => {
+      for await (const piece of readLog(
+        log,
+        { fromOffset: 0, follow: true, tailLines: 0, sinceMs: 0 },
+        signal,
+      ))
+        if (piece.end) return 'end';
+      return 'left';
+    };
+    const first = follow(stop.signal);
+    const second = follow(new AbortController().signal);
+    stop.abort();
+    t.equal(await first, 'left');
+    const told = t.rejects(second, {
+      code: 'not-found',
+      message: /log of execution e-1 is no longer/,
+    });
+    await log.discard();
+    await told;
+  },
+);
 
-t.test('a piece holds at most 64 KiB, a chunk too', async (t) => {
+t.test('a piece holds at most 256 KiB, a chunk 64', async (t) => {
   const log = await open(t, folderOf(t));
-  for (let i = 0; i < 10; i++) add(log, String(i).repeat(30_000), 'c');
+  for (let i = 0; i < 30; i++) add(log, String(i % 10).repeat(30_000), 'c');
   const seen = await read(log);
-  t.equal(seen.text.length, 300_000);
-  t.ok(seen.pieces >= 6, `${seen.pieces} pieces`);
+  t.equal(seen.text.length, 900_000);
+  t.ok(seen.largest > 200_000 && seen.largest <= 256 * 1024, `${seen.largest} bytes`);
   t.throws(() => add(log, 'x'.repeat(65_537)), { code: 'too-large' });
 });
 

@@ -31,6 +31,12 @@ const messages = async (prepare: Prepare) => {
   return seen;
 };
 
+async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of stream) items.push(item);
+  return items;
+}
+
 t.test('progress is seen, the digest comes last', async (t) => {
   let tell: () => void = () => undefined;
   const told = new Promise<void>((resolve) => (tell = resolve));
@@ -55,6 +61,18 @@ t.test('progress that nobody has read yet is replaced by newer', async (t) => {
     return 'd';
   });
   t.match(seen, ['step 999', 'digest d']);
+});
+
+t.test('what is fetched goes to the agent by its name, with its bytes', async (t) => {
+  const prepare: Prepare = async (_spec, progress) => {
+    progress({ message: 'pulling', kind: 'image', item: 'a:1', currentBytes: 3, totalBytes: 9 });
+    return 'd';
+  };
+  const [told] = await all(prepareStream({ prepare }, spec, new AbortController().signal));
+  t.strictSame(told, {
+    ...{ message: 'pulling', kind: 'image', item: 'a:1' },
+    ...{ currentBytes: 3n, totalBytes: 9n, done: false },
+  });
 });
 
 t.test('a refusal reaches the reader', async (t) => {

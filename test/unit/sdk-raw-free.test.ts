@@ -67,7 +67,7 @@ async function pumped(t: Test, folder: string): Promise<LogWriter> {
 
 async function read(log: LogWriter) {
   const seen = { stdout: '', stderr: '', gap: '', end: '' };
-  const whole = { fromOffset: 0, follow: false, tailLines: 0 };
+  const whole = { fromOffset: 0, follow: false, tailLines: 0, sinceMs: 0 };
   for await (const { frames } of readLog(log, whole, new AbortController().signal))
     for (const { kind, data } of frames) seen[kind] += Buffer.from(data).toString('latin1');
   const { stdout, stderr, gap } = seen;

@@ -110,7 +110,7 @@ async function pointAt(store: Store, run: ObservedRun, { deadlineAt }: Place): P
 
 async function logOf(folder: string): Promise<string> {
   const parts: Uint8Array[] = [];
-  const all = { fromOffset: 0, follow: false, tailLines: 0 };
+  const all = { fromOffset: 0, follow: false, tailLines: 0, sinceMs: 0 };
   for await (const { frames } of readLog(await LogWriter.open(folder), all, never))
     for (const { data } of frames) parts.push(data);
   return Buffer.concat(parts).toString();

@@ -5,7 +5,6 @@
  *   stop, deadline, lease: files in the run folder, which the holder looks at once a second
  *   plugin gone: nothing changes; plugin back: the claim says which process it is, the output goes on where it was taken
  */
-import { constants } from 'node:os';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeFolder } from '../../../adapters/durable/folders.ts';
@@ -13,7 +12,8 @@ import { LimpetError } from '../../../core/errors.ts';
 import { FolderBell } from '../folder-bell.ts';
 import { killSurvivors, observeHeld, orderLease, readExit, survivors } from '../held-run.ts';
 import { pause } from '../pause.ts';
-import { rawSource, type RawName } from '../raw-source.ts';
+import type { RawName } from '../raw-files.ts';
+import { rawSource } from '../raw-source.ts';
 import { isStopOrdered, orderStop } from '../stop-order.ts';
 import {
   isLive,
@@ -152,7 +152,7 @@ export class HeldExecutor<Params> implements Executor<Params> {
   }
 
   async stop(run: RunContext<Params>, order: StopOrder): Promise<void> {
-    await orderStop(run.folder, order, constants.signals[order.signal]);
+    await orderStop(run.folder, order);
   }
 
   /** KILLs by nonce, a holder that has not claimed yet included: without its folder it cannot claim any more. */

@@ -15,7 +15,7 @@ import {
   readClaim,
   survivors,
 } from '../held-run.ts';
-import type { RawName } from '../raw-source.ts';
+import type { RawName } from '../raw-files.ts';
 import type { RunLabels } from '../run-folder.ts';
 import type { ExecutorHost, Observation, RunContext, RunKey, RunSpec } from '../types.ts';
 import { commandOf, graceOf } from './launch.ts';

@@ -3,7 +3,6 @@
  * what it was told (placements, stops) and tells what the test says.
  */
 import { systemClock } from '../../../adapters/clock/system-clock.ts';
-import { systemRandom } from '../../../adapters/clock/system-random.ts';
 import { Inbox, type Applied } from '../../../adapters/link/inbox.ts';
 import { Outbox } from '../../../adapters/link/outbox.ts';
 import { LinkSender } from '../../../adapters/link/sender.ts';
@@ -191,15 +190,12 @@ export class ScriptedAgent {
     const { log } = this.#options;
     if (log === undefined) return;
     const server = createStreamServer({
-      ...{ transport: this.#transport, nodeId: this.nodeId, clock: systemClock() },
-      ...{ random: systemRandom, log: silentLog },
+      ...{ transport: this.#transport, nodeId: this.nodeId, clock: systemClock(), log: silentLog },
     });
     this.#transport.subscribe(toAgent(this.nodeId, 'ExecutionLogs'), (message) => {
-      const { FromOffset } = logsRequestSchema.parse(fromBytes(message.payload));
-      return toBytes({
-        type: 'opened',
-        streamId: server.serve(logItems(log(FromOffset), FromOffset)),
-      });
+      const { FromOffset, StreamId } = logsRequestSchema.parse(fromBytes(message.payload));
+      server.serve(StreamId, () => logItems(log(FromOffset), FromOffset));
+      return toBytes({ type: 'opened', streamId: StreamId });
     });
   }
 

@@ -1,4 +1,6 @@
 /** The log of an execution as an agent's stream sends it: a text that begins with `gap ` is a gap. */
+import { encodeLogFrames } from '../../../wire/log-frames.ts';
+
 export async function* logItems(
   texts: AsyncIterable<string>,
   from: number,
@@ -6,9 +8,8 @@ export async function* logItems(
   let offset = from;
   for await (const text of texts) {
     const data = Buffer.from(text);
-    const stream = text.startsWith('gap ') ? 'gap' : 'stdout';
-    const item = { stream, timeMs: Date.now(), offset, data: data.toString('base64') };
+    const kind = text.startsWith('gap ') ? 'gap' : 'stdout';
+    yield encodeLogFrames([{ kind, source: 0, timeMs: Date.now(), offset, data }]);
     offset += data.length;
-    yield Buffer.from(`${JSON.stringify(item)}\n`);
   }
 }

@@ -167,7 +167,7 @@ export class Machine {
   /** Copies a file or folder of the host into a folder of the machine; root owns it there. */
   async copyIn(path: string, folder: string): Promise<void> {
     const from = resolve(path);
-    const archive = create({ cwd: dirname(from), portable: true }, [basename(from)]);
+    const archive = create({ cwd: dirname(from), portable: true, jobs: 1 }, [basename(from)]);
     await this.#container.putArchive(Readable.from(archive), { path: folder });
   }
 

@@ -482,6 +482,8 @@ export declare type PrepareResponse = Message<"limpet.executor.v1.PrepareRespons
   message: string;
 
   /**
+   * Of all that is fetched; 0 total_bytes: not known (yet).
+   *
    * @generated from field: uint64 current_bytes = 2;
    */
   currentBytes: bigint;
@@ -502,6 +504,18 @@ export declare type PrepareResponse = Message<"limpet.executor.v1.PrepareRespons
    * @generated from field: string digest = 5;
    */
   digest: string;
+
+  /**
+   * "image", "module" or "download", with its name in item: people then see these in the place of the message.
+   *
+   * @generated from field: string kind = 6;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string item = 7;
+   */
+  item: string;
 };
 
 /**
@@ -1024,6 +1038,14 @@ export declare type LogsRequest = Message<"limpet.executor.v1.LogsRequest"> & {
    * @generated from field: uint32 tail_lines = 4;
    */
   tailLines: number;
+
+  /**
+   * Only from the first frame of this time on, ms since the epoch (0: all). With tail_lines the later of both counts. A plugin
+   * may leave it out and give all: its host leaves out what is older.
+   *
+   * @generated from field: int64 since_ms = 5;
+   */
+  sinceMs: bigint;
 };
 
 /**
@@ -1054,11 +1076,19 @@ export declare type LogsResponse = Message<"limpet.executor.v1.LogsResponse"> & 
   end: boolean;
 
   /**
-   * when set: older bytes than this are gone
+   * When set: the log goes on at this offset; what was wanted before it is gone.
    *
    * @generated from field: uint64 truncated_before = 4;
    */
   truncatedBefore: bigint;
+
+  /**
+   * With truncated_before, when only the bytes from here on are gone, because they are damaged or their file is lost; without
+   * it they were deleted, the oldest first, to keep the log within its bounds.
+   *
+   * @generated from field: optional uint64 lost_from = 5;
+   */
+  lostFrom?: bigint | undefined;
 };
 
 /**
@@ -1721,7 +1751,7 @@ export declare const Executor: GenService<{
     output: typeof RemoveResponseSchema;
   },
   /**
-   * The execution's log frames from a byte offset.
+   * The execution's log frames from a byte offset. NOT_FOUND: the log was deleted, now or before it was read to its end.
    *
    * @generated from rpc limpet.executor.v1.Executor.Logs
    */

@@ -1,0 +1,128 @@
+/** The raw output of a held run, its files `stdout` and `stderr`, and how far it was taken. */
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { ignore } from '../../adapters/durable/if-there.ts';
+import type { Pace } from './folder-bell.ts';
+import { MAX_CHUNK_BYTES } from './log-writer.ts';
+import type { FullDisk } from './raw-full.ts';
+import type { RawPositions } from './raw-taken.ts';
+import type { LogChunk } from './types.ts';
+
+/** How long an unfinished line is held back. */
+const PARTIAL_LINE_MS = 200;
+const NEWLINE = 10;
+
+export type RawName = 'stdout' | 'stderr';
+
+/** Where a file can be read that is not in the folder (any more). Answers undefined: nowhere now. */
+export type Elsewhere = (name: RawName) => string | undefined;
+
+export class RawFiles implements Disposable {
+  readonly #files: readonly [RawFile, RawFile];
+
+  constructor(folder: string, elsewhere: Elsewhere | undefined, from: RawPositions) {
+    const file = (name: RawName) => {
+      const place = join(folder, name);
+      const find = () => (existsSync(place) ? place : elsewhere?.(name));
+      return new RawFile(name, find, from[name]);
+    };
+    this.#files = [file('stdout'), file('stderr')];
+  }
+
+  /** Taken of both together. */
+  get bytes(): number {
+    return this.#files[0].position + this.#files[1].position;
+  }
+
+  /** The cursor. */
+  get position(): string {
+    return this.#files.map(({ position }) => position).join(':');
+  }
+
+  get pace(): Pace | undefined {
+    return this.#files[0].pace ?? this.#files[1].pace;
+  }
+
+  /** At most one chunk of each file, from before its disk was full. `ended`: nothing more is written to them. */
+  *next(ended: boolean, full: FullDisk): Generator<LogChunk> {
+    for (const file of this.#files) {
+      const data = file.next(ended, full.sizeOf(file.name));
+      if (data === undefined) continue;
+      yield { stream: file.name, timeMs: Date.now(), data, cursor: this.position };
+    }
+  }
+
+  /** All is taken that was printed before the disk was full. An unfinished line may be held back for a while. */
+  haveReached(full: FullDisk): boolean {
+    return this.#files.every((file) => file.position >= full.sizeOf(file.name));
+  }
+
+  [Symbol.dispose](): void {
+    for (const file of this.#files) file[Symbol.dispose]();
+  }
+}
+
+/** One raw file and the bytes of it that were taken. */
+class RawFile implements Disposable {
+  readonly name: RawName;
+  readonly #place: () => string | undefined;
+  #fd: number | undefined;
+  #partialSince: number | undefined;
+  #isDeleted = false;
+  position: number;
+
+  constructor(name: RawName, place: () => string | undefined, position: number) {
+    this.name = name;
+    this.#place = place;
+    this.position = position;
+  }
+
+  /** Soon: an unfinished line waits for its end. Often: the file is deleted, what is written to it rings no bell. */
+  get pace(): Pace | undefined {
+    if (this.#partialSince !== undefined) return 'soon';
+    return this.#isDeleted ? 'often' : undefined;
+  }
+
+  /** The next bytes before `until`, up to the end of a line; undefined when there is nothing to give now. */
+  next(ended: boolean, until: number): Uint8Array | undefined {
+    // Not by way of the thread pool: most looks find nothing, and what there is has just been written.
+    this.#fd ??= this.#open();
+    if (this.#fd === undefined) return undefined;
+    const { size, nlink } = fstatSync(this.#fd);
+    this.#isDeleted = nlink === 0;
+    const waiting = Math.min(size, until) - this.position;
+    if (waiting <= 0) return undefined;
+    const room = Buffer.allocUnsafe(Math.min(waiting, MAX_CHUNK_BYTES));
+    const bytesRead = readSync(this.#fd, room, 0, room.length, this.position);
+    if (bytesRead === 0) return undefined;
+    const take = this.#cut(room.subarray(0, bytesRead), ended);
+    if (take === 0) return undefined;
+    this.#partialSince = undefined;
+    this.position += take;
+    return room.subarray(0, take);
+  }
+
+  #open(): number | undefined {
+    const place = this.#place();
+    if (place === undefined) return undefined;
+    try {
+      return openSync(place, 'r');
+    } catch (thrown) {
+      return ignore('ENOENT', undefined)(thrown);
+    }
+  }
+
+  /** How many bytes to give: whole lines; all when there is no hope of one, 0 to wait a little for the line's end. */
+  #cut(bytes: Buffer, ended: boolean): number {
+    const lines = bytes.lastIndexOf(NEWLINE) + 1;
+    if (lines > 0) return lines;
+    if (ended || bytes.length === MAX_CHUNK_BYTES) return bytes.length;
+    this.#partialSince ??= performance.now();
+    return performance.now() - this.#partialSince >= PARTIAL_LINE_MS ? bytes.length : 0;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * The log of one execution as its node sends it. A stream that breaks is opened again at the byte where it ended, as long as
+ * there may be more; what came is never passed on twice. Readers are told when a node is away, and when it is back.
+ *
+ * | a stream | then |
+ * |---|---|
+ * | ends with `finished` or `retention` | the log ends with it |
+ * | is not opened: the node does not know an execution that has ended | the log ends with `retention` |
+ * | ends otherwise, or is not opened, and more may come | it is opened again, at first soon, then each 5 s |
+ * | the same, of a log that is complete or not followed | the log ends with it after TRIES; at once when its node is known to be away |
+ */
+import type { Clock } from '../../adapters/clock/port.ts';
+import type { IncomingStream, StreamEnd } from '../../adapters/streams/port.ts';
+import { backoffMs } from '../../core/backoff.ts';
+import { LimpetError, messageOf } from '../../core/errors.ts';
+import { isTerminal } from '../../core/execution/states.ts';
+import { LogFrameDecoder, type LogFrame } from '../../wire/log-frames.ts';
+import type { LogWish } from '../nodes/streams.ts';
+import type { ExecutionRecord } from '../state/records.ts';
+import { frameFrom, isBefore, offsetAfter, type LogItem, type LogStart } from './log-items.ts';
+
+export interface LogOrigin {
+  readonly clock: Clock;
+  /** Ends by itself when the signal of the wish fires. Errors: `unavailable`, `timeout`, and what the node refuses with. */
+  open(execution: ExecutionRecord, wish: LogWish): Promise<IncomingStream>;
+  /** Its record as it is now. */
+  now(execution: ExecutionRecord): Promise<ExecutionRecord | undefined>;
+  /** The node is silent, as far as is known. */
+  isAway(execution: ExecutionRecord): boolean;
+}
+
+export interface LogReading {
+  readonly start: LogStart;
+  readonly follow: boolean;
+  readonly streams: readonly ('stdout' | 'stderr')[];
+  readonly signal: AbortSignal;
+}
+
+const BACKOFF = { firstMs: 100, lastMs: 5_000 };
+/** What is there now, or is left of what has ended, is asked for this often when its node does not answer. */
+const TRIES = 3;
+const BOTH = ['stdout', 'stderr'] as const;
+
+export class ResumedLog {
+  readonly #origin: LogOrigin;
+  readonly #execution: ExecutionRecord;
+  readonly #reading: LogReading;
+  #next: number | undefined;
+  /** What lies before it came from an earlier stream. */
+  #floor = 0;
+  #waiting: string | undefined;
+  /** Uptime; of the last try. */
+  #openedAt = Infinity;
+  /** Tries in a row that brought nothing, and broke soon. */
+  #failures = 0;
+  /** The same, since no more is to come. */
+  #last = 0;
+
+  constructor(origin: LogOrigin, execution: ExecutionRecord, reading: LogReading) {
+    this.#origin = origin;
+    this.#execution = execution;
+    this.#reading = reading;
+    const { fromOffset, tail, sinceMs } = reading.start;
+    this.#next = fromOffset ?? (tail === undefined && sinceMs === undefined ? 0 : undefined);
+  }
+
+  /** The next byte that is wanted; undefined before the first of a log that is not read from a known one. */
+  get next(): number | undefined {
+    return this.#next;
+  }
+
+  /** What readers were told when its node went away, until it is back. */
+  get waiting(): string | undefined {
+    return this.#waiting;
+  }
+
+  /** Ends with one `end`, unless the signal fires before. Never throws. */
+  async *read(): AsyncGenerator<readonly LogItem[]> {
+    const { signal } = this.#reading;
+    let end: StreamEnd;
+    for (;;) {
+      const before = this.#next;
+      end = await this.#known(yield* this.#once());
+      if (signal.aborted) return;
+      if (end.code === 'finished' || end.code === 'retention') break;
+      if (await this.#gaveUp(end, before)) break;
+      if (this.#isNews(end)) yield [this.#away(end)];
+      const pause = backoffMs(BACKOFF, this.#failures);
+      await this.#origin.clock.sleep(pause, signal).catch(() => undefined);
+    }
+    yield [{ type: 'end', end }];
+  }
+
+  async #known(end: StreamEnd | LimpetError): Promise<StreamEnd> {
+    if (!(end instanceof LimpetError)) return end;
+    const { code, message } = end;
+    const { id, nodeId } = this.#execution;
+    if (code === 'not-found' && (await hasEnded(this.#origin, this.#execution)))
+      return { code: 'retention', message: `node ${nodeId} no longer keeps the log of ${id}` };
+    const isAbsent = code === 'unavailable' || code === 'timeout';
+    return { code: isAbsent ? 'agent-gone' : 'error', message };
+  }
+
+  async #gaveUp(end: StreamEnd, before: number | undefined): Promise<boolean> {
+    const { follow } = this.#reading;
+    const { clock } = this.#origin;
+    const good = this.#next !== before || clock.uptime() - this.#openedAt > BACKOFF.lastMs;
+    this.#failures = good ? 0 : this.#failures + 1;
+    const isLast = !follow || (await hasEnded(this.#origin, this.#execution));
+    this.#last = isLast ? this.#last + 1 : 0;
+    const away = end.code === 'agent-gone' && this.#origin.isAway(this.#execution);
+    return isLast && (away || this.#last >= TRIES);
+  }
+
+  /** A break that mends by itself at once is not worth a word. */
+  #isNews({ code }: StreamEnd): boolean {
+    const { follow } = this.#reading;
+    return follow && this.#waiting === undefined && (code === 'agent-gone' || this.#failures > 1);
+  }
+
+  #away({ code, message }: StreamEnd): LogItem {
+    const { nodeId } = this.#execution;
+    this.#waiting =
+      code === 'agent-gone'
+        ? `node ${nodeId} is away; waiting`
+        : `the log cannot be read from node ${nodeId}: ${message}; trying again`;
+    return { type: 'notice', text: this.#waiting };
+  }
+
+  /** An error is why there is no stream. */
+  async *#once(): AsyncGenerator<readonly LogItem[], StreamEnd | LimpetError> {
+    let stream: IncomingStream;
+    try {
+      if (this.#reading.start.tail === 0) this.#next ??= await this.#end();
+      this.#floor = this.#next ?? 0;
+      stream = await this.#origin.open(this.#execution, this.#wish());
+      this.#openedAt = this.#origin.clock.uptime();
+    } catch (thrown) {
+      this.#openedAt = Infinity;
+      return LimpetError.from(thrown);
+    }
+    try {
+      if (this.#waiting !== undefined) yield [this.#back()];
+      yield* this.#items(stream);
+    } catch (thrown) {
+      return { code: 'error', message: messageOf(thrown) };
+    } finally {
+      stream.cancel();
+    }
+    return stream.end ?? { code: 'error', message: 'the stream has ended without a reason' };
+  }
+
+  #back(): LogItem {
+    this.#waiting = undefined;
+    const at = this.#next === undefined ? '' : ` at byte ${this.#next}`;
+    return { type: 'notice', text: `node ${this.#execution.nodeId} is back; going on${at}` };
+  }
+
+  async *#items(stream: IncomingStream): AsyncGenerator<readonly LogItem[]> {
+    const decoder = new LogFrameDecoder();
+    for await (const chunk of stream.chunks()) {
+      const items: LogItem[] = [];
+      for (const frame of decoder.take(chunk)) {
+        const fresh = this.#fresh(frame);
+        if (fresh !== undefined) items.push({ type: 'frame', frame: fresh });
+      }
+      if (items.length > 0) yield items;
+    }
+  }
+
+  /** What has not come yet of a frame. */
+  #fresh(frame: LogFrame): LogFrame | undefined {
+    if (isBefore(frame, this.#floor)) return undefined;
+    // Where a part of the log begins is known by its first byte only.
+    if (frame.kind !== 'cut' || this.#next !== undefined) this.#next = offsetAfter(frame);
+    return frameFrom(frame, this.#floor);
+  }
+
+  #wish(): LogWish {
+    const { start, follow, streams, signal } = this.#reading;
+    const wish = { follow, streams, signal, fromOffset: this.#next ?? 0 };
+    if (this.#next !== undefined) return wish;
+    const { tail, sinceMs } = start;
+    return {
+      ...wish,
+      ...(tail === undefined ? {} : { tail }),
+      ...(sinceMs === undefined ? {} : { sinceMs }),
+    };
+  }
+
+  /** Where the log ends now: behind the last frame of its last line. */
+  async #end(): Promise<number> {
+    const { signal } = this.#reading;
+    const lastLine = { follow: false, streams: BOTH, fromOffset: 0, tail: 1, signal };
+    const stream = await this.#origin.open(this.#execution, lastLine);
+    const decoder = new LogFrameDecoder();
+    let end = 0;
+    for await (const chunk of stream.chunks())
+      for (const frame of decoder.take(chunk)) end = offsetAfter(frame);
+    if (stream.end?.code === 'agent-gone') throw new LimpetError('unavailable', stream.end.message);
+    return end;
+  }
+}
+
+/** Nothing is printed any more. */
+export async function hasEnded(origin: LogOrigin, execution: ExecutionRecord): Promise<boolean> {
+  const now = await origin.now(execution);
+  return now === undefined || isTerminal(now.state);
+}
