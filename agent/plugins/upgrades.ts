@@ -84,6 +84,7 @@ export class Upgrades {
     const other = ports.begin(next);
     const close = (): void => [old, other].forEach(({ session }) => session.close());
     signal.addEventListener('abort', close, { once: true });
+    if (signal.aborted) close();
     const { routing } = current;
     const end = await takeOver({ ...this.#parts(wanted.spec), old, routing }, other);
     this.#note(end.problem, wanted);

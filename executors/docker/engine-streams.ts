@@ -119,6 +119,7 @@ export async function pullImage(
   const inner = new AbortController();
   const cancel = () => inner.abort();
   options.signal.addEventListener('abort', cancel, { once: true });
+  if (options.signal.aborted) cancel();
   let timer = setTimeout(cancel, options.lookupMs);
   let lookedUp = false;
   const pull = new PullProgress(image);

@@ -202,6 +202,8 @@ function gone({ executionId }: LogWriter): LimpetError {
 }
 
 function change(log: LogWriter, signal: AbortSignal): Promise<void> {
+  // It may have fired while the file was read; then it tells nobody any more.
+  if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const go = () => {
       stop();
