@@ -8,6 +8,7 @@
  * | is not opened: the node does not know an execution that has ended | the log ends with `retention` |
  * | ends otherwise, or is not opened, and more may come | it is opened again, at first soon, then each 5 s |
  * | the same, of a log that is complete or not followed | the log ends with it after TRIES; at once when its node is known to be away |
+ * | the same, of a log that was followed until its node told of the end | the log ends with it after PATIENT_TRIES: the node is back, or about to be |
  */
 import type { Clock } from '../../adapters/clock/port.ts';
 import type { IncomingStream, StreamEnd } from '../../adapters/streams/port.ts';
@@ -39,6 +40,9 @@ export interface LogReading {
 const BACKOFF = { firstMs: 100, lastMs: 5_000 };
 /** What is there now, or is left of what has ended, is asked for this often when its node does not answer. */
 const TRIES = 3;
+const PATIENT_TRIES = 10;
+/** Who does not follow is told that a node does not answer when that takes longer. */
+const SILENT_MS = 2_000;
 const BOTH = ['stdout', 'stderr'] as const;
 
 export class ResumedLog {
@@ -55,11 +59,15 @@ export class ResumedLog {
   #failures = 0;
   /** The same, since no more is to come. */
   #last = 0;
+  #wasLive = false;
+  /** Uptime. */
+  readonly #beganAt: number;
 
   constructor(origin: LogOrigin, execution: ExecutionRecord, reading: LogReading) {
     this.#origin = origin;
     this.#execution = execution;
     this.#reading = reading;
+    this.#beganAt = origin.clock.uptime();
     const { fromOffset, tail, sinceMs } = reading.start;
     this.#next = fromOffset ?? (tail === undefined && sinceMs === undefined ? 0 : undefined);
   }
@@ -76,7 +84,8 @@ export class ResumedLog {
 
   /** Ends with one `end`, unless the signal fires before. Never throws. */
   async *read(): AsyncGenerator<readonly LogItem[]> {
-    const { signal } = this.#reading;
+    const { follow, signal } = this.#reading;
+    this.#wasLive = follow && !(await hasEnded(this.#origin, this.#execution));
     let end: StreamEnd;
     for (;;) {
       const before = this.#next;
@@ -106,23 +115,27 @@ export class ResumedLog {
     const { clock } = this.#origin;
     const good = this.#next !== before || clock.uptime() - this.#openedAt > BACKOFF.lastMs;
     this.#failures = good ? 0 : this.#failures + 1;
-    const isLast = !follow || (await hasEnded(this.#origin, this.#execution));
+    const now = await this.#origin.now(this.#execution);
+    const isLast = !follow || isOver(now);
     this.#last = isLast ? this.#last + 1 : 0;
+    if (this.#wasLive && now?.outcome?.by !== 'lost') return this.#last >= PATIENT_TRIES;
     const away = end.code === 'agent-gone' && this.#origin.isAway(this.#execution);
     return isLast && (away || this.#last >= TRIES);
   }
 
-  /** A break that mends by itself at once is not worth a word. */
+  /** A break that mends by itself at once is not worth a word, and neither is a wait that nobody notices. */
   #isNews({ code }: StreamEnd): boolean {
-    const { follow } = this.#reading;
-    return follow && this.#waiting === undefined && (code === 'agent-gone' || this.#failures > 1);
+    if (this.#waiting !== undefined) return false;
+    if (this.#reading.follow) return code === 'agent-gone' || this.#failures > 1;
+    return code === 'agent-gone' && this.#origin.clock.uptime() - this.#beganAt > SILENT_MS;
   }
 
   #away({ code, message }: StreamEnd): LogItem {
     const { nodeId } = this.#execution;
+    const absent = this.#reading.follow ? 'is away; waiting' : 'does not answer; trying again';
     this.#waiting =
       code === 'agent-gone'
-        ? `node ${nodeId} is away; waiting`
+        ? `node ${nodeId} ${absent}`
         : `the log cannot be read from node ${nodeId}: ${message}; trying again`;
     return { type: 'notice', text: this.#waiting };
   }
@@ -204,6 +217,9 @@ export class ResumedLog {
 
 /** Nothing is printed any more. */
 export async function hasEnded(origin: LogOrigin, execution: ExecutionRecord): Promise<boolean> {
-  const now = await origin.now(execution);
+  return isOver(await origin.now(execution));
+}
+
+function isOver(now: ExecutionRecord | undefined): boolean {
   return now === undefined || isTerminal(now.state);
 }

@@ -222,3 +222,16 @@ t.test('readers are told when a node goes away, and where it goes on', async (t)
   await stage.finish();
   t.strictSame([stage.fault(first), stage.fault(late)], ['', '']);
 });
+
+t.test('a node that told of the end and is silent then is waited for', async (t) => {
+  const stage = new Stage();
+  const first = stage.join({});
+  await stage.settle();
+  stage.node.away = true;
+  stage.node.complete();
+  stage.node.breakStreams({ code: 'agent-gone', message: 'node n-1 is silent' });
+  await stage.settle(20_000);
+  t.equal(first.isOver, false, 'the record of the requester is no answer yet');
+  await stage.finish();
+  t.equal(stage.fault(first), '');
+});
