@@ -15,7 +15,7 @@ export const processExecutor: ExecutorDefinition<Config, Params> = {
   capabilities: { held: true },
   config,
   params,
-  async create({ envAllow, user, limitAddressSpace, maxProcesses }, host) {
+  async create({ envAllow, user, limitAddressSpace, maxOutputBytes, maxProcesses }, host) {
     const isAllowed = allowedNames(envAllow);
     const own = process.env;
     const account =
@@ -29,6 +29,7 @@ export const processExecutor: ExecutorDefinition<Config, Params> = {
           cwd: spec.params.WorkingDirectory ?? '.',
           env: environmentOf(spec, { own, isAllowed }),
           maxAddressSpaceBytes: limitAddressSpace ? spec.limits.memoryBytes : 0,
+          maxOutputBytes,
           ...account,
         }),
         paramsOf: (argv) => ({ Command: [...argv] }),

@@ -1,6 +1,8 @@
 /** What an operator may set and what a job may ask for. */
 import { z } from 'zod';
 
+const MIB = 1024 * 1024;
+
 export const config = z.strictObject({
   envAllow: z
     .array(z.string())
@@ -14,6 +16,12 @@ export const config = z.strictObject({
     .describe(
       "Bounds a run's memory by `ulimit -v`. That is address space: too narrow for node, java and others that reserve more than they use, so memory is only accounted for unless this is set.",
     ),
+  maxOutputBytes: z
+    .int()
+    .min(16 * MIB)
+    .max(64 * 1024 * MIB)
+    .default(1024 * MIB)
+    .describe('Bytes of output at which a run is ended when nobody takes any of it for 10 s.'),
   user: z
     .string()
     .optional()

@@ -3,7 +3,7 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { ignore } from '../../adapters/durable/if-there.ts';
 import type { Pace } from './folder-bell.ts';
-import { MAX_CHUNK_BYTES } from './log-writer.ts';
+import { LOG_LIMITS, MAX_CHUNK_BYTES } from './log-writer.ts';
 import type { FullDisk } from './raw-full.ts';
 import type { RawPositions } from './raw-taken.ts';
 import type { LogChunk } from './types.ts';
@@ -11,6 +11,10 @@ import type { LogChunk } from './types.ts';
 /** How long an unfinished line is held back. */
 const PARTIAL_LINE_MS = 200;
 const NEWLINE = 10;
+/** What the log keeps. */
+const KEPT_BYTES = LOG_LIMITS.segmentBytes * LOG_LIMITS.segments;
+/** With more than this waiting, what the log would have to cut again is not carried into it. */
+const MOST_WAITING_BYTES = 256 * 1024 * 1024;
 
 export type RawName = 'stdout' | 'stderr';
 
@@ -19,6 +23,7 @@ export type Elsewhere = (name: RawName) => string | undefined;
 
 export class RawFiles implements Disposable {
   readonly #files: readonly [RawFile, RawFile];
+  #timeMs = 0;
 
   constructor(folder: string, elsewhere: Elsewhere | undefined, from: RawPositions) {
     const file = (name: RawName) => {
@@ -46,9 +51,13 @@ export class RawFiles implements Disposable {
   /** At most one chunk of each file, from before its disk was full. `ended`: nothing more is written to them. */
   *next(ended: boolean, full: FullDisk): Generator<LogChunk> {
     for (const file of this.#files) {
-      const data = file.next(ended, full.sizeOf(file.name));
+      const until = full.sizeOf(file.name);
+      const skipped = file.catchUp(until);
+      if (skipped > 0) yield leftOut(skipped, file.name, this.position);
+      const data = file.next(ended, until);
       if (data === undefined) continue;
-      yield { stream: file.name, timeMs: Date.now(), data, cursor: this.position };
+      this.#timeMs = Math.min(Date.now(), Math.max(this.#timeMs, file.writtenMs));
+      yield { stream: file.name, timeMs: this.#timeMs, data, cursor: this.position };
     }
   }
 
@@ -62,6 +71,11 @@ export class RawFiles implements Disposable {
   }
 }
 
+function leftOut(bytes: number, name: RawName, cursor: string): LogChunk {
+  const text = `${bytes} bytes of ${name} are left out here: more was waiting than the log keeps`;
+  return { stream: 'gap', timeMs: Date.now(), data: Buffer.from(text), cursor };
+}
+
 /** One raw file and the bytes of it that were taken. */
 class RawFile implements Disposable {
   readonly name: RawName;
@@ -70,6 +84,8 @@ class RawFile implements Disposable {
   #partialSince: number | undefined;
   #isDeleted = false;
   position: number;
+  /** When something was last written to it: what it has now is not younger. */
+  writtenMs = 0;
 
   constructor(name: RawName, place: () => string | undefined, position: number) {
     this.name = name;
@@ -83,15 +99,26 @@ class RawFile implements Disposable {
     return this.#isDeleted ? 'often' : undefined;
   }
 
+  /**
+   * Work may print faster than anybody reads. What lies further back than the log keeps is skipped, up to the beginning of a
+   * line if there is one near; answers how many bytes.
+   */
+  catchUp(until: number): number {
+    const waiting = this.#waiting(until);
+    if (this.#fd === undefined || waiting <= MOST_WAITING_BYTES) return 0;
+    const from = this.position + waiting - KEPT_BYTES;
+    const near = Buffer.allocUnsafe(MAX_CHUNK_BYTES);
+    const bytesRead = readSync(this.#fd, near, 0, near.length, from);
+    const skipped = from + near.subarray(0, bytesRead).indexOf(NEWLINE) + 1 - this.position;
+    this.position += skipped;
+    this.#partialSince = undefined;
+    return skipped;
+  }
+
   /** The next bytes before `until`, up to the end of a line; undefined when there is nothing to give now. */
   next(ended: boolean, until: number): Uint8Array | undefined {
-    // Not by way of the thread pool: most looks find nothing, and what there is has just been written.
-    this.#fd ??= this.#open();
-    if (this.#fd === undefined) return undefined;
-    const { size, nlink } = fstatSync(this.#fd);
-    this.#isDeleted = nlink === 0;
-    const waiting = Math.min(size, until) - this.position;
-    if (waiting <= 0) return undefined;
+    const waiting = this.#waiting(until);
+    if (this.#fd === undefined || waiting <= 0) return undefined;
     const room = Buffer.allocUnsafe(Math.min(waiting, MAX_CHUNK_BYTES));
     const bytesRead = readSync(this.#fd, room, 0, room.length, this.position);
     if (bytesRead === 0) return undefined;
@@ -100,6 +127,17 @@ class RawFile implements Disposable {
     this.#partialSince = undefined;
     this.position += take;
     return room.subarray(0, take);
+  }
+
+  /** Bytes before `until` that were not taken yet. */
+  #waiting(until: number): number {
+    // Not by way of the thread pool: most looks find nothing, and what there is has just been written.
+    this.#fd ??= this.#open();
+    if (this.#fd === undefined) return 0;
+    const { size, nlink, mtimeMs } = fstatSync(this.#fd);
+    this.#isDeleted = nlink === 0;
+    this.writtenMs = Math.floor(mtimeMs);
+    return Math.min(size, until) - this.position;
   }
 
   #open(): number | undefined {

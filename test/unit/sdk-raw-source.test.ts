@@ -5,6 +5,8 @@ import {
   mkdirSync,
   openSync,
   rmSync,
+  truncateSync,
+  utimesSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -16,10 +18,11 @@ import { eventually } from '../kit/eventually.ts';
 /** Sooner than the safety look of 30 s, also on a slow machine. */
 const SOON_MS = 15_000;
 const never = new AbortController().signal;
+const textOf = ({ data }: LogChunk) => Buffer.from(data).toString('latin1');
 const text = (chunks: readonly LogChunk[], stream: string) =>
   chunks
     .filter((chunk) => chunk.stream === stream)
-    .map(({ data }) => Buffer.from(data).toString('latin1'))
+    .map(textOf)
     .join('');
 
 async function all(folder: string, cursor = '', limit = Infinity) {
@@ -55,6 +58,38 @@ t.test('wherever a reader dies, the next one goes on at the very byte', async (t
       t.fail(`bytes lost or doubled after ${dies} chunks`);
   }
   t.ok(total > 5, `${total} places to die`);
+});
+
+t.test('more than the log keeps is skipped when very much is waiting, and told', async (t) => {
+  const MIB = 1024 * 1024;
+  const folder = t.testdir({ stdout: 'first\n', stderr: '' });
+  const file = join(folder, 'stdout');
+  const end = 'x'.repeat(1000) + '\n' + 'line\n'.repeat(20 * MIB);
+  truncateSync(file, 300 * MIB - end.length);
+  appendFileSync(file, end);
+  const chunks = await all(folder);
+  const [gap = ''] = chunks.filter(({ stream }) => stream === 'gap').map(textOf);
+  const skipped = Number(/^(\d+) bytes of stdout are left out here/.exec(gap)?.[1]);
+  const output = text(chunks, 'stdout');
+  t.equal(skipped + output.length, 300 * MIB, 'each byte is there or counted');
+  t.ok(output.startsWith('line\n') && end.endsWith(output), 'the newest ones, from a line on');
+  t.ok(output.length > 99 * MIB, `${output.length} bytes`);
+  t.equal(chunks[0]?.stream, 'gap');
+
+  const again = await all(folder, chunks[0]?.cursor);
+  t.equal(text(again, 'stdout').length, output.length, 'whoever has the gap goes on behind it');
+
+  truncateSync(file, 200 * MIB);
+  t.equal(text(await all(folder), 'stdout').length, 200 * MIB, 'less than that is read whole');
+});
+
+t.test('output of a time when nobody read has the time when it was written', async (t) => {
+  const folder = t.testdir({ stdout: 'out\n', stderr: 'err\n' });
+  const at = (name: string, seconds: number) => utimesSync(join(folder, name), seconds, seconds);
+  at('stdout', 1_700_000_100);
+  at('stderr', 1_700_000_050);
+  const times = (await all(folder)).map(({ timeMs }) => timeMs);
+  t.strictSame(times, [1_700_000_100_000, 1_700_000_100_000], 'and never goes back');
 });
 
 t.test('live output is seen at once, an unfinished line after a moment', async (t) => {

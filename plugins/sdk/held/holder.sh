@@ -1,12 +1,12 @@
 #!/bin/sh
 # Holds one run that is a process; outlives plugin and agent. Plain POSIX sh (dash, busybox).
 #
-#   holder.sh FOLDER GRACE_SECONDS MEMORY_KIB RUN_AS START_FOLDER COMMAND [ARGUMENT...]
+#   holder.sh FOLDER GRACE_SECONDS MEMORY_KIB[:OUTPUT_BYTES] RUN_AS START_FOLDER COMMAND [ARGUMENT...]
 #
 # started in its own session, with LIMPET_RUN in its environment and the raw output files as stdout and stderr.
 #
 #   claim (O_EXCL, fsynced) -> command in its own session -> exit record (fsynced, renamed into place)
-#   beside it a watcher looks once a second:  stop order, deadline `until`, holder gone
+#   beside it a watcher looks once a second:  stop order, deadline `until`, output that nobody takes, holder gone
 #                                             -> signal to the command's group, KILL after the grace
 #
 # Whoever finds the claim made by another holder leaves at once: one run never has two copies. Files and their formats:
@@ -14,7 +14,9 @@
 # the run and why, written before the first signal). The claim stays open as descriptor 5: with that it proves what it
 # holds when the folder is gone (strays.ts). Once the folder is there again with this claim in it, it goes on in there.
 set -u
-folder=$1 grace=$2 memory=$3 run_as=$4 start_folder=$5
+folder=$1 grace=$2 memory=${3%%:*} run_as=$4 start_folder=$5
+most_output=0
+case $3 in *:*) most_output=${3#*:} ;; esac
 shift 5
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -92,6 +94,23 @@ signal_command() {
   fi
 }
 
+# More output than OUTPUT_BYTES waits in the raw files, and for ten looks nobody has taken any: whoever reads cuts what is
+# too much and says so, but with nobody there the disk would fill. A file's size is where its descriptor stands.
+untaken=0 taken_before=
+floods() {
+  [ "$most_output" -gt 0 ] || return 1
+  read -r _ out < "/proc/$$/fdinfo/3" && read -r _ err < "/proc/$$/fdinfo/4" || return 1
+  taken=0:0
+  [ ! -s taken ] || read -r taken < taken
+  waiting=$((out + err - ${taken%%:*} - ${taken#*:}))
+  if [ "$waiting" -le "$most_output" ] || [ "$taken" != "$taken_before" ]; then
+    untaken=0 taken_before=$taken
+    return 1
+  fi
+  untaken=$((untaken + 1))
+  [ "$untaken" -ge 10 ]
+}
+
 until=0 why=
 # Fills by, signal, grace and reason when somebody or something wants the run to end. A deadline outlives its file.
 wants_end() {
@@ -101,8 +120,12 @@ wants_end() {
     return 0
   fi
   [ ! -s until ] || read -r until why < until
-  [ "$until" -gt 0 ] && [ "$(now_ms)" -ge "$until" ] || return 1
-  by=limit signal=15 reason=${why:-deadline}
+  if [ "$until" -gt 0 ] && [ "$(now_ms)" -ge "$until" ]; then
+    by=limit signal=15 reason=${why:-deadline}
+    return 0
+  fi
+  floods || return 1
+  by=limit signal=9 reason=output
 }
 
 watch() {

@@ -9,6 +9,9 @@ import type { RunContext } from '../types.ts';
 import { holderScript } from './holder-script.ts';
 import type { HeldUser } from './types.ts';
 
+const MOST_OUTPUT_BYTES = 1024 ** 3;
+/** What is read is told every 4 MiB; until then it counts as waiting. */
+const LEAST_OUTPUT_BYTES = 16 * 1024 ** 2;
 const CLAIM_BOUND_MS = 10_000;
 const CLAIM_POLL_MS = 5;
 
@@ -19,6 +22,7 @@ export interface Launch {
   /** The folder in which the command starts. */
   readonly start: string;
   readonly maxAddressSpaceBytes: number | undefined;
+  readonly maxOutputBytes: number | undefined;
   readonly user: HeldUser | undefined;
 }
 
@@ -79,12 +83,12 @@ function spawnHolder(
 
 function holderArguments(
   { spec, folder }: RunContext,
-  { user, start, maxAddressSpaceBytes = 0, argv }: Launch,
+  { user, start, maxAddressSpaceBytes = 0, maxOutputBytes = MOST_OUTPUT_BYTES, argv }: Launch,
 ): readonly string[] {
   return [
     folder,
     String(Math.ceil(spec.stopGraceMs / 1000)),
-    String(Math.ceil(maxAddressSpaceBytes / 1024)),
+    `${Math.ceil(maxAddressSpaceBytes / 1024)}:${Math.max(maxOutputBytes, LEAST_OUTPUT_BYTES)}`,
     user === undefined ? '' : `${user.uid}:${user.gid}:${user.maxProcesses}`,
     relative(folder, start),
     ...argv,

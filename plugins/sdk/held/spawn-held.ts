@@ -26,9 +26,9 @@ export async function spawnHeld(
   const start = await makeWorkFolder(run, command);
   if (run.spec.deadlineAt > 0) await orderDeadline(run.folder, run.spec.deadlineAt);
   const marks = marksOf(host, run.spec);
-  const { argv, maxAddressSpaceBytes, user } = command;
+  const { argv, maxAddressSpaceBytes, maxOutputBytes, user } = command;
   await launchHolder(run, {
-    ...{ argv, start, maxAddressSpaceBytes, user },
+    ...{ argv, start, maxAddressSpaceBytes, maxOutputBytes, user },
     env: carried({ ...env, ...marks }, marks),
   });
 }

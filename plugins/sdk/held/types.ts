@@ -26,6 +26,8 @@ export interface HeldCommand {
   readonly env?: Readonly<Record<string, string>>;
   /** Bounds its memory by `ulimit -v`, in bytes; that is address space, which node, java and others reserve in plenty. */
   readonly maxAddressSpaceBytes?: number;
+  /** Bytes of output at which the run is ended, `limit` `output`, when nobody takes any for 10 s; at least 16 MiB, missing: 1 GiB. */
+  readonly maxOutputBytes?: number;
   /** Missing: it runs as the plugin does. */
   readonly user?: HeldUser;
 }
