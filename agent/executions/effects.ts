@@ -23,6 +23,9 @@ import type { Prepared } from './prepared.ts';
 import { SharedInputs } from './shared-inputs.ts';
 import { collect, resultMounts, type Collected } from './results.ts';
 
+/** So long a preparation that tells nothing of itself is told of all the same. */
+const QUIET_MS = 2_000;
+
 /** Read anew for each run. */
 export interface RunLimits {
   readonly stopGraceMs: number;
@@ -101,12 +104,19 @@ export class Effects implements EffectRunner {
     this.#deps.faults.reach('agent.effect.prepare.before');
     const client = this.#client(live);
     const { progress, signal } = this.#staging(live);
+    // Not every plugin tells how far it is.
+    const { Type: executor } = live.record.placement.task.Engine;
+    const quiet = this.#deps.clock.after(QUIET_MS, () => {
+      if (live.progress === undefined)
+        progress({ kind: 'other', item: `executor ${executor} prepares it`, doneBytes: 0 });
+    });
     const ask = async () => client.prepare(await this.#order(live), progress, signal);
     try {
       const digest = await this.#deps.prepared.digest(live.record, client, { ask, signal });
       this.#deps.faults.reach('agent.effect.prepare.after');
       this.#answer(live, { type: 'prepared', digest });
     } finally {
+      quiet.cancel();
       live.progress = undefined;
       this.#deps.progress.over(live.record.placement.executionId);
     }

@@ -58,6 +58,7 @@ const NAMELESS = 'download';
 export async function download(order: Download, ports: DownloadPorts): Promise<string> {
   const there = await stagedName(order.folder);
   if (there !== undefined) return there;
+  tellBytes(order, undefined, 0);
   const { attempts, retryMs } = ports.limits;
   for (let attempt = 1; ; attempt++) {
     try {
@@ -180,9 +181,11 @@ function counter(
   });
 }
 
-function tellBytes(order: Download, { contentLength }: Fetched, doneBytes: number): void {
+/** `fetched` is undefined before its server has answered. */
+function tellBytes(order: Download, fetched: Fetched | undefined, doneBytes: number): void {
   const item = shownUrl(order.source.url);
-  tell(order, { kind: 'download', item, message: item, doneBytes, totalBytes: contentLength });
+  const totalBytes = fetched?.contentLength;
+  tell(order, { kind: 'download', item, message: item, doneBytes, totalBytes });
 }
 
 function tell({ progress }: Download, told: ToldProgress): void {

@@ -1,5 +1,5 @@
 /** How far a download is, as people see it while their job is prepared; the server sends when the test says so. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import t from 'tap';
@@ -12,6 +12,7 @@ import { startCluster } from '../kit/cluster.ts';
 import { eventually } from '../kit/eventually.ts';
 import { fileServer } from '../kit/file-server.ts';
 import { batchJob, processTask } from '../kit/job-specs.ts';
+import { distPath } from '../kit/program.ts';
 
 t.setTimeout(240_000);
 
@@ -21,7 +22,13 @@ const SEEN_MS = 60_000;
 const open = new Map<string, ServerResponse>();
 const server = await fileServer(t, { '/waited': begin('waited'), '/followed': begin('followed') });
 const cluster = await startCluster(t);
+/** Where a plugin is told to stand still. */
+const quiet = join(cluster.folder, 'quiet');
+mkdirSync(quiet);
 const agent = cluster.addAgent({
+  plugins: [
+    { name: 'quiet', command: [process.execPath, distPath('fixtures/halting-plugin.js'), quiet] },
+  ],
   executors: { docker: { enabled: false }, wasm: { enabled: false }, process: { enabled: true } },
   urlDownload: { allow: ['127.0.0.1'], idleMs: 120_000 },
 });
@@ -120,7 +127,7 @@ t.test('whoever waits for a job or asks about it sees how far its download is', 
       },
       SEEN_MS,
     );
-    t.match(lines[0], /^job \w{8} {2}\S+ {2}\w+ \(\w+\): download .* [0-2] of 4 MB \(\d+ %\)$/);
+    t.match(lines[0], /^job \w{8} {2}\S+ {2}\w+ \(\w+\): download \S+( [0-2] of 4 MB \(\d+ %\))?$/);
     const seconds = (performance.now() - began) / 1_000;
     t.ok(lines.length <= 2 + seconds / 10, lines.join('\n'));
   });
@@ -135,6 +142,20 @@ t.test('whoever waits for a job or asks about it sees how far its download is', 
   t.equal(await cluster.log(name), `${4 * MB}\n`);
   const after = await cluster.api.get(`limpet/executions/${id}`, detail);
   t.equal(after.progress, undefined, 'nothing of it is left');
+});
+
+t.test('what its plugin tells nothing of is shown as prepared all the same', async () => {
+  const name = 'quiet';
+  const file = join(cluster.folder, `${name}.json`);
+  const task = { Engine: { Type: name, Params: { Command: ['true'] } } };
+  writeFileSync(file, JSON.stringify(batchJob(task, { Name: name })));
+  writeFileSync(join(quiet, 'armed'), 'prepare before');
+  const program = await cluster.limpet('job', 'run', file, '--wait');
+  const line = `executor ${name} prepares it`;
+  await eventually('a word', () => program.stderr.includes(line), SEEN_MS);
+  process.kill(Number(readFileSync(join(quiet, 'halted'), 'utf8')), 'SIGKILL');
+  await program.waitForExit(SEEN_MS);
+  t.equal(program.exit?.code, 0, program.stderr);
 });
 
 t.test('so does whoever follows its output, until that begins', async (t) => {
