@@ -5,8 +5,8 @@ import type { AgentConfig } from './config.ts';
 import type { PluginTimings } from './plugins/options.ts';
 import type { PluginSpec } from './plugins/port.ts';
 
-/** V8's default lets the space of young objects grow to 48 MB, which a plugin would fill and never need. */
-const NODE_FLAGS = ['--max-semi-space-size=2'];
+/** As the agent's own (cli/programs.ts). */
+const NODE_FLAGS = ['--max-semi-space-size=2', '--single-threaded-gc'];
 
 const BUILT_IN = ['docker', 'wasm', 'process'] as const;
 

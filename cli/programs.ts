@@ -9,9 +9,15 @@ import { LimpetError } from '../core/errors.ts';
  * Flags of Node for the long-running programs. V8's default lets the space of young objects grow to 48 MB, which these
  * programs would fill and never need.
  */
-export const NODE_FLAGS = ['--max-semi-space-size=2'] as const;
+const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=2'];
+/** With a heap as small as the agent's, threads that help to collect it cost more than they save. */
+export const AGENT_FLAGS: readonly string[] = [...NODE_FLAGS, '--single-threaded-gc'];
 
 export type ProgramName = 'limpet' | 'agent' | 'requester' | 'dev-broker' | 'plugin-test';
+
+export function nodeFlags(name: ProgramName): readonly string[] {
+  return name === 'agent' ? AGENT_FLAGS : NODE_FLAGS;
+}
 
 /** Throws `unavailable` when it is not built. */
 export function programPath(name: ProgramName): string {
@@ -30,7 +36,7 @@ const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const
  * the signal that ended it, as in a shell.
  */
 export function runProgram(name: ProgramName, args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, [...NODE_FLAGS, programPath(name), ...args], {
+  const child = spawn(process.execPath, [...nodeFlags(name), programPath(name), ...args], {
     stdio: 'inherit',
   });
   const forward = (signal: NodeJS.Signals): void => {

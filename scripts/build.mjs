@@ -40,7 +40,7 @@ const PROGRAMS = {
 
 /** Somebody waits for its start, a fifth of which is compiling: it has a code cache, made with the flags that it is run with. */
 const CACHED = ['agent'];
-const CACHE_FLAGS = ['--max-semi-space-size=2'];
+const CACHE_FLAGS = ['--max-semi-space-size=2', '--single-threaded-gc'];
 
 /** Loaded from node_modules at run time: native code, or files that it looks for beside itself. */
 export const EXTERNAL = ['level', 'classic-level', '@extism/extism'];

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AgentStatus } from '../../agent/api/status.ts';
+import { AGENT_FLAGS } from '../../cli/programs.ts';
 import { until } from './until.ts';
 import { Jobs } from './jobs.ts';
 
@@ -80,9 +81,7 @@ export class Cluster {
   async startAgent(): Promise<AgentStatus> {
     rmSync(join(this.agentFolder, 'agent.json'), { force: true });
     const log = openSync(join(this.#folder, 'agent.log'), 'a');
-    // The flag is the one that `limpet agent` gives.
-    const flags = ['--max-semi-space-size=2'];
-    const args = [...flags, join(root, 'dist/agent.js'), '--config', this.#writeConfig()];
+    const args = [...AGENT_FLAGS, join(root, 'dist/agent.js'), '--config', this.#writeConfig()];
     this.#agent = spawn(process.execPath, args, { stdio: ['ignore', log, log] });
     closeSync(log);
     return until('the agent to be ready', READY_MS, async () => {

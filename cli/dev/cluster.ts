@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { LimpetError } from '../../core/errors.ts';
 import { askAgent } from '../agent-socket.ts';
 import type { Context } from '../context.ts';
-import { programPath, NODE_FLAGS } from '../programs.ts';
+import { nodeFlags, programPath } from '../programs.ts';
 import type { ProgramName } from '../programs.ts';
 import { startBroker } from './broker.ts';
 import type { Broker, BrokerChildOptions } from './broker.ts';
@@ -146,7 +146,7 @@ export class Cluster {
     return new Child({
       name,
       command: process.execPath,
-      args: [...NODE_FLAGS, programPath(name), ...args],
+      args: [...nodeFlags(name), programPath(name), ...args],
       env: { LIMPET_LOG: this.#context.env['LIMPET_LOG'] ?? 'pretty' },
       onLine: out,
       ...options,

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LimpetError, messageOf } from '../../core/errors.ts';
-import { NODE_FLAGS } from '../programs.ts';
+import { AGENT_FLAGS } from '../programs.ts';
 import { syncFolder, writeFile } from './durable-file.ts';
 import { checkFiles, readRelease } from './release.ts';
 
@@ -58,7 +58,7 @@ export function makeCache(release: string, node: string): void {
   const files = [join(dist, 'make-code-cache.js'), join(dist, 'agent.cjs'), made];
   rmSync(cache, { force: true });
   try {
-    execFileSync(node, [...NODE_FLAGS, ...files, '--help'], {
+    execFileSync(node, [...AGENT_FLAGS, ...files, '--help'], {
       stdio: ['ignore', 'ignore', 'pipe'],
       timeout: CACHE_MS,
     });

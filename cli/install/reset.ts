@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { LimpetError } from '../../core/errors.ts';
 import { setpriv } from '../owner.ts';
-import { NODE_FLAGS } from '../programs.ts';
+import { AGENT_FLAGS } from '../programs.ts';
 import { saidOf } from './copy-release.ts';
 import type { Host } from './host.ts';
 import { LAYOUT } from './layout.ts';
@@ -13,7 +13,7 @@ const RESET_MS = 300_000;
 /** Errors: `unavailable` when an executor cannot be asked; nothing is removed then. */
 export function resetAgent(release: string, node: string, host: Host): void {
   const args = ['--config', host.at(LAYOUT.agentConfig), '--data', host.at(LAYOUT.agentData)];
-  const program = [...NODE_FLAGS, join(release, 'dist/agent.js'), ...args, '--reset', '--identity'];
+  const program = [...AGENT_FLAGS, join(release, 'dist/agent.js'), ...args, '--reset', '--identity'];
   const [command = node, ...rest] = [...asOwner(host), node, ...program];
   try {
     execFileSync(command, rest, {

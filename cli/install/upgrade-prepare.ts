@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync } f
 import { basename, join, resolve } from 'node:path';
 import { extract } from 'tar';
 import { LimpetError, messageOf } from '../../core/errors.ts';
-import { NODE_FLAGS } from '../programs.ts';
+import { AGENT_FLAGS } from '../programs.ts';
 import { copyRelease, makeCache, saidOf } from './copy-release.ts';
 import type { Host } from './host.ts';
 import { LAYOUT } from './layout.ts';
@@ -97,7 +97,7 @@ function place(
     copyRelease(folder, to);
   }
   makeCache(to, node);
-  const program = [...NODE_FLAGS, join(to, 'dist/agent.js'), '--help'];
+  const program = [...AGENT_FLAGS, join(to, 'dist/agent.js'), '--help'];
   try {
     execFileSync(node, program, { stdio: ['ignore', 'ignore', 'pipe'], timeout: HELP_MS });
   } catch (thrown) {

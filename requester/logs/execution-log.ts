@@ -7,8 +7,10 @@ import type { LogEnd } from '../../wire/http.ts';
 import type { ExecutionRecord } from '../state/records.ts';
 import type { LogItem, LogStart } from './log-items.ts';
 import type { LogQuery } from './log-query.ts';
+import { hasEnded } from './patience.ts';
 import { recordedOutput } from './recorded-output.ts';
-import { hasEnded, ResumedLog, type LogOrigin } from './resumed-log.ts';
+import type { LogOrigin } from './log-origin.ts';
+import { ResumedLog } from './resumed-log.ts';
 import type { TapTable } from './tap-table.ts';
 
 export interface ExecutionLogOptions {

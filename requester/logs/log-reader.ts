@@ -17,7 +17,7 @@ import { countingOf, isThere } from './counting.ts';
 import { ExecutionLog } from './execution-log.ts';
 import type { LogItem, LogOutput } from './log-items.ts';
 import type { LogQuery } from './log-query.ts';
-import type { LogOrigin } from './resumed-log.ts';
+import type { LogOrigin } from './log-origin.ts';
 import { TapTable } from './tap-table.ts';
 
 export interface LogReaderOptions {

@@ -3,7 +3,7 @@ import type { Clock } from '../../adapters/clock/port.ts';
 import type { NodeStreams } from '../nodes/streams.ts';
 import type { Reader } from '../state/reader.ts';
 import type { WorldView } from '../state/world.ts';
-import type { LogOrigin } from './resumed-log.ts';
+import type { LogOrigin } from './log-origin.ts';
 
 export interface NodeOriginParts {
   readonly streams: NodeStreams;

@@ -6,29 +6,16 @@
  * |---|---|
  * | ends with `finished` or `retention` | the log ends with it |
  * | is not opened: the node does not know an execution that has ended | the log ends with `retention` |
- * | ends otherwise, or is not opened, and more may come | it is opened again, at first soon, then each 5 s |
- * | the same, of a log that is complete or not followed | the log ends with it after TRIES; at once when its node is known to be away |
- * | the same, of a log that was followed until its node told of the end | the log ends with it after PATIENT_TRIES: the node is back, or about to be |
+ * | ends otherwise, or is not opened | it is opened again, at first soon, then each 5 s, unless it is given up (patience.ts) |
  */
-import type { Clock } from '../../adapters/clock/port.ts';
 import type { IncomingStream, StreamEnd } from '../../adapters/streams/port.ts';
-import { backoffMs } from '../../core/backoff.ts';
 import { LimpetError, messageOf } from '../../core/errors.ts';
-import { isTerminal } from '../../core/execution/states.ts';
 import { LogFrameDecoder, type LogFrame } from '../../wire/log-frames.ts';
 import type { LogWish } from '../nodes/streams.ts';
 import type { ExecutionRecord } from '../state/records.ts';
 import { frameFrom, isBefore, offsetAfter, type LogItem, type LogStart } from './log-items.ts';
-
-export interface LogOrigin {
-  readonly clock: Clock;
-  /** Ends by itself when the signal of the wish fires. Errors: `unavailable`, `timeout`, and what the node refuses with. */
-  open(execution: ExecutionRecord, wish: LogWish): Promise<IncomingStream>;
-  /** Its record as it is now. */
-  now(execution: ExecutionRecord): Promise<ExecutionRecord | undefined>;
-  /** The node is silent, as far as is known. */
-  isAway(execution: ExecutionRecord): boolean;
-}
+import type { LogOrigin } from './log-origin.ts';
+import { hasEnded, Patience } from './patience.ts';
 
 export interface LogReading {
   readonly start: LogStart;
@@ -37,12 +24,6 @@ export interface LogReading {
   readonly signal: AbortSignal;
 }
 
-const BACKOFF = { firstMs: 100, lastMs: 5_000 };
-/** What is there now, or is left of what has ended, is asked for this often when its node does not answer. */
-const TRIES = 3;
-const PATIENT_TRIES = 10;
-/** Who does not follow is told that a node does not answer when that takes longer. */
-const SILENT_MS = 2_000;
 const BOTH = ['stdout', 'stderr'] as const;
 
 export class ResumedLog {
@@ -53,21 +34,13 @@ export class ResumedLog {
   /** What lies before it came from an earlier stream. */
   #floor = 0;
   #waiting: string | undefined;
-  /** Uptime; of the last try. */
-  #openedAt = Infinity;
-  /** Tries in a row that brought nothing, and broke soon. */
-  #failures = 0;
-  /** The same, since no more is to come. */
-  #last = 0;
-  #wasLive = false;
-  /** Uptime. */
-  readonly #beganAt: number;
+  readonly #patience: Patience;
 
   constructor(origin: LogOrigin, execution: ExecutionRecord, reading: LogReading) {
     this.#origin = origin;
     this.#execution = execution;
     this.#reading = reading;
-    this.#beganAt = origin.clock.uptime();
+    this.#patience = new Patience(origin, execution, reading.follow);
     const { fromOffset, tail, sinceMs } = reading.start;
     this.#next = fromOffset ?? (tail === undefined && sinceMs === undefined ? 0 : undefined);
   }
@@ -84,18 +57,19 @@ export class ResumedLog {
 
   /** Ends with one `end`, unless the signal fires before. Never throws. */
   async *read(): AsyncGenerator<readonly LogItem[]> {
-    const { follow, signal } = this.#reading;
-    this.#wasLive = follow && !(await hasEnded(this.#origin, this.#execution));
+    const { signal } = this.#reading;
+    await this.#patience.begin();
     let end: StreamEnd;
     for (;;) {
       const before = this.#next;
       end = await this.#known(yield* this.#once());
       if (signal.aborted) return;
       if (end.code === 'finished' || end.code === 'retention') break;
-      if (await this.#gaveUp(end, before)) break;
-      if (this.#isNews(end)) yield [this.#away(end)];
-      const pause = backoffMs(BACKOFF, this.#failures);
-      await this.#origin.clock.sleep(pause, signal).catch(() => undefined);
+      const isAbsent = end.code === 'agent-gone';
+      if (await this.#patience.isOver({ isAbsent, brought: this.#next !== before })) break;
+      if (this.#waiting === undefined && this.#patience.isNews({ isAbsent }))
+        yield [this.#away(end)];
+      await this.#origin.clock.sleep(this.#patience.pauseMs, signal).catch(() => undefined);
     }
     yield [{ type: 'end', end }];
   }
@@ -108,26 +82,6 @@ export class ResumedLog {
       return { code: 'retention', message: `node ${nodeId} no longer keeps the log of ${id}` };
     const isAbsent = code === 'unavailable' || code === 'timeout';
     return { code: isAbsent ? 'agent-gone' : 'error', message };
-  }
-
-  async #gaveUp(end: StreamEnd, before: number | undefined): Promise<boolean> {
-    const { follow } = this.#reading;
-    const { clock } = this.#origin;
-    const good = this.#next !== before || clock.uptime() - this.#openedAt > BACKOFF.lastMs;
-    this.#failures = good ? 0 : this.#failures + 1;
-    const now = await this.#origin.now(this.#execution);
-    const isLast = !follow || isOver(now);
-    this.#last = isLast ? this.#last + 1 : 0;
-    if (this.#wasLive && now?.outcome?.by !== 'lost') return this.#last >= PATIENT_TRIES;
-    const away = end.code === 'agent-gone' && this.#origin.isAway(this.#execution);
-    return isLast && (away || this.#last >= TRIES);
-  }
-
-  /** A break that mends by itself at once is not worth a word, and neither is a wait that nobody notices. */
-  #isNews({ code }: StreamEnd): boolean {
-    if (this.#waiting !== undefined) return false;
-    if (this.#reading.follow) return code === 'agent-gone' || this.#failures > 1;
-    return code === 'agent-gone' && this.#origin.clock.uptime() - this.#beganAt > SILENT_MS;
   }
 
   #away({ code, message }: StreamEnd): LogItem {
@@ -147,9 +101,9 @@ export class ResumedLog {
       if (this.#reading.start.tail === 0) this.#next ??= await this.#end();
       this.#floor = this.#next ?? 0;
       stream = await this.#origin.open(this.#execution, this.#wish());
-      this.#openedAt = this.#origin.clock.uptime();
+      this.#patience.opened();
     } catch (thrown) {
-      this.#openedAt = Infinity;
+      this.#patience.refused();
       return LimpetError.from(thrown);
     }
     try {
@@ -213,13 +167,4 @@ export class ResumedLog {
     if (stream.end?.code === 'agent-gone') throw new LimpetError('unavailable', stream.end.message);
     return end;
   }
-}
-
-/** Nothing is printed any more. */
-export async function hasEnded(origin: LogOrigin, execution: ExecutionRecord): Promise<boolean> {
-  return isOver(await origin.now(execution));
-}
-
-function isOver(now: ExecutionRecord | undefined): boolean {
-  return now === undefined || isTerminal(now.state);
 }

@@ -5,7 +5,8 @@
 import type { ExecutionId } from '../../core/ids.ts';
 import type { ExecutionRecord } from '../state/records.ts';
 import type { LogItem, LogStart } from './log-items.ts';
-import { ResumedLog, type LogOrigin } from './resumed-log.ts';
+import type { LogOrigin } from './log-origin.ts';
+import { ResumedLog } from './resumed-log.ts';
 import { Tap, type Member } from './tap.ts';
 
 const RING_BYTES = 1024 * 1024;

@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 const ROUNDS = 5;
 const READY_MS = 60_000;
 const POLL_MS = 5;
-const NODE_FLAGS = ['--max-semi-space-size=2'];
+const NODE_FLAGS = ['--max-semi-space-size=2', '--single-threaded-gc'];
 
 /** Medians, ms. `scratch` is an empty folder. */
 export async function startTimes(release, scratch) {

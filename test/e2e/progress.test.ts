@@ -127,7 +127,10 @@ t.test('whoever waits for a job or asks about it sees how far its download is', 
       },
       SEEN_MS,
     );
-    t.match(lines[0], /^job \w{8} {2}\S+ {2}\w+ \(\w+\): download \S+( [0-2] of 4 MB \(\d+ %\))?$/);
+    t.match(
+      lines[0],
+      /^job \w{8} {2}\S+ {2}\w+ \(\w+\): download \S+( [0-2](\.\d)? of 4 MB \(\d+ %\))?$/,
+    );
     const seconds = (performance.now() - began) / 1_000;
     t.ok(lines.length <= 2 + seconds / 10, lines.join('\n'));
   });

@@ -1,11 +1,12 @@
 /** The wasm executor as the agent runs it: a plugin process over its wire. */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { LimpetError } from '../../core/errors.ts';
 import { Phase } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
 import { eventually } from '../kit/eventually.ts';
 import { drivePlugin } from '../kit/plugin-driver.ts';
+import { programDir } from '../kit/program-dir.ts';
 import { fixture } from './executor-wasm/kit.ts';
 
 // Starting runners from source takes a second each, and more on a busy machine.
@@ -55,6 +56,24 @@ await t.test('a module over its cap is refused by prepare', async (t) => {
     (error: unknown) => LimpetError.from(error),
   );
   t.match(thrown, { code: 'refused', message: /asks for 536870912 bytes of memory/ });
+});
+
+await t.test('a log has exactly the bytes that were printed', async (t) => {
+  const MIB = 1024 * 1024;
+  const binary = Buffer.from(Array.from({ length: 256_000 }, (_, at) => at & 255));
+  const long = Buffer.concat([Buffer.alloc(MIB, 'x'), Buffer.from('\n'), Buffer.alloc(MIB, 'y')]);
+  const printed = Buffer.concat([binary, long, Buffer.from('\nno newline at the end')]);
+  const file = join(programDir(t), 'printed');
+  writeFileSync(file, printed);
+  // It copies stdin to stderr.
+  const run = wish('e-bytes', 'cat-env');
+  const mounts = [...run.mounts, { source: file, target: '/input/printed', readOnly: true }];
+  const order = { ...run, mounts, params: { ...run.params, Stdin: '/input/printed' } };
+  await plugin.start({ ...order, digest: await plugin.prepare(order) });
+  t.match(await plugin.wait(run), { phase: Phase.EXITED, outcome: { by: 'exit', code: 0 } });
+  const { stderr, end } = await plugin.logs(run);
+  t.ok(Buffer.from(stderr, 'latin1').equals(printed));
+  t.equal(end, true);
 });
 
 await t.test('kill -9 of the plugin: same runner, no line lost or doubled', async (t) => {

@@ -71,7 +71,8 @@ async function start() {
   const program = join(root, 'opt/limpet/current/dist/agent.js');
   const config = join(root, 'etc/limpet/agent.config.json');
   const log = openSync(join(state, 'log'), 'a');
-  const args = ['--max-semi-space-size=2', program, '--config', config, '--data', data];
+  const flags = ['--max-semi-space-size=2', '--single-threaded-gc'];
+  const args = [...flags, program, '--config', config, '--data', data];
   const agent = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] });
   writeFileSync(pidFile, String(agent.pid));
   agent.unref();

@@ -62,7 +62,7 @@ t.test('--dry-run shows every file and no secret, and changes nothing', async (t
   );
   t.match(
     shown,
-    /\n {4}ExecStart=\/\S+ --max-semi-space-size=2 \/opt\/limpet\/current\/dist\/agent\.js/,
+    /\n {4}ExecStart=\/\S+ --max-semi-space-size=2 --single-threaded-gc \/opt\/limpet\/current\/dist\/agent\.js/,
   );
   t.match(shown, /\n {10}"tls:\/\/broker\.example:4222"\n/);
   for (const path of [

@@ -169,7 +169,8 @@ for (const [what, path, reason, asked] of [
 t.test('a server that is busy for a moment is asked again', async (t) => {
   const { file, told } = await fetched(join(tempDir(t), '0'), '/busy-once');
   t.ok(readFileSync(file).equals(BODY));
-  const [failed, ...begun] = told;
+  const [asked, failed, ...begun] = told;
+  t.strictSame(asked, { kind: 'download', item: `${server.url}/busy-once`, doneBytes: 0 });
   t.match(failed?.item, /^attempt 1 of 2 failed: .* answered 503 Service Unavailable$/);
   t.equal(failed?.kind, 'other');
   const whole = { kind: 'download', item: `${server.url}/busy-once`, totalBytes: BODY.length };

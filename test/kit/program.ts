@@ -1,7 +1,7 @@
 /** Programs under test: started, watched by their output, killed by pid, never left behind. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { NODE_FLAGS } from '../../cli/programs.ts';
+import { nodeFlags } from '../../cli/programs.ts';
 import { eventually } from './eventually.ts';
 import type { Teardown } from './teardown.ts';
 
@@ -52,7 +52,7 @@ export async function startProgram(
 }
 
 /** Those that stay are started with the flags that people's are started with, which their code cache is made for. */
-const STAYING: readonly DistProgram[] = ['agent', 'requester', 'dev-broker'];
+const STAYING = ['agent', 'requester', 'dev-broker'] as const;
 
 /** Starts `dist/<name>.js` with this Node. */
 export function startDist(
@@ -60,7 +60,8 @@ export function startDist(
   name: DistProgram,
   options: ProgramOptions = {},
 ): Promise<Program> {
-  const flags = STAYING.includes(name) ? NODE_FLAGS : [];
+  const staying = STAYING.find((one) => one === name);
+  const flags = staying === undefined ? [] : nodeFlags(staying);
   const args = [...flags, distPath(`${name}.js`), ...(options.args ?? [])];
   return startProgram(t, process.execPath, { ...options, args });
 }

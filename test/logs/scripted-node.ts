@@ -6,7 +6,7 @@ import { once, EventEmitter } from 'node:events';
 import type { Clock } from '../../adapters/clock/port.ts';
 import type { IncomingStream, StreamEnd } from '../../adapters/streams/port.ts';
 import { LimpetError } from '../../core/errors.ts';
-import type { LogOrigin } from '../../requester/logs/resumed-log.ts';
+import type { LogOrigin } from '../../requester/logs/log-origin.ts';
 import type { LogWish } from '../../requester/nodes/streams.ts';
 import { encodeLogFrames, type LogFrame } from '../../wire/log-frames.ts';
 

@@ -33,6 +33,21 @@ void t.test('a run in a container', { skip: engine.skip }, async (t) => {
     t.same(await readLog(plugin, good), { stdout: 'out\n', stderr: 'err\n', gaps: 0 });
   });
 
+  await t.test('its output comes byte for byte, but for what is no UTF-8', async (t) => {
+    const MIB = 1024 * 1024;
+    const script = `head -c ${MIB} /dev/zero | tr '\\0' x; echo; yes äöü€ | head -n 20000; printf '\\377 open'`;
+    const run = newRun(node, script);
+    await plugin.start(run);
+    t.match(await ended(plugin, run), { outcome: { by: 'exit', code: 0 } });
+    const printed = `${'x'.repeat(MIB)}\n${'äöü€\n'.repeat(20_000)}\ufffd open`;
+    const { stdout, stderr, gaps } = await readLog(plugin, run);
+    t.ok(
+      Buffer.from(stdout, 'latin1').toString() === printed,
+      'a long line, many short ones, no newline at the end',
+    );
+    t.strictSame([stderr, gaps], ['', 0]);
+  });
+
   await t.test('prepare names the image by its id, which start runs', async (t) => {
     const run = newRun(node, 'true');
     const digest = await plugin.prepare(run.spec, () => undefined, AbortSignal.timeout(10_000));
