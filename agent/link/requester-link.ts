@@ -10,13 +10,9 @@
  */
 import { backoffMs } from '../../core/backoff.ts';
 import { LimpetError } from '../../core/errors.ts';
-import type { Clock, Timer } from '../../adapters/clock/port.ts';
-import type { Faults } from '../../adapters/faults/port.ts';
-import type { Inbox } from '../../adapters/link/inbox.ts';
-import type { Outbox } from '../../adapters/link/outbox.ts';
+import type { Timer } from '../../adapters/clock/port.ts';
 import { LinkSender } from '../../adapters/link/sender.ts';
-import type { Logger } from '../../adapters/log/port.ts';
-import type { Subscription, Transport } from '../../adapters/nats/port.ts';
+import type { Subscription } from '../../adapters/nats/port.ts';
 import { needsSnapshot } from '../../wire/link.ts';
 import type {
   Handshake,
@@ -27,44 +23,12 @@ import type {
 } from '../../wire/messages.ts';
 import { Drift, isLevel } from '../../wire/digests.ts';
 import { conditionOf, LinkCondition, type LinkStatus } from './condition.ts';
-import type { KnownToOwner } from '../executions/owner-word.ts';
 import { heartbeatOf, helloOf, knownToOwner } from './hello.ts';
-import { desiredDigest, type NodeInfoSources } from './node-info.ts';
-import type { Moment } from '../executions/lease.ts';
-import type { Orders } from './orders.ts';
+import { desiredDigest } from './node-info.ts';
+import type { RequesterLinkDeps } from './link-deps.ts';
 import { SchemaTeller } from './schema-teller.ts';
 import { takePushes } from './pushes.ts';
 import { RequesterCalls } from './requester-calls.ts';
-
-export interface RequesterLinkDeps {
-  readonly transport: Transport;
-  readonly sources: NodeInfoSources;
-  readonly inbox: Inbox;
-  readonly outbox: Outbox;
-  readonly orders: Orders;
-  readonly clock: Clock;
-  readonly faults: Faults;
-  readonly log: Logger;
-  readonly instanceId: string;
-  readonly bootId: string;
-  readonly startedAt: number;
-  readonly requestTimeoutMs: number;
-  /** An id: of a new incarnation of the outbox, or of one handshake. */
-  readonly mint: () => string;
-  /** Every execution as a row. */
-  snapshot(): Promise<readonly unknown[]>;
-  /** Durable before anything that this requester says is acted on. */
-  accepted(requesterId: string, epoch: string): Promise<void>;
-  /** Taken as a heartbeat is sent; leases run from that of the last one that was answered. */
-  moment(): Moment;
-  acknowledged(sent: Moment): void;
-  /** How it knows what it was told of in the handshake. */
-  ownerWord(known: readonly KnownToOwner[]): Promise<void>;
-  /** These have ended for the owner, of those that were asked about. */
-  ended(executionIds: readonly string[]): void;
-  /** The owner wants these ended (a stop that was missed). */
-  stop(executionId: string): void;
-}
 
 const HANDSHAKE_BACKOFF = { firstMs: 250, lastMs: 15_000 };
 /** How long a report of what is under way may wait for the next one. */
