@@ -5,7 +5,7 @@
  * |---|---|
  * | that is followed, of an execution that goes on | never |
  * | that was followed until its node told of the end | after PATIENT_TRIES: the node is back, or about to be |
- * | of what has ended, or that is not followed | after TRIES; at once when its node is known to be away |
+ * | of what has ended, or that is not followed | after TRIES, and not before an agent could have been restarted; at once when its node is known to be away |
  */
 import { backoffMs } from '../../core/backoff.ts';
 import { isTerminal } from '../../core/execution/states.ts';
@@ -15,6 +15,8 @@ import type { LogOrigin } from './log-origin.ts';
 const BACKOFF = { firstMs: 100, lastMs: 5_000 };
 const TRIES = 3;
 const PATIENT_TRIES = 10;
+/** An agent that is restarted, or upgraded, is back by then. */
+const RESTART_MS = 5_000;
 /** Who does not follow is told that a node does not answer when that takes longer. */
 const SILENT_MS = 2_000;
 
@@ -72,7 +74,8 @@ export class Patience {
     this.#last = isLast ? this.#last + 1 : 0;
     if (!isLast) return false;
     if (this.#wasLive && now?.outcome?.by !== 'lost') return this.#last >= PATIENT_TRIES;
-    return this.#last >= TRIES || (isAbsent && this.#origin.isAway(this.#execution));
+    if (isAbsent && this.#origin.isAway(this.#execution)) return true;
+    return this.#last >= TRIES && clock.uptime() - this.#beganAt >= RESTART_MS;
   }
 
   /** A break that mends by itself at once is not worth a word, and neither is a wait that nobody notices. */
