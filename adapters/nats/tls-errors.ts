@@ -27,6 +27,9 @@ export function tlsDetail(thrown: unknown, broker: string): string | undefined {
     return `${shows} is for another name: ${messageOf(thrown)}; connect by a name that stands in it, or issue it for this one`;
   if (code === 'CERTIFICATE_REQUIRED')
     return `the broker ${broker} asks for a certificate of this program: nats.tls.certFile and keyFile, signed by an authority that it knows`;
+  // What it says just before it hangs up may be lost with the connection.
+  if (code === 'ECONNRESET' && broker.startsWith('tls:'))
+    return `the broker ${broker} broke off: ${messageOf(thrown)}; it may be that it asks for a certificate of this program: nats.tls.certFile and keyFile`;
   if (code === NO_TLS)
     return `the broker ${broker} speaks no TLS, which tls:// or nats.tls asks for: switch it on there, or write nats://`;
   if (code === OTHER) return `TLS with the broker ${broker}: ${messageOf(thrown)}`;

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { issueServer, makeAuthority } from '../../adapters/authority/certificate.ts';
 import type { TransportTls } from '../../adapters/nats/port.ts';
 import { eventually } from '../kit/eventually.ts';
+import { connectionDetail } from '../../adapters/nats/nats-errors.ts';
 import { natsServerSkip, startNatsServer } from '../kit/nats-server.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 import { open } from './transport-suite.ts';
@@ -59,6 +60,14 @@ async function tried(t: Test, { config, scheme = 'tls', tls, host = '127.0.0.1' 
   transport.onConnection((_, detail) => (said = detail));
   return { transport, said: said.replaceAll(String(port), 'PORT') };
 }
+
+t.test('a broker that hangs up before it is heard', (t) => {
+  const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  const asks = /broke off: read ECONNRESET; .* certificate of this program: nats\.tls\.certFile/;
+  t.match(connectionDetail(reset, 'tls://broker:4222'), asks);
+  t.notMatch(connectionDetail(reset, 'nats://broker:4222'), /certificate/);
+  t.end();
+});
 
 t.test('TLS', { skip: natsServerSkip() }, (t) => {
   t.test('with the authority of the broker, by address and by name', async (t) => {
