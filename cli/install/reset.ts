@@ -13,7 +13,13 @@ const RESET_MS = 300_000;
 /** Errors: `unavailable` when an executor cannot be asked; nothing is removed then. */
 export function resetAgent(release: string, node: string, host: Host): void {
   const args = ['--config', host.at(LAYOUT.agentConfig), '--data', host.at(LAYOUT.agentData)];
-  const program = [...AGENT_FLAGS, join(release, 'dist/agent.js'), ...args, '--reset', '--identity'];
+  const program = [
+    ...AGENT_FLAGS,
+    join(release, 'dist/agent.js'),
+    ...args,
+    '--reset',
+    '--identity',
+  ];
   const [command = node, ...rest] = [...asOwner(host), node, ...program];
   try {
     execFileSync(command, rest, {
