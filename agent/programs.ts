@@ -1,12 +1,10 @@
 /** What the config says of plugins: where they are (the built-in ones beside this program in dist/) and their times. */
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { AGENT_FLAGS } from '../core/node-flags.ts';
 import type { AgentConfig } from './config.ts';
 import type { PluginTimings } from './plugins/options.ts';
 import type { PluginSpec } from './plugins/port.ts';
-
-/** As the agent's own (cli/programs.ts). */
-const NODE_FLAGS = ['--max-semi-space-size=2', '--single-threaded-gc'];
 
 const BUILT_IN = ['docker', 'wasm', 'process'] as const;
 
@@ -14,7 +12,7 @@ export function pluginSpecs(config: AgentConfig): readonly PluginSpec[] {
   const builtIn = BUILT_IN.filter((name) => config.executors[name].enabled).map((name) => ({
     name,
     source: 'built-in' as const,
-    command: [process.execPath, ...NODE_FLAGS, join(distFolder(), `executor-${name}.js`)],
+    command: [process.execPath, ...AGENT_FLAGS, join(distFolder(), `executor-${name}.js`)],
     config: config.executors[name].config,
     configAt: { file: config.file, path: ['executors', name, 'config'] },
     passEnv: [],

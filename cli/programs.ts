@@ -4,14 +4,7 @@ import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { LimpetError } from '../core/errors.ts';
-
-/**
- * Flags of Node for the long-running programs. V8's default lets the space of young objects grow to 48 MB, which these
- * programs would fill and never need.
- */
-const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=2'];
-/** With a heap as small as the agent's, threads that help to collect it cost more than they save. */
-export const AGENT_FLAGS: readonly string[] = [...NODE_FLAGS, '--single-threaded-gc'];
+import { AGENT_FLAGS, NODE_FLAGS } from '../core/node-flags.ts';
 
 export type ProgramName = 'limpet' | 'agent' | 'requester' | 'dev-broker' | 'plugin-test';
 

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AgentStatus } from '../../agent/api/status.ts';
-import { AGENT_FLAGS } from '../../cli/programs.ts';
+import { AGENT_FLAGS } from '../../core/node-flags.ts';
 import { until } from './until.ts';
 import { Jobs } from './jobs.ts';
 

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LimpetError, messageOf } from '../../core/errors.ts';
-import { AGENT_FLAGS } from '../programs.ts';
+import { AGENT_FLAGS } from '../../core/node-flags.ts';
 import { syncFolder, writeFile } from './durable-file.ts';
 import { checkFiles, readRelease } from './release.ts';
 

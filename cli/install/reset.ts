@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { LimpetError } from '../../core/errors.ts';
 import { setpriv } from '../owner.ts';
-import { AGENT_FLAGS } from '../programs.ts';
+import { AGENT_FLAGS } from '../../core/node-flags.ts';
 import { saidOf } from './copy-release.ts';
 import type { Host } from './host.ts';
 import { LAYOUT } from './layout.ts';

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync } f
 import { basename, join, resolve } from 'node:path';
 import { extract } from 'tar';
 import { LimpetError, messageOf } from '../../core/errors.ts';
-import { AGENT_FLAGS } from '../programs.ts';
+import { AGENT_FLAGS } from '../../core/node-flags.ts';
 import { copyRelease, makeCache, saidOf } from './copy-release.ts';
 import type { Host } from './host.ts';
 import { LAYOUT } from './layout.ts';
