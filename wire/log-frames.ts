@@ -17,6 +17,7 @@
  * An agent sends kinds 1 to 4, of source 0.
  */
 import { z } from 'zod';
+import { asBuffer } from '../core/as-buffer.ts';
 import { LimpetError } from '../core/errors.ts';
 
 export const LOG_FRAMES_TYPE = 'application/vnd.limpet.log-frames';
@@ -93,7 +94,7 @@ export class LogFrameDecoder {
    * Errors: `invalid-argument`.
    */
   take(bytes: Uint8Array): readonly LogFrame[] {
-    const piece = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const piece = asBuffer(bytes);
     if (this.#pending + piece.length < this.#needed) {
       this.#keep(piece);
       return [];

@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { LogFrame, LogSource } from '../../wire/log-frames.ts';
 import type { LogPrinter } from './printer.ts';
-import { asBuffer } from './raw-printer.ts';
+import { asBuffer } from '../../core/as-buffer.ts';
 import type { Screens } from './screens.ts';
 
 /** A terminal could take them for orders; JSON leaves them as they are. */

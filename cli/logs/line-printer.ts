@@ -7,7 +7,8 @@ import { TerminalText } from '../output/terminal-text.ts';
 import type { LogClock } from './clock.ts';
 import type { Names } from './names.ts';
 import type { LogPrinter } from './printer.ts';
-import { asBuffer, gapText } from './raw-printer.ts';
+import { asBuffer } from '../../core/as-buffer.ts';
+import { gapText } from './raw-printer.ts';
 import type { Screens, ScreenName } from './screens.ts';
 
 const HOLD_MS = 100;

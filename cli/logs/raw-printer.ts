@@ -1,4 +1,5 @@
 /** The output of one execution as it is: byte for byte, on a terminal without control sequences. */
+import { asBuffer } from '../../core/as-buffer.ts';
 import type { LogFrame, LogSource } from '../../wire/log-frames.ts';
 import { TerminalText } from '../output/terminal-text.ts';
 import type { LogPrinter } from './printer.ts';
@@ -39,8 +40,4 @@ export class RawPrinter implements LogPrinter {
 
 export function gapText(data: Uint8Array): string {
   return `[gap] ${asBuffer(data).toString('utf8')}`;
-}
-
-export function asBuffer(data: Uint8Array): Buffer {
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -2,6 +2,7 @@
 import type * as grpc from '@grpc/grpc-js';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf';
+import { asBuffer } from '../../core/as-buffer.ts';
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2';
 
 export type Method = GenServiceMethods[string];
@@ -34,7 +35,6 @@ export function methodDefinition(method: DescMethod): grpc.MethodDefinition<unkn
 
 function serializer(schema: DescMessage): grpc.serialize<unknown> {
   return (message) => {
-    const bytes = toBinary(schema, message as MessageShape<DescMessage>);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return asBuffer(toBinary(schema, message as MessageShape<DescMessage>));
   };
 }

@@ -3,6 +3,7 @@
  * position after it, so that a client goes on where it was.
  */
 import type { Clock } from '../../adapters/clock/port.ts';
+import { asBuffer } from '../../core/as-buffer.ts';
 import type { LogEvent, LogNoticeEvent, LogSourceEvent } from '../../wire/http.ts';
 import type { LogFrame, LogSource } from '../../wire/log-frames.ts';
 import { formatLogPosition, type LogPosition } from '../../wire/log-position.ts';
@@ -72,7 +73,7 @@ function eventOf(
     stream: kind === 'stdout' || kind === 'stderr' ? kind : 'gap',
     timeMs,
     offset,
-    data: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
+    data: asBuffer(data).toString('base64'),
     ...(kind === 'cut' ? { truncatedBefore: offset } : {}),
   };
 }
