@@ -51,10 +51,10 @@ export class RawFiles implements Disposable {
   /** At most one chunk of each file, from before its disk was full. `ended`: nothing more is written to them. */
   *next(ended: boolean, full: FullDisk): Generator<LogChunk> {
     for (const file of this.#files) {
-      const until = full.sizeOf(file.name);
-      const skipped = file.catchUp(until);
-      if (skipped > 0) yield leftOut(skipped, file.name, this.position);
-      const data = file.next(ended, until);
+      const waiting = file.waiting(full.sizeOf(file.name));
+      const skipped = file.catchUp(waiting);
+      if (skipped > 0) yield gapOf(leftOut(skipped, file.name), this.position);
+      const data = file.next(ended, waiting - skipped);
       if (data === undefined) continue;
       this.#timeMs = Math.min(Date.now(), Math.max(this.#timeMs, file.writtenMs));
       yield { stream: file.name, timeMs: this.#timeMs, data, cursor: this.position };
@@ -71,9 +71,13 @@ export class RawFiles implements Disposable {
   }
 }
 
-function leftOut(bytes: number, name: RawName, cursor: string): LogChunk {
-  const text = `${bytes} bytes of ${name} are left out here: more was waiting than the log keeps`;
+/** Tells people what is missing. */
+export function gapOf(text: string, cursor: string): LogChunk {
   return { stream: 'gap', timeMs: Date.now(), data: Buffer.from(text), cursor };
+}
+
+function leftOut(bytes: number, name: RawName): string {
+  return `${bytes} bytes of ${name} are left out here: more was waiting than the log keeps`;
 }
 
 /** One raw file and the bytes of it that were taken. */
@@ -103,8 +107,7 @@ class RawFile implements Disposable {
    * Work may print faster than anybody reads. What lies further back than the log keeps is skipped, up to the beginning of a
    * line if there is one near; answers how many bytes.
    */
-  catchUp(until: number): number {
-    const waiting = this.#waiting(until);
+  catchUp(waiting: number): number {
     if (this.#fd === undefined || waiting <= MOST_WAITING_BYTES) return 0;
     const from = this.position + waiting - KEPT_BYTES;
     const near = Buffer.allocUnsafe(MAX_CHUNK_BYTES);
@@ -115,9 +118,8 @@ class RawFile implements Disposable {
     return skipped;
   }
 
-  /** The next bytes before `until`, up to the end of a line; undefined when there is nothing to give now. */
-  next(ended: boolean, until: number): Uint8Array | undefined {
-    const waiting = this.#waiting(until);
+  /** The next of the bytes that wait, up to the end of a line; undefined when there is nothing to give now. */
+  next(ended: boolean, waiting: number): Uint8Array | undefined {
     if (this.#fd === undefined || waiting <= 0) return undefined;
     const room = Buffer.allocUnsafe(Math.min(waiting, MAX_CHUNK_BYTES));
     const bytesRead = readSync(this.#fd, room, 0, room.length, this.position);
@@ -130,7 +132,7 @@ class RawFile implements Disposable {
   }
 
   /** Bytes before `until` that were not taken yet. */
-  #waiting(until: number): number {
+  waiting(until: number): number {
     // Not by way of the thread pool: most looks find nothing, and what there is has just been written.
     this.#fd ??= this.#open();
     if (this.#fd === undefined) return 0;

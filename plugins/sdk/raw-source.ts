@@ -13,7 +13,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { FolderBell, type Pace } from './folder-bell.ts';
-import { RawFiles, type Elsewhere } from './raw-files.ts';
+import { gapOf, RawFiles, type Elsewhere } from './raw-files.ts';
 import { FullDisk } from './raw-full.ts';
 import { freeRaw } from './raw-free.ts';
 import { parsePositions, readTaken } from './raw-taken.ts';
@@ -70,7 +70,7 @@ async function* readRaw(
   });
   const gone = files.bytes - wanted.stdout - wanted.stderr;
   const lost = `${gone} bytes of output are missing here: the log that had them is lost`;
-  if (gone > 0) yield gap(lost, files.position);
+  if (gone > 0) yield gapOf(lost, files.position);
   let ended = false;
   const breath = new Breath();
   while (!signal.aborted) {
@@ -83,7 +83,7 @@ async function* readRaw(
     }
     if (found) continue;
     if (full.text !== undefined && (ended || (files.haveReached(full) && full.hasEnded()))) {
-      yield gap(full.text, files.position);
+      yield gapOf(full.text, files.position);
       full.forget();
       continue;
     }
@@ -93,10 +93,6 @@ async function* readRaw(
     full.look();
     await bell.wait(signal, { pace: files.pace ?? idle(), news: () => full.hasEnded() });
   }
-}
-
-function gap(text: string, cursor: string): LogChunk {
-  return { stream: 'gap', timeMs: Date.now(), data: Buffer.from(text), cursor };
 }
 
 /** Reading and framing give no way to others by themselves. */
