@@ -1,6 +1,6 @@
 /** The engine's long answers: logs, wait, pull, events. All end with the connection, none is waited for without a bound. */
 import type { IncomingMessage } from 'node:http';
-import { LimpetError, type Progress } from '../../plugins/sdk/index.ts';
+import { EitherSignal, LimpetError, type Progress } from '../../plugins/sdk/index.ts';
 import type { EngineCalls } from './engine-call.ts';
 import { engineError, engineMessage, isAway, isMissing, statusOf } from './engine-error.ts';
 import { pullLine, PullProgress } from './pull-progress.ts';
@@ -116,11 +116,10 @@ export async function pullImage(
   image: string,
   options: PullOptions,
 ): Promise<void> {
-  const inner = new AbortController();
-  const cancel = () => inner.abort();
-  options.signal.addEventListener('abort', cancel, { once: true });
-  if (options.signal.aborted) cancel();
-  let timer = setTimeout(cancel, options.lookupMs);
+  const late = new AbortController();
+  using either = new EitherSignal(options.signal, late.signal);
+  const expire = () => late.abort();
+  let timer = setTimeout(expire, options.lookupMs);
   let lookedUp = false;
   const pull = new PullProgress(image);
   try {
@@ -130,7 +129,7 @@ export async function pullImage(
       path: '/images/create',
       query: { fromImage: withTag(image) },
       timeoutMs: options.lookupMs + 1_000,
-      signal: inner.signal,
+      signal: either.signal,
     });
     for await (const value of jsonLines(stream)) {
       const line = pullLine.parse(value);
@@ -138,16 +137,15 @@ export async function pullImage(
         throw new LimpetError('refused', `image ${image} cannot be pulled: ${line.error}`);
       lookedUp = true;
       clearTimeout(timer);
-      timer = setTimeout(cancel, options.stallMs);
+      timer = setTimeout(expire, options.stallMs);
       options.progress(pull.take(line));
     }
   } catch (thrown) {
     if (options.signal.aborted)
       throw new LimpetError('cancelled', `pull of ${image} was cancelled`);
-    throw pullError(thrown, image, { calls, options, expired: inner.signal.aborted, lookedUp });
+    throw pullError(thrown, image, { calls, options, expired: late.signal.aborted, lookedUp });
   } finally {
     clearTimeout(timer);
-    options.signal.removeEventListener('abort', cancel);
   }
 }
 
