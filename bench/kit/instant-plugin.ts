@@ -8,7 +8,7 @@ import {
   type RunContext,
   type RunKey,
 } from '../../plugins/sdk/index.ts';
-import { absent, idOf } from './run-keys.ts';
+import { absent, idOf, running } from './run-keys.ts';
 
 class InstantExecutor implements Executor {
   readonly #runs = new Map<string, Observation>();
@@ -22,18 +22,9 @@ class InstantExecutor implements Executor {
   }
 
   async start({ spec }: RunContext): Promise<Observation> {
-    const startedAt = Date.now();
-    const live: Observation = {
-      key: spec.key,
-      phase: 'running',
-      marked: true,
-      sameBoot: true,
-      ours: true,
-      specHash: spec.specHash,
-      startedAt,
-    };
+    const live = running(spec);
     const outcome = { by: 'exit', code: 0, reason: 'exit 0' } as const;
-    this.#runs.set(idOf(spec.key), { ...live, phase: 'exited', outcome, finishedAt: startedAt });
+    this.#runs.set(idOf(spec.key), { ...live, phase: 'exited', outcome, finishedAt: Date.now() });
     return live;
   }
 

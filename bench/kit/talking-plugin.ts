@@ -13,7 +13,7 @@ import {
   type RunContext,
   type RunKey,
 } from '../../plugins/sdk/index.ts';
-import { absent, idOf } from './run-keys.ts';
+import { absent, idOf, running } from './run-keys.ts';
 
 const EVERY_MS = 1000;
 
@@ -34,15 +34,7 @@ class TalkingExecutor implements Executor {
   }
 
   async start({ spec }: RunContext): Promise<Observation> {
-    const now: Observation = {
-      key: spec.key,
-      phase: 'running',
-      marked: true,
-      sameBoot: true,
-      ours: true,
-      specHash: spec.specHash,
-      startedAt: Date.now(),
-    };
+    const now = running(spec);
     this.#runs.set(idOf(spec.key), { now, ended: new AbortController() });
     return now;
   }

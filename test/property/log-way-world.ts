@@ -159,7 +159,7 @@ export class LogWay implements Way {
     return who === 'agent' ? this.#agent?.transport : this.#requester.transport;
   }
 
-  /** A reader from an offset, or from where an earlier one of the test ended. */
+  /** A reader from an offset. */
   join(from: number): void {
     this.readers.push(new WayReader(this, from));
   }
