@@ -1,6 +1,7 @@
 /**
- * Whole lines, each behind the name of its execution, its time, or both. The beginning of a line is held for 100 ms;
- * when it is shown and others want to write, it is ended there, and its rest gets a line of its own.
+ * Whole lines, each behind the name of its execution, its time, or both. The beginning of a line is held: of output that
+ * is there already until its end comes, of output that is followed for 100 ms. When it is shown and others want to write,
+ * it is ended there, and its rest gets a line of its own.
  */
 import type { LogFrame, LogSource } from '../../wire/log-frames.ts';
 import { TerminalText } from '../output/terminal-text.ts';
@@ -23,6 +24,8 @@ export interface LinePrinterOptions {
   readonly names: Names;
   readonly clock: LogClock;
   readonly timestamps: boolean;
+  /** The output is shown while it is written. */
+  readonly follow: boolean;
 }
 
 /** The unfinished line of one stream of one execution. */
@@ -97,7 +100,7 @@ export class LinePrinter implements LogPrinter {
   }
 
   #part(line: Line, bytes: Uint8Array, timeMs: number): void {
-    const { screens, clock } = this.#options;
+    const { screens, clock, follow } = this.#options;
     if (screens.lineOf(line.screen) === line) {
       this.#write(line, bytes, timeMs);
       return;
@@ -106,7 +109,7 @@ export class LinePrinter implements LogPrinter {
     line.held.push(Buffer.from(bytes));
     line.heldBytes += bytes.length;
     if (line.heldBytes >= MOST_HELD_BYTES) this.#show(line);
-    else
+    else if (follow)
       line.timer ??= clock.after(HOLD_MS, () => {
         this.#show(line);
         void screens.flush();

@@ -4,7 +4,6 @@ import type { LogFrame } from '../../wire/log-frames.ts';
 import type { ApiClient } from '../api/client.ts';
 import { jobReply, type Job } from '../api/models.ts';
 import type { Context } from '../context.ts';
-import { ByTime } from './by-time.ts';
 import { SYSTEM_CLOCK, type LogClock } from './clock.ts';
 import { JsonPrinter } from './json-printer.ts';
 import type { LogRequest } from './log-request.ts';
@@ -50,10 +49,8 @@ export async function showLog(api: ApiClient, context: Context, options: ShowLog
 function printerFor(screens: Screens, clock: LogClock, options: ShowLog): LogPrinter {
   if (options.form === 'json') return new JsonPrinter(screens);
   const names = namesOf(options);
-  const timestamps = options.timestamps ?? false;
-  const printer = new TextPrinter({ screens, names, clock, timestamps });
-  const isThere = !options.request.follow && names.several;
-  return isThere ? new ByTime({ printer, screens, clock }) : printer;
+  const { timestamps = false, request } = options;
+  return new TextPrinter({ screens, names, clock, timestamps, follow: request.follow });
 }
 
 function namesOf({ job, request }: ShowLog): Names {

@@ -1,7 +1,9 @@
-/** Joins several writers into one reader; holds one value, so that a slow reader slows the writers. */
-export class Channel<T> implements AsyncIterable<T> {
+/** Passes on what its lanes bring as it comes; holds nothing, so that a slow reader slows the lanes. */
+import type { LogBatch, LogJoin, LogLane } from './log-join.ts';
+
+export class Channel implements LogJoin {
   readonly #signal: AbortSignal;
-  readonly #waiting: { readonly value: T; readonly taken: () => void }[] = [];
+  readonly #waiting: { readonly value: LogBatch; readonly taken: () => void }[] = [];
   #closed = false;
   #wake: () => void = () => undefined;
 
@@ -10,13 +12,8 @@ export class Channel<T> implements AsyncIterable<T> {
     signal.addEventListener('abort', () => this.close(), { once: true });
   }
 
-  /** Resolves when the reader has taken it, or at once when there is no reader any more. */
-  push(value: T): Promise<void> {
-    if (this.#signal.aborted) return Promise.resolve();
-    return new Promise((taken) => {
-      this.#waiting.push({ value, taken });
-      this.#wake();
-    });
+  enter(): LogLane {
+    return { push: (batch) => this.#push(batch), leave: () => undefined };
   }
 
   close(): void {
@@ -25,7 +22,7 @@ export class Channel<T> implements AsyncIterable<T> {
     this.#wake();
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<T> {
+  async *[Symbol.asyncIterator](): AsyncIterator<LogBatch> {
     for (;;) {
       const next = this.#waiting.shift();
       if (next !== undefined) {
@@ -37,5 +34,13 @@ export class Channel<T> implements AsyncIterable<T> {
         await new Promise<void>((resolve) => (this.#wake = resolve));
       }
     }
+  }
+
+  #push(value: LogBatch): Promise<void> {
+    if (this.#signal.aborted) return Promise.resolve();
+    return new Promise((taken) => {
+      this.#waiting.push({ value, taken });
+      this.#wake();
+    });
   }
 }

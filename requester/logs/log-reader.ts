@@ -1,6 +1,7 @@
 /**
- * The log of a job: those of its executions that count (counting.ts), each from its node, joined as they come. With `follow` it waits for work to
- * begin, takes in executions that are placed later, goes on by offset where a broken stream ended, and ends with the job.
+ * The log of a job: those of its executions that count (counting.ts), each from its node, joined in the order of their
+ * times. With `follow` they are joined as they come: it waits for work to begin, takes in executions that are placed
+ * later, goes on by offset where a broken stream ended, and ends with the job.
  */
 import { setMaxListeners } from 'node:events';
 import { LimpetError } from '../../core/errors.ts';
@@ -16,9 +17,11 @@ import { Channel } from './channel.ts';
 import { countingOf, isThere } from './counting.ts';
 import { ExecutionLog } from './execution-log.ts';
 import type { LogItem, LogOutput } from './log-items.ts';
+import type { LogBatch, LogJoin } from './log-join.ts';
 import type { LogQuery } from './log-query.ts';
 import type { LogOrigin } from './log-origin.ts';
 import { TapTable } from './tap-table.ts';
+import { TimeOrder } from './time-order.ts';
 
 export interface LogReaderOptions {
   readonly origin: LogOrigin;
@@ -26,12 +29,10 @@ export interface LogReaderOptions {
   readonly watchers: Watchers;
 }
 
-type Batch = readonly LogOutput[];
-
 /** What is read of one job for one reader. */
 interface Reading {
   readonly query: LogQuery;
-  readonly channel: Channel<Batch>;
+  readonly join: LogJoin;
   /** What each has ended with. */
   readonly running: Map<ExecutionId, LogEnd | undefined>;
   readonly following: Promise<void>[];
@@ -49,23 +50,26 @@ export class LogReader {
   }
 
   /** The last of it is one `end`, unless the signal fires before. */
-  async *read(query: LogQuery): AsyncGenerator<Batch> {
+  async *read(query: LogQuery): AsyncGenerator<LogBatch> {
     // One listener for each execution is no leak.
-    setMaxListeners(0, query.signal);
-    const channel = new Channel<Batch>(query.signal);
-    const reading = { query, channel, running: new Map(), following: [], nextIndex: 1 };
+    const { signal } = query;
+    setMaxListeners(0, signal);
+    const join = query.follow
+      ? new Channel(signal)
+      : new TimeOrder(this.#options.origin.clock, signal);
+    const reading = { query, join, running: new Map(), following: [], nextIndex: 1 };
     const ending = this.#pump(reading).then(
       (end) => {
-        channel.close();
+        join.close();
         return end;
       },
       (thrown: unknown): LogEnd => {
-        channel.close();
+        join.close();
         const error = LimpetError.from(thrown);
         return { code: 'error', message: error.message };
       },
     );
-    yield* channel;
+    yield* join;
     const end = await ending;
     if (!query.signal.aborted) yield [{ type: 'end', data: end }];
   }
@@ -110,12 +114,13 @@ export class LogReader {
   }
 
   #follow(of: SourceOf, reading: Reading): Promise<LogEnd> {
-    const { query, channel } = reading;
+    const { query, join } = reading;
+    const lane = join.enter();
     const begin = (recorded: boolean): ((items: readonly LogItem[]) => Promise<void>) => {
       const index = reading.nextIndex++;
       // Before it writes anything: who follows a tail knows then that all that comes is wanted.
-      void channel.push([{ type: 'source', index, source: sourceOf(of, recorded) }]);
-      return (items) => channel.push(items.flatMap((item) => outputOf(item, index)));
+      void lane.push([{ type: 'source', index, source: sourceOf(of, recorded) }]);
+      return (items) => lane.push(items.flatMap((item) => outputOf(item, index)));
     };
     let record: ReturnType<typeof begin> | undefined;
     const { execution } = of;
@@ -124,10 +129,13 @@ export class LogReader {
     });
     const items = begin(false);
     const recorded = (some: readonly LogItem[]): Promise<void> => (record ??= begin(true))(some);
-    return log.pumpTo({ items, recorded }).catch((thrown: unknown) => {
-      const { message } = LimpetError.from(thrown);
-      return { code: 'error', message };
-    });
+    return log
+      .pumpTo({ items, recorded })
+      .catch((thrown: unknown): LogEnd => {
+        const { message } = LimpetError.from(thrown);
+        return { code: 'error', message };
+      })
+      .finally(() => lane.leave());
   }
 
   /** The worst of those that count in the end: what was lost and done again elsewhere is no loss. */

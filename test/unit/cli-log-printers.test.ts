@@ -1,7 +1,6 @@
 /** What `limpet job logs` makes of the output of one execution and of several. */
 import t from 'tap';
 import { FakeClock } from '../../adapters/clock/fake-clock.ts';
-import { ByTime } from '../../cli/logs/by-time.ts';
 import { JsonPrinter } from '../../cli/logs/json-printer.ts';
 import { Names } from '../../cli/logs/names.ts';
 import { TextPrinter } from '../../cli/logs/text-printer.ts';
@@ -35,15 +34,16 @@ interface Options {
   readonly tty?: boolean;
   readonly timestamps?: boolean;
   readonly count?: number;
+  readonly follow?: boolean;
   readonly env?: NodeJS.ProcessEnv;
 }
 
 function printing(options: Options): { shown: Shown; printer: TextPrinter; clock: FakeClock } {
-  const { tty = false, timestamps = false, count = 1, env } = options;
+  const { tty = false, timestamps = false, count = 1, follow = true, env } = options;
   const screen = shown({ isTTY: tty, ...(env === undefined ? {} : { env }) });
   const clock = new FakeClock(AT);
   const names = new Names(count, count > 1);
-  const printer = new TextPrinter({ screens: screen.screens, names, clock, timestamps });
+  const printer = new TextPrinter({ screens: screen.screens, names, clock, timestamps, follow });
   for (let partition = 0; partition < count; partition++) printer.begin(execution(partition));
   return { shown: screen, printer, clock };
 }
@@ -135,33 +135,15 @@ t.test('a line without end does not stay in memory', async (t) => {
   t.equal(shown.stdout(), `web/0 | ${mebibyte}`);
 });
 
-t.test('what is there already comes in the order in which it was written', async (t) => {
-  const { shown, printer, clock } = printing({ count: 2 });
-  const byTime = new ByTime({ printer, screens: shown.screens, clock });
-  byTime.take(second, out('2\n', AT + 2));
-  byTime.take(second, out('4\n', AT + 4));
-  byTime.take(second, out('not before 4\n', AT));
-  byTime.take(first, out('1\n', AT + 1));
-  byTime.take(first, out('3\n', AT + 3));
-  await clock.advance(499);
-  t.equal(shown.stdout(), '', 'more may come');
-  await clock.advance(1);
-  const lines = ['0 | 1', '1 | 2', '0 | 3', '1 | 4', '1 | not before 4'];
-  t.equal(shown.stdout(), lines.map((line) => `web/${line}\n`).join(''));
-  byTime.take(first, out('0\n', AT));
-  byTime.end();
-  t.match(shown.stdout(), /web\/0 \| 0\n$/, 'what comes late comes as it comes');
-});
-
-t.test('no more than 8 MiB are held for that', async (t) => {
-  const { shown, printer, clock } = printing({ count: 2 });
-  const byTime = new ByTime({ printer, screens: shown.screens, clock });
-  const mebibyte = `${'x'.repeat(1024 * 1024 - 1)}\n`;
-  for (let i = 0; i < 7; i++) byTime.take(second, out(mebibyte));
-  t.equal(shown.stdout(), '');
-  byTime.take(second, out(mebibyte));
-  t.ok(shown.stdout().length > 8 * 1024 * 1024);
-  t.equal(clock.pending, 0);
+t.test('the beginning of a line that is there already waits for its end', async (t) => {
+  const { shown, printer, clock } = printing({ count: 2, follow: false });
+  printer.take(first, out('begun, '));
+  await clock.advance(60_000);
+  printer.take(second, out('whole\n'));
+  printer.take(first, out('and ended\nno end'));
+  t.equal(shown.stdout(), 'web/1 | whole\nweb/0 | begun, and ended\n');
+  printer.end();
+  t.match(shown.stdout(), /\nweb\/0 \| no end\n$/);
 });
 
 t.test(

@@ -54,7 +54,13 @@ async function following(
   const reading = streamLogs({
     api: new ApiClient({ url: requester.url }),
     request: { jobId: JOB, follow: true, ...request },
-    printer: new TextPrinter({ screens: screen.screens, names, clock, timestamps: false }),
+    printer: new TextPrinter({
+      screens: screen.screens,
+      names,
+      clock,
+      timestamps: false,
+      follow: true,
+    }),
     screens: screen.screens,
     clock,
     signal: leave.signal,
