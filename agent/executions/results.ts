@@ -6,6 +6,7 @@
 import { existsSync, Stats } from 'node:fs';
 import { chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createGzip } from 'node:zlib';
 import { create } from 'tar';
 import type { ArchiveLimits } from '../../core/archive-entries.ts';
 import { LimpetError } from '../../core/errors.ts';
@@ -23,6 +24,8 @@ import { checkResults } from './result-check.ts';
 
 /** With several at work tar (7.5.14 to 7.5.23) waits without end for files that have several names: its issue 460. */
 const ONE_AT_A_TIME = { jobs: 1 };
+/** Of an archive on its way. */
+const PIECE_BYTES = 64 * 1024;
 
 export interface Collected {
   readonly result?: PublishedResult;
@@ -88,13 +91,17 @@ export async function resultArchive(
   return async function* (signal) {
     const filter = (path: string, entry: object): boolean =>
       !signal.aborted && isArchived(path, entry);
-    const options = { ...ONE_AT_A_TIME, gzip: true, cwd: folder, portable: true, filter };
-    const archive = create(options, ['.']);
+    const archive = create({ ...ONE_AT_A_TIME, cwd: folder, portable: true, filter }, ['.']);
+    // Not by tar, which would compress on the thread that everything else of the agent runs on.
+    const packed = createGzip({ chunkSize: PIECE_BYTES });
+    archive.on('error', (error) => packed.destroy(error)).pipe(packed);
     try {
-      yield* archive;
+      yield* packed;
     } finally {
-      // tar closes a file only when it was read to its end; nobody hears any more when that fails.
-      archive.on('error', () => undefined).resume();
+      packed.destroy();
+      archive.unpipe(packed);
+      // tar closes a file only when it was read to its end.
+      archive.resume();
     }
   };
 }

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -65,6 +66,22 @@ t.test('a reader that leaves in the middle leaves no file open', async (t) => {
   leaving.abort();
   await reading.return?.();
   await eventually('it to be closed', () => openBelow(results).length === 0, 20_000);
+});
+
+t.test('a file that goes away in the middle fails the archive', async (t) => {
+  const folders = agentFolders(tempDir(t));
+  const results = join(folders.results, 'e-1');
+  mkdirSync(results, { recursive: true });
+  for (const name of ['a', 'b']) writeFileSync(join(results, name), randomBytes(20 * 1024 * 1024));
+  const archive = await resultArchive(folders, 'e-1');
+  const reading = archive(new AbortController().signal)[Symbol.asyncIterator]();
+  await reading.next();
+  rmSync(join(results, 'b'));
+  const rest = async (): Promise<void> => {
+    for (let done = false; done !== true;) ({ done = false } = await reading.next());
+  };
+  await t.rejects(rest(), { code: 'ENOENT' });
+  t.strictSame(openBelow(results), []);
 });
 
 function openBelow(folder: string): string[] {

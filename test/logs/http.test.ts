@@ -90,6 +90,18 @@ t.test('the log of a job over HTTP', async (t) => {
     t.equal((await read(`since=${since}&follow=true`)).text(), 'out 2\nno end');
   });
 
+  await t.test('several executions come in the order of their times', async (t) => {
+    const script = 'for i in 1 2 3 4; do echo $i; sleep 0.1; done';
+    const { id, logs } = await run(script, { Count: 2 });
+    await cluster.ended(id);
+    const reader = await FramesReader.open(place(), logs);
+    await eventually('the end', () => reader.isOver);
+    t.equal(reader.sources.size, 2);
+    t.equal(reader.bytes().length, 16);
+    const times = reader.frames.map(({ timeMs }) => timeMs);
+    t.strictSame(times, [...times].sort());
+  });
+
   await t.test('a download is the bytes, execution after execution', async (t) => {
     writeFileSync(file('binary'), BINARY);
     const one = await run(`cat ${file('binary')}`);
