@@ -94,7 +94,7 @@ export async function resultArchive(
     const archive = create({ ...ONE_AT_A_TIME, cwd: folder, portable: true, filter }, ['.']);
     // Not by tar, which would compress on the thread that everything else of the agent runs on.
     const packed = createGzip({ chunkSize: PIECE_BYTES });
-    archive.on('error', (error) => packed.destroy(error)).pipe(packed);
+    archive.on('error', (thrown) => packed.destroy(LimpetError.from(thrown))).pipe(packed);
     try {
       yield* packed;
     } finally {
