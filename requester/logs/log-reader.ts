@@ -13,7 +13,7 @@ import type { Watchers } from '../jobs/watchers.ts';
 import { partitionOf } from '../scheduling/partitions.ts';
 import type { Reader } from '../state/reader.ts';
 import type { ExecutionRecord, JobRecord } from '../state/records.ts';
-import { Channel } from './channel.ts';
+import { ArrivalOrder } from './arrival-order.ts';
 import { countingOf, isThere } from './counting.ts';
 import { ExecutionLog } from './execution-log.ts';
 import type { LogItem, LogOutput } from './log-items.ts';
@@ -51,11 +51,11 @@ export class LogReader {
 
   /** The last of it is one `end`, unless the signal fires before. */
   async *read(query: LogQuery): AsyncGenerator<LogBatch> {
-    // One listener for each execution is no leak.
     const { signal } = query;
+    // One listener for each execution is no leak.
     setMaxListeners(0, signal);
     const join = query.follow
-      ? new Channel(signal)
+      ? new ArrivalOrder(signal)
       : new TimeOrder(this.#options.origin.clock, signal);
     const reading = { query, join, running: new Map(), following: [], nextIndex: 1 };
     const ending = this.#pump(reading).then(

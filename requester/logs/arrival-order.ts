@@ -1,7 +1,7 @@
 /** Passes on what its lanes bring as it comes; holds nothing, so that a slow reader slows the lanes. */
 import type { LogBatch, LogJoin, LogLane } from './log-join.ts';
 
-export class Channel implements LogJoin {
+export class ArrivalOrder implements LogJoin {
   readonly #signal: AbortSignal;
   readonly #waiting: { readonly value: LogBatch; readonly taken: () => void }[] = [];
   #closed = false;
