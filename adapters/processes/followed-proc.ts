@@ -3,6 +3,7 @@
  * every read fails, whoever has that number then.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { isOurOwnLack } from './own-lack.ts';
 import type { FollowedProcess, ProcessLook } from './port.ts';
 
 type Look = ReturnType<FollowedProcess['look']>;
@@ -39,7 +40,8 @@ export class FollowedProc implements FollowedProcess {
       const state = text[text.lastIndexOf(')') + 2] ?? '';
       if (state === 'T') return 'stopped';
       return ['Z', 'X', 'x', ''].includes(state) ? 'gone' : 'alive';
-    } catch {
+    } catch (thrown) {
+      if (isOurOwnLack(thrown)) throw thrown;
       return 'gone';
     }
   }

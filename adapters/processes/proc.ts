@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { LimpetError } from '../../core/errors.ts';
 import { FollowedProc } from './followed-proc.ts';
+import { isOurOwnLack } from './own-lack.ts';
 import type { FollowedProcess, Processes, ProcessIdentity, ProcessLook } from './port.ts';
 
 interface ProcStat {
@@ -120,7 +121,8 @@ function isDead(stat: ProcStat): boolean {
 function read(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
-  } catch {
+  } catch (thrown) {
+    if (isOurOwnLack(thrown)) throw thrown;
     return undefined;
   }
 }

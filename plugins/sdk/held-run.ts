@@ -12,18 +12,20 @@
  */
 import { statSync } from 'node:fs';
 import { uptime } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readIfThere } from '../../adapters/durable/if-there.ts';
 import { writeDurably } from '../../adapters/durable/write-durably.ts';
 import type { Processes, ProcessIdentity } from '../../adapters/processes/port.ts';
 import { LimpetError } from '../../core/errors.ts';
 import { OUTCOME_CAUSES, type Outcome } from '../../core/execution/outcome.ts';
-import { keyText } from './run-folder.ts';
-import type { Observation, RunContext, RunKey } from './types.ts';
+import { keyText, runFolder } from './run-folder.ts';
+import type { ExecutorHost, Observation, RunContext, RunKey } from './types.ts';
 
 export const NONCE_VARIABLE = 'LIMPET_RUN';
+/** Whose a run is, and where its folder lies: see held/marks.ts. */
+export const HELD_FOR = 'LIMPET_HELD_FOR';
 
-/** The nonce is the run itself: execution ids are unique, and only our holders carry it. */
+/** The nonce is the run itself: only our holders carry it, and execution ids are unique but for copies of an agent. */
 export function nonceOf(key: RunKey): string {
   return keyText(key);
 }
@@ -98,21 +100,43 @@ export function observeHeld(run: RunContext, processes: Processes): Observation 
   }
   if (look === 'alive') return { ...marked, phase: 'running' };
   if (look === 'stopped') return { ...marked, phase: 'paused' };
-  if (sameBoot && survivors(spec.key, processes).length > 0) return { ...marked, phase: 'running' };
+  const host = { runsDir: dirname(dirname(folder)), processes };
+  if (sameBoot && survivors(spec.key, host).length > 0) return { ...marked, phase: 'running' };
   return { ...marked, phase: 'absent' };
 }
 
+type Host = Pick<ExecutorHost, 'runsDir' | 'processes'>;
+
 /** Processes that belong to a run by its nonce, holder included. */
-export function survivors(key: RunKey, processes: Processes): readonly ProcessIdentity[] {
+export function survivors(key: RunKey, host: Host): readonly ProcessIdentity[] {
+  const { processes } = host;
   return processes
     .findByEnv(NONCE_VARIABLE, nonceOf(key))
+    .filter((pid) => !isOfCopy(pid, key, host))
     .map((pid) => processes.identify(pid))
     .filter((identity) => identity !== undefined);
 }
 
 /** KILLs whatever is left of a run, by identity. Answers how many processes it signalled. */
-export function killSurvivors(key: RunKey, processes: Processes): number {
-  return survivors(key, processes).filter((one) => processes.signal(one, 'SIGKILL')).length;
+export function killSurvivors(key: RunKey, host: Host): number {
+  return survivors(key, host).filter((one) => host.processes.signal(one, 'SIGKILL')).length;
+}
+
+/**
+ * It is held for a run of the same name that lies elsewhere, such as that of a copy of this agent's folder. When there is no
+ * claim at that place any more, the folder was moved here.
+ */
+function isOfCopy(pid: number, key: RunKey, { processes, runsDir }: Host): boolean {
+  const [, there] = /^[^:]*:(.*)$/s.exec(processes.variableOf(pid, HELD_FOR) ?? '') ?? [];
+  if (there === undefined) return false;
+  const theirs = claimFile(there, key);
+  const own = claimFile(runsDir, key);
+  return theirs !== undefined && (theirs.ino !== own?.ino || theirs.dev !== own.dev);
+}
+
+function claimFile(runsDir: string, key: RunKey) {
+  const file = join(runFolder(runsDir, key), 'claim');
+  return statSync(file, { throwIfNoEntry: false, bigint: true });
 }
 
 /** Sets the absolute deadline that the holder keeps; 0 takes it away. */

@@ -1,10 +1,11 @@
 /** Runs of the process executor go on without the plugin, and are found again; what becomes of them without their holder. */
 import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Phase } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
 import { eventually } from '../kit/eventually.ts';
+import { drivePlugin } from '../kit/plugin-driver.ts';
 import { isAlive, pids, processPlugin, sh } from './executor-process/plugin.ts';
 
 t.setTimeout(120_000);
@@ -105,6 +106,41 @@ t.test('a dead holder makes the run absent but marked, and nothing of it goes on
   t.match(state, { phase: Phase.ABSENT, marked: true, sameBoot: true });
   const again = await plugin.start({ ...run, params: sh('echo up; sleep 300') });
   t.match(again, { alreadyRunning: false, state: { phase: Phase.ABSENT, marked: true } });
+});
+
+t.test('a run of the same name in another folder, such as a copy, is none of ours', async (t) => {
+  const plugin = await processPlugin(t);
+  const copy = await processPlugin(t);
+  const run = { executionId: 'e-copied' };
+  for (const each of [plugin, copy]) await each.start({ ...run, params: sh('echo up; sleep 300') });
+  const [own, other] = [await pids(plugin, run), await pids(copy, run)];
+  process.kill(own.holder, 'SIGKILL');
+  t.match(await plugin.wait(run), { phase: Phase.ABSENT, marked: true });
+  t.notOk(isAlive(own.command));
+  await plugin.remove(run);
+  t.ok(isAlive(other.holder) && isAlive(other.command), 'the other goes on');
+  await copy.remove(run);
+  await eventually('its end', () => !isAlive(other.holder) && !isAlive(other.command));
+});
+
+t.test('work that is left when its folder was moved is ended all the same', async (t) => {
+  const plugin = await processPlugin(t);
+  const run = { executionId: 'e-moved' };
+  await plugin.start({ ...run, params: sh('echo up; sleep 300') });
+  const { holder, command } = await pids(plugin, run);
+  await plugin.kill9();
+  const children = readFileSync(`/proc/${holder}/task/${holder}/children`, 'utf8').trim();
+  // The watcher first, which would end the command.
+  for (const pid of [...children.split(' ').map(Number), holder])
+    if (pid !== command) process.kill(pid, 'SIGKILL');
+  const moved = `${plugin.folder}-moved`;
+  renameSync(plugin.folder, moved);
+  t.teardown(() => rmSync(moved, { recursive: true }));
+  t.ok(isAlive(command));
+  const after = await drivePlugin(t, { program: 'dist/executor-process.js', folder: moved });
+  await after.recover(run);
+  t.match(await after.wait(run), { phase: Phase.ABSENT, marked: true });
+  t.notOk(isAlive(command));
 });
 
 t.test('a claim of another boot is absent, marked and not of this boot', async (t) => {

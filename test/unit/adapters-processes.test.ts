@@ -1,5 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { parseStat, procProcesses } from '../../adapters/processes/proc.ts';
 import { eventually } from '../kit/eventually.ts';
@@ -33,6 +34,25 @@ function identify(pid: number): NonNullable<ReturnType<typeof processes.identify
 t.test('a live process is identified by pid, start time and boot', (t) => {
   const identity = identify(process.pid);
   t.match(identity, { pid: process.pid, startTime: /^\d+$/, bootId: /^[0-9a-f-]{36}$/ });
+  t.equal(processes.look(identity), 'alive');
+  t.end();
+});
+
+t.test('without a free descriptor nothing is told of a process, least of all its end', (t) => {
+  const identity = identify(process.pid);
+  const limit = (most: string): void =>
+    void execFileSync('prlimit', [`--pid=${process.pid}`, `--nofile=${most}:`]);
+  const before = execFileSync('sh', ['-c', 'ulimit -Sn'], { encoding: 'utf8' }).trim();
+  limit('200');
+  const taken: number[] = [];
+  try {
+    for (;;) taken.push(openSync('/dev/null', 'r'));
+  } catch {
+    t.throws(() => processes.look(identity), { code: 'EMFILE' });
+    t.throws(() => processes.findByEnv('PATH', ''), { code: 'EMFILE' });
+  }
+  for (const fd of taken) closeSync(fd);
+  limit(before);
   t.equal(processes.look(identity), 'alive');
   t.end();
 });

@@ -131,12 +131,11 @@ export class HeldExecutor<Params> implements Executor<Params> {
       const seen = await this.observe(run);
       if (!isLive(seen)) return;
       const isHeld = look !== 'gone' || readExit(run.folder) !== undefined;
-      if (!isHeld) killSurvivors(run.spec.key, host.processes);
+      if (!isHeld) killSurvivors(run.spec.key, host);
       // A holder that somebody has stopped (SIGSTOP) cannot carry out an order.
       const isStuck = seen.phase === 'paused' && isStopOrdered(run.folder);
       if (isStuck)
-        for (const one of survivors(run.spec.key, host.processes))
-          host.processes.signal(one, 'SIGCONT');
+        for (const one of survivors(run.spec.key, host)) host.processes.signal(one, 'SIGCONT');
       const pace = isStuck ? 'soon' : isHeld ? 'seldom' : 'often';
       await bell.wait(signal, { pace, news: () => holder.hasChanged() });
     }
@@ -159,10 +158,10 @@ export class HeldExecutor<Params> implements Executor<Params> {
   async remove(key: RunKey): Promise<void> {
     const { host } = this.#ports;
     await removeFolder(join(host.runFolder(key), 'work'));
-    for (let tries = 0; survivors(key, host.processes).length > 0; tries++) {
+    for (let tries = 0; survivors(key, host).length > 0; tries++) {
       if (tries > 50)
         throw new LimpetError('engine-failed', `processes of run ${key.executionId} do not end`);
-      killSurvivors(key, host.processes);
+      killSurvivors(key, host);
       await pause(LOOK_MS / 2);
     }
   }

@@ -6,11 +6,10 @@
  *   LIMPET_LABELS    what its owner is told by, JSON                 the holder's alone
  */
 import { realpathSync } from 'node:fs';
-import { NONCE_VARIABLE, nonceOf } from '../held-run.ts';
+import { HELD_FOR, NONCE_VARIABLE, nonceOf } from '../held-run.ts';
 import { runLabels, type RunLabels } from '../run-folder.ts';
 import type { ExecutorHost, RunKey, RunSpec } from '../types.ts';
 
-export const HELD_FOR = 'LIMPET_HELD_FOR';
 export const LABELS = 'LIMPET_LABELS';
 
 export const NO_LABELS: RunLabels = {

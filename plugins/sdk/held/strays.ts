@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { writeDurably } from '../../../adapters/durable/write-durably.ts';
 import type { ProcessIdentity } from '../../../adapters/processes/port.ts';
 import {
+  HELD_FOR,
   NONCE_VARIABLE,
   nonceOf,
   orderDeadline,
@@ -19,7 +20,7 @@ import type { RawName } from '../raw-files.ts';
 import type { RunLabels } from '../run-folder.ts';
 import type { ExecutorHost, Observation, RunContext, RunKey, RunSpec } from '../types.ts';
 import { commandOf, graceOf } from './launch.ts';
-import { HELD_FOR, heldFor, LABELS, NO_LABELS, parseLabels, runOfNonce } from './marks.ts';
+import { heldFor, LABELS, NO_LABELS, parseLabels, runOfNonce } from './marks.ts';
 import { argumentsOf, freedBytes, leadsTo, parentOf } from './proc-facts.ts';
 
 /** Descriptors of holder.sh. */
@@ -167,7 +168,7 @@ function fileOf(host: ExecutorHost, { executionId, run }: RunKey, name: string):
 /** A holder has two children: its watcher, which is the same program, and the command. */
 function commandHeldBy(host: ExecutorHost, key: RunKey, holder: number) {
   const own = argumentsOf(holder).join('\0');
-  return survivors(key, host.processes).find(
+  return survivors(key, host).find(
     ({ pid }) => parentOf(pid) === holder && argumentsOf(pid).join('\0') !== own,
   );
 }
