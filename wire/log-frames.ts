@@ -63,23 +63,48 @@ export type LogNotice = z.infer<typeof logNoticeSchema>;
 
 const HEAD_BYTES = 24;
 const MOST_DATA_BYTES = 1024 * 1024;
+/** Less is copied sooner than it is kept apart. */
+const COPIED_BYTES = 4 * 1024;
 
 /** All of them in one piece. */
 export function encodeLogFrames(frames: readonly LogFrame[]): Buffer {
   const total = frames.reduce((sum, { data }) => sum + HEAD_BYTES + data.length, 0);
   const bytes = Buffer.allocUnsafe(total);
   let at = 0;
-  for (const { kind, source, timeMs, offset, data } of frames) {
-    bytes.writeUInt8(NUMBERS.get(kind) ?? 0, at);
-    bytes.writeUInt8(0, at + 1);
-    bytes.writeUInt16BE(source, at + 2);
-    bytes.writeUInt32BE(data.length, at + 4);
-    bytes.writeDoubleBE(timeMs, at + 8);
-    bytes.writeDoubleBE(offset, at + 16);
-    bytes.set(data, at + HEAD_BYTES);
-    at += HEAD_BYTES + data.length;
+  for (const frame of frames) {
+    writeHead(bytes, at, frame);
+    bytes.set(frame.data, at + HEAD_BYTES);
+    at += HEAD_BYTES + frame.data.length;
   }
   return bytes;
+}
+
+/** The same in parts that follow each other: those with much data are not copied. */
+export function logFrameParts(frames: readonly LogFrame[]): readonly Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  let small: LogFrame[] = [];
+  for (const frame of frames) {
+    if (frame.data.length < COPIED_BYTES) {
+      small.push(frame);
+      continue;
+    }
+    const head = Buffer.allocUnsafe(HEAD_BYTES);
+    writeHead(head, 0, frame);
+    parts.push(encodeLogFrames(small), head, frame.data);
+    small = [];
+  }
+  parts.push(encodeLogFrames(small));
+  return parts;
+}
+
+function writeHead(bytes: Buffer, at: number, frame: LogFrame): void {
+  const { kind, source, timeMs, offset, data } = frame;
+  bytes.writeUInt8(NUMBERS.get(kind) ?? 0, at);
+  bytes.writeUInt8(0, at + 1);
+  bytes.writeUInt16BE(source, at + 2);
+  bytes.writeUInt32BE(data.length, at + 4);
+  bytes.writeDoubleBE(timeMs, at + 8);
+  bytes.writeDoubleBE(offset, at + 16);
 }
 
 /** Frames out of pieces that end anywhere. */

@@ -33,18 +33,18 @@ export type Chunk =
   | { readonly kind: 'data'; readonly sequence: number; readonly bytes: Uint8Array }
   | { readonly kind: 'end'; readonly sequence: number; readonly end: StreamEnd };
 
-export function encodeData(sequence: number, bytes: Uint8Array): Uint8Array {
-  const out = Buffer.allocUnsafe(HEAD_BYTES + bytes.length);
-  out.writeUInt8(DATA, 0);
-  out.writeUInt32BE(sequence, 1);
-  out.set(bytes, HEAD_BYTES);
-  return out;
+/** Before the data that is in the chunk already. */
+export function writeDataHead(chunk: Buffer, sequence: number): void {
+  chunk.writeUInt8(DATA, 0);
+  chunk.writeUInt32BE(sequence, 1);
 }
 
 export function encodeEnd(sequence: number, { code, message }: StreamEnd): Uint8Array {
-  const end = { code, message: message.slice(0, MESSAGE_CHARACTERS) };
-  const out = encodeData(sequence, encodeJson(end));
-  out[0] = END;
+  const end = encodeJson({ code, message: message.slice(0, MESSAGE_CHARACTERS) });
+  const out = Buffer.allocUnsafe(HEAD_BYTES + end.length);
+  out.writeUInt8(END, 0);
+  out.writeUInt32BE(sequence, 1);
+  out.set(end, HEAD_BYTES);
   return out;
 }
 

@@ -11,12 +11,15 @@
 export type CloseCode =
   'finished' | 'reader-gone' | 'requester-gone' | 'agent-gone' | 'retention' | 'error';
 
+/** Bytes that a source gives at once; a list is one after the other. */
+export type Piece = Uint8Array | readonly Uint8Array[];
+
 export interface StreamServer {
   /**
    * Begins to send what `open` answers as soon as it is called. The signal fires when the stream has ended, whatever has
    * ended it: a source that waits must wait no longer then. Errors: `conflict` (the id is in use), `exhausted`.
    */
-  serve(streamId: string, open: (signal: AbortSignal) => AsyncIterable<Uint8Array>): void;
+  serve(streamId: string, open: (signal: AbortSignal) => AsyncIterable<Piece>): void;
   /** Streams that are open now; one whose source has not returned yet is. */
   readonly open: number;
   /** Ends every stream with `agent-gone`. */

@@ -5,9 +5,10 @@ import { toAgent, toRequester } from '../../wire/subjects.ts';
 import type { Clock, Timer } from '../clock/port.ts';
 import type { Logger } from '../log/port.ts';
 import type { IncomingMessage, Subscription, Transport } from '../nats/port.ts';
+import { ChunkBuffers } from './chunk-buffers.ts';
 import { decodeCredit, decodeJson, encodeJson, HEAD_BYTES } from './frames.ts';
 import { OutgoingStream } from './outgoing-stream.ts';
-import type { StreamEnd, StreamServer } from './port.ts';
+import type { Piece, StreamEnd, StreamServer } from './port.ts';
 import {
   ANSWER_TIMEOUT_MS,
   BEAT_BYTES,
@@ -42,6 +43,7 @@ class NatsStreamServer implements StreamServer {
   readonly #credits: Subscription;
   readonly #unwatch: () => void;
   readonly #streams = new Map<string, Served>();
+  readonly #buffers = new ChunkBuffers();
   #timer: Timer | undefined;
   #disposed = false;
 
@@ -61,7 +63,7 @@ class NatsStreamServer implements StreamServer {
     return this.#streams.size;
   }
 
-  serve(streamId: string, open: (signal: AbortSignal) => AsyncIterable<Uint8Array>): void {
+  serve(streamId: string, open: (signal: AbortSignal) => AsyncIterable<Piece>): void {
     const { transport, nodeId, clock } = this.#options;
     if (this.#disposed) throw new LimpetError('unavailable', 'the agent is stopping');
     if (this.#streams.has(streamId))
@@ -73,7 +75,10 @@ class NatsStreamServer implements StreamServer {
       );
     const subject = toRequester(nodeId, 'Stream', streamId);
     const send = (payload: Uint8Array): void => transport.publish(subject, payload);
-    const stream = new OutgoingStream({ open, send, mostBytes: transport.maxPayload - HEAD_BYTES });
+    const stream = new OutgoingStream({
+      ...{ open, send, buffers: this.#buffers },
+      mostBytes: transport.maxPayload - HEAD_BYTES,
+    });
     const ended = stream.run();
     this.#streams.set(streamId, { stream, ended, misses: 0 });
     void ended.then(() => stream.close()).then(() => void this.#streams.delete(streamId));

@@ -7,13 +7,13 @@ import { parseExecutionId, type ExecutionId } from '../../core/ids.ts';
 import { isTerminal, type ExecutionState } from '../../core/execution/states.ts';
 import type { ExecutionRecord } from '../../core/execution/record.ts';
 import type { Clock } from '../../adapters/clock/port.ts';
-import { StreamClosed } from '../../adapters/streams/port.ts';
+import { StreamClosed, type Piece } from '../../adapters/streams/port.ts';
 import {
   LogsResponse_Stream,
   type LogsResponse,
   type LogsResponse_Frame,
 } from '../../plugins/proto/gen/limpet/executor/v1/executor_pb.js';
-import { encodeLogFrames, type LogFrame } from '../../wire/log-frames.ts';
+import { logFrameParts, type LogFrame } from '../../wire/log-frames.ts';
 import type { LogsRequest } from '../../wire/messages.ts';
 import type { ExecutorClient } from '../plugins/port.ts';
 
@@ -52,10 +52,10 @@ export class LogSource {
   }
 
   /** Errors: StreamClosed when the log is no longer kept; those of the plugin. */
-  async *pieces(): AsyncGenerator<Uint8Array> {
+  async *pieces(): AsyncGenerator<Piece> {
     for await (const message of this.#messages()) {
       const frames = this.#wanted(message);
-      if (frames.length > 0) yield encodeLogFrames(frames);
+      if (frames.length > 0) yield logFrameParts(frames);
     }
   }
 

@@ -6,7 +6,7 @@ import { LimpetError } from '../../core/errors.ts';
 import { parseExecutionId, type NodeId } from '../../core/ids.ts';
 import type { Logger } from '../../adapters/log/port.ts';
 import type { Subscription, Transport } from '../../adapters/nats/port.ts';
-import type { StreamServer } from '../../adapters/streams/port.ts';
+import type { Piece, StreamServer } from '../../adapters/streams/port.ts';
 import { logsRequestSchema, resultRequestSchema, type StreamOpened } from '../../wire/messages.ts';
 import { toAgent } from '../../wire/subjects.ts';
 import type { AgentFolders } from '../executions/folders.ts';
@@ -23,7 +23,7 @@ export interface StreamsDeps extends LogSourceDeps {
 
 interface Opening {
   readonly streamId: string;
-  readonly source: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
+  readonly source: (signal: AbortSignal) => AsyncIterable<Piece>;
 }
 
 export class AgentStreams {
@@ -73,7 +73,7 @@ export class AgentStreams {
   async #logs(payload: Uint8Array): Promise<Opening> {
     const request = logsRequestSchema.parse(JSON.parse(Buffer.from(payload).toString()));
     await knownExecution(this.#deps, request.ExecutionId);
-    const source = (signal: AbortSignal): AsyncIterable<Uint8Array> =>
+    const source = (signal: AbortSignal): AsyncIterable<Piece> =>
       new LogSource(this.#deps, request, signal).pieces();
     return { streamId: request.StreamId, source };
   }

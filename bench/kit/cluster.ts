@@ -158,7 +158,15 @@ export class Cluster {
     const { socket } = JSON.parse(readFileSync(join(this.agentFolder, 'agent.json'), 'utf8'));
     return new Promise((resolve, reject) => {
       const headers = { 'content-type': 'application/json' };
-      const options = { socketPath: socket, method, path, headers, timeout: READY_MS };
+      // A connection of its own: one that was kept open may be closed by now.
+      const options = {
+        socketPath: socket,
+        method,
+        path,
+        headers,
+        timeout: READY_MS,
+        agent: false,
+      };
       const call = request(options, (answer) => {
         let text = '';
         answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));

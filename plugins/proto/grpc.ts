@@ -50,6 +50,9 @@ export type Client<T extends GenServiceMethods> = { readonly [K in keyof T]: Cal
 
 const DEFAULT_DEADLINE_MS = 10_000;
 
+/** As large as a piece of a log, which would else wait three times for room on its way. */
+const STREAM_WINDOW_BYTES = 256 * 1024;
+
 /** No retries (calls are idempotent, callers decide), fast reconnects, no subchannel shared with a dead plugin. */
 const CHANNEL_OPTIONS: grpc.ClientOptions = {
   ...UNLIMITED,
@@ -58,6 +61,7 @@ const CHANNEL_OPTIONS: grpc.ClientOptions = {
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1000,
   'grpc.enable_retries': 0,
+  'grpc-node.flow_control_window': STREAM_WINDOW_BYTES,
 };
 
 /** One HTTP/2 connection, made at the first call and again after a loss; several services may share it. */

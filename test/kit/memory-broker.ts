@@ -98,7 +98,9 @@ export class MemoryTransport implements Transport {
       this.loses -= 1;
       return;
     }
-    for (const handler of this.#hub.handlers(subject)) this.#deliver(handler, { subject, payload });
+    // A connection takes the bytes as they are now: what their owner does with the memory later is no matter.
+    for (const handler of this.#hub.handlers(subject))
+      this.#deliver(handler, { subject, payload: Buffer.from(payload) });
   }
 
   subscribe(subject: string, handler: Handler): Subscription {

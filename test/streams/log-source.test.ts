@@ -41,7 +41,8 @@ function world(answers: readonly Answer[]) {
     const decoder = new LogFrameDecoder();
     const frames: LogFrame[] = [];
     const source = new LogSource(deps, { ...REQUEST, ...request }, leaving.signal);
-    for await (const piece of source.pieces()) frames.push(...decoder.take(piece));
+    for await (const piece of source.pieces())
+      for (const part of [piece].flat()) frames.push(...decoder.take(Buffer.from(part)));
     return frames;
   };
   /** Until it is done, with as much time as it needs. */
