@@ -11,13 +11,17 @@ import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { engineAnswers, privateEngineMissing, startPrivateEngine } from './engine.mjs';
 import { setup } from './setup.mjs';
+import { spareProcessor } from './spare-processor.mjs';
 import { TapSummary } from './tap-summary.mjs';
 import { compiledTest, compileTests, testCodeFolder } from './test-code.mjs';
 import { TestOrder } from './test-order.mjs';
 import { runTestFile } from './test-process.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** Most files start a dozen processes: more at once make them wait for each other, and end no sooner. */
+/**
+ * Most files start a dozen processes: more at once make them wait for each other, and end no sooner. A further one runs
+ * while the processors have time left.
+ */
 const JOBS = 3;
 /** For a file that hangs; on a slow machine the longest take minutes, and all crashes an hour. */
 const LIMIT_S = 900;
@@ -104,11 +108,23 @@ async function runTests(files, engineHost) {
   const lane = async (next) => {
     for (let file = next(); file && !stopping.signal.aborted; file = next()) await run(file);
   };
+  const over = new AbortController();
+  const spareLane = async () => {
+    for (;;) {
+      await spareProcessor(AbortSignal.any([stopping.signal, over.signal]));
+      const file = order.longest();
+      if (file === undefined || stopping.signal.aborted) return;
+      await run(file);
+    }
+  };
   const longest = () => order.longest();
   const shortest = () => order.shortest();
   try {
     await compileTests(root, files, folder);
+    const spare = spareLane();
     await Promise.all([shortest, ...Array(JOBS - 1).fill(longest)].map(lane));
+    over.abort();
+    await spare;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
