@@ -106,22 +106,17 @@ async function runTests(files, engineHost) {
     order.took(file, seconds);
   };
   const lane = async (next) => {
-    for (let file = next(); file && !stopping.signal.aborted; file = next()) await run(file);
-  };
-  const over = new AbortController();
-  const spareLane = async () => {
-    for (;;) {
-      await spareProcessor(AbortSignal.any([stopping.signal, over.signal]));
-      const file = order.longest();
-      if (file === undefined || stopping.signal.aborted) return;
+    for (let file = await next(); file && !stopping.signal.aborted; file = await next())
       await run(file);
-    }
   };
   const longest = () => order.longest();
   const shortest = () => order.shortest();
+  const over = new AbortController();
+  const noMore = AbortSignal.any([stopping.signal, over.signal]);
+  const longestWhenSpare = () => spareProcessor(noMore).then(longest);
   try {
     await compileTests(root, files, folder);
-    const spare = spareLane();
+    const spare = lane(longestWhenSpare);
     await Promise.all([shortest, ...Array(JOBS - 1).fill(longest)].map(lane));
     over.abort();
     await spare;

@@ -35,17 +35,20 @@ export type Chunk =
 
 /** Before the data that is in the chunk already. */
 export function writeDataHead(chunk: Buffer, sequence: number): void {
-  chunk.writeUInt8(DATA, 0);
-  chunk.writeUInt32BE(sequence, 1);
+  writeHead(chunk, DATA, sequence);
 }
 
 export function encodeEnd(sequence: number, { code, message }: StreamEnd): Uint8Array {
   const end = encodeJson({ code, message: message.slice(0, MESSAGE_CHARACTERS) });
   const out = Buffer.allocUnsafe(HEAD_BYTES + end.length);
-  out.writeUInt8(END, 0);
-  out.writeUInt32BE(sequence, 1);
+  writeHead(out, END, sequence);
   out.set(end, HEAD_BYTES);
   return out;
+}
+
+function writeHead(message: Buffer, kind: number, sequence: number): void {
+  message.writeUInt8(kind, 0);
+  message.writeUInt32BE(sequence, 1);
 }
 
 export function numberAfter(sequence: number): number {

@@ -55,12 +55,8 @@ export class OutgoingStream {
   credit(bytes: number): void {
     this.#consumed = Math.max(this.#consumed, Math.min(bytes, this.#sent));
     // What has been read has left every buffer on its way.
-    for (
-      let first = this.#under[0];
-      first && first.until <= this.#consumed;
-      first = this.#under[0]
-    ) {
-      this.#buffers.giveBack(first.chunk);
+    while (this.#under[0] !== undefined && this.#under[0].until <= this.#consumed) {
+      this.#buffers.giveBack(this.#under[0].chunk);
       this.#under.shift();
     }
     this.#wake?.();

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { agentFolders } from '../../agent/executions/folders.ts';
 import { resultArchive } from '../../agent/executions/results.ts';
 import { eventually } from '../kit/eventually.ts';
@@ -47,12 +47,7 @@ t.test('a file with a name in each of many folders comes out as one file', async
 });
 
 t.test('a reader that leaves in the middle leaves no file open', async (t) => {
-  const folders = agentFolders(tempDir(t));
-  const results = join(folders.results, 'e-1');
-  mkdirSync(results, { recursive: true });
-  // More than tar reads at once: it stays open until the reader has taken the first part.
-  for (const name of ['a', 'b']) writeFileSync(join(results, name), randomBytes(20 * 1024 * 1024));
-  const archive = await resultArchive(folders, 'e-1');
+  const { results, archive } = await twoLargeFiles(t);
   const leaving = new AbortController();
   const reading = archive(leaving.signal)[Symbol.asyncIterator]();
   await eventually(
@@ -69,11 +64,7 @@ t.test('a reader that leaves in the middle leaves no file open', async (t) => {
 });
 
 t.test('a file that goes away in the middle fails the archive', async (t) => {
-  const folders = agentFolders(tempDir(t));
-  const results = join(folders.results, 'e-1');
-  mkdirSync(results, { recursive: true });
-  for (const name of ['a', 'b']) writeFileSync(join(results, name), randomBytes(20 * 1024 * 1024));
-  const archive = await resultArchive(folders, 'e-1');
+  const { results, archive } = await twoLargeFiles(t);
   const reading = archive(new AbortController().signal)[Symbol.asyncIterator]();
   await reading.next();
   rmSync(join(results, 'b'));
@@ -83,6 +74,15 @@ t.test('a file that goes away in the middle fails the archive', async (t) => {
   await t.rejects(rest(), /ENOENT/);
   t.strictSame(openBelow(results), []);
 });
+
+async function twoLargeFiles(t: Test) {
+  const folders = agentFolders(tempDir(t));
+  const results = join(folders.results, 'e-1');
+  mkdirSync(results, { recursive: true });
+  // More than tar reads at once: it stays open until the reader has taken the first part.
+  for (const name of ['a', 'b']) writeFileSync(join(results, name), randomBytes(20 * 1024 * 1024));
+  return { results, archive: await resultArchive(folders, 'e-1') };
+}
 
 function openBelow(folder: string): string[] {
   return readdirSync('/proc/self/fd').filter((fd) => {

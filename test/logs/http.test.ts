@@ -99,7 +99,10 @@ t.test('the log of a job over HTTP', async (t) => {
     t.equal(reader.sources.size, 2);
     t.equal(reader.bytes().length, 16);
     const times = reader.frames.map(({ timeMs }) => timeMs);
-    t.strictSame(times, [...times].sort());
+    t.strictSame(
+      times,
+      [...times].sort((a, b) => a - b),
+    );
   });
 
   await t.test('a download is the bytes, execution after execution', async (t) => {
