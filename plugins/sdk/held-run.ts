@@ -18,17 +18,9 @@ import { writeDurably } from '../../adapters/durable/write-durably.ts';
 import type { Processes, ProcessIdentity } from '../../adapters/processes/port.ts';
 import { LimpetError } from '../../core/errors.ts';
 import { OUTCOME_CAUSES, type Outcome } from '../../core/execution/outcome.ts';
-import { keyText, runFolder } from './run-folder.ts';
+import { HELD_FOR, NONCE_VARIABLE, nonceOf, runsDirOf } from './held/marks.ts';
+import { runFolder } from './run-folder.ts';
 import type { ExecutorHost, Observation, RunContext, RunKey } from './types.ts';
-
-export const NONCE_VARIABLE = 'LIMPET_RUN';
-/** Whose a run is, and where its folder lies: see held/marks.ts. */
-export const HELD_FOR = 'LIMPET_HELD_FOR';
-
-/** The nonce is the run itself: only our holders carry it, and execution ids are unique but for copies of an agent. */
-export function nonceOf(key: RunKey): string {
-  return keyText(key);
-}
 
 export interface Claim {
   /** undefined: the holder died, or the host went down, between making and writing the claim. */
@@ -127,7 +119,7 @@ export function killSurvivors(key: RunKey, host: Host): number {
  * claim at that place any more, the folder was moved here.
  */
 function isOfCopy(pid: number, key: RunKey, { processes, runsDir }: Host): boolean {
-  const [, there] = /^[^:]*:(.*)$/s.exec(processes.variableOf(pid, HELD_FOR) ?? '') ?? [];
+  const there = runsDirOf(processes.variableOf(pid, HELD_FOR));
   if (there === undefined) return false;
   const theirs = claimFile(there, key);
   const own = claimFile(runsDir, key);

@@ -19,8 +19,6 @@ export { runLabels, type RunLabels } from './run-folder.ts';
 export {
   formatExit,
   killSurvivors,
-  NONCE_VARIABLE,
-  nonceOf,
   observeHeld,
   orderDeadline,
   orderLease,
@@ -36,6 +34,7 @@ export {
 export { isStopOrdered, orderStop, readOrder, type RecordedOrder } from './stop-order.ts';
 export { heldExecutor } from './held/definition.ts';
 export { HeldExecutor, type HeldExecutorPorts } from './held/held-executor.ts';
+export { NONCE_VARIABLE, nonceOf } from './held/marks.ts';
 export { spawnHeld } from './held/spawn-held.ts';
 export type * from './held/types.ts';
 export { FolderBell, type Pace, type Waited } from './folder-bell.ts';

@@ -6,10 +6,11 @@
  *   LIMPET_LABELS    what its owner is told by, JSON                 the holder's alone
  */
 import { realpathSync } from 'node:fs';
-import { HELD_FOR, NONCE_VARIABLE, nonceOf } from '../held-run.ts';
-import { runLabels, type RunLabels } from '../run-folder.ts';
+import { keyText, runLabels, type RunLabels } from '../run-folder.ts';
 import type { ExecutorHost, RunKey, RunSpec } from '../types.ts';
 
+export const NONCE_VARIABLE = 'LIMPET_RUN';
+export const HELD_FOR = 'LIMPET_HELD_FOR';
 export const LABELS = 'LIMPET_LABELS';
 
 export const NO_LABELS: RunLabels = {
@@ -21,6 +22,16 @@ type Host = Pick<ExecutorHost, 'nodeId' | 'instanceId' | 'runsDir'>;
 /** A copy of an agent's folder has its identity too, but lies elsewhere. */
 export function heldFor({ nodeId, instanceId, runsDir }: Host): string {
   return `${nodeId}/${instanceId}:${realpathSync(runsDir)}`;
+}
+
+/** The runs folder that one was held for. */
+export function runsDirOf(heldFor: string | undefined): string | undefined {
+  return /^[^:]*:(.*)$/s.exec(heldFor ?? '')?.[1];
+}
+
+/** The nonce is the run itself: only our holders carry it, and execution ids are unique but for copies of an agent. */
+export function nonceOf(key: RunKey): string {
+  return keyText(key);
 }
 
 export function marksOf(host: Host, spec: RunSpec): Record<string, string> {

@@ -7,20 +7,21 @@ import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, utimesSync
 import { join } from 'node:path';
 import { writeDurably } from '../../../adapters/durable/write-durably.ts';
 import type { ProcessIdentity } from '../../../adapters/processes/port.ts';
-import {
-  HELD_FOR,
-  NONCE_VARIABLE,
-  nonceOf,
-  orderDeadline,
-  parseClaim,
-  readClaim,
-  survivors,
-} from '../held-run.ts';
+import { orderDeadline, parseClaim, readClaim, survivors } from '../held-run.ts';
 import type { RawName } from '../raw-files.ts';
 import type { RunLabels } from '../run-folder.ts';
 import type { ExecutorHost, Observation, RunContext, RunKey, RunSpec } from '../types.ts';
 import { commandOf, graceOf } from './launch.ts';
-import { heldFor, LABELS, NO_LABELS, parseLabels, runOfNonce } from './marks.ts';
+import {
+  HELD_FOR,
+  heldFor,
+  LABELS,
+  NO_LABELS,
+  NONCE_VARIABLE,
+  nonceOf,
+  parseLabels,
+  runOfNonce,
+} from './marks.ts';
 import { argumentsOf, freedBytes, leadsTo, parentOf } from './proc-facts.ts';
 
 /** Descriptors of holder.sh. */
